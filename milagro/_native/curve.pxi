@@ -1,0 +1,16 @@
+# The whole backend of one word count, from words to handles. Each file uses only those above it.
+
+include "types.pxi"      # structures, and what mont.h offers
+include "fp.pxi"         # Fp and numbers modulo r
+include "fp2.pxi"        # Fp2 = Fp[i]/(i^2 + 1)
+include "fp6.pxi"        # Fp6 = Fp2[v]/(v^3 - xi)
+include "fp12.pxi"       # Fp12 = Fp6[w]/(w^2 - v)
+include "element.pxi"    # one name for each operation of Fp and Fp2
+include "points.pxi"     # E(Fp) and E'(Fp2)
+include "twist.pxi"      # psi, clearing the cofactor of G2
+include "maps.pxi"       # from field elements to points
+include "pairing.pxi"    # Miller loop and final exponentiation
+include "load.pxi"       # curve_t from a data sheet
+include "handles.pxi"    # Scalar, G1, G2, GT
+include "ops.pxi"        # CurveOps: scalars and points
+include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers

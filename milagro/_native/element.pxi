@@ -1,0 +1,153 @@
+# One name for each operation of Fp and Fp2, chosen when the module is compiled, so that what follows is written once
+# for E(Fp) and E'(Fp2). In comments, b stands for the constant of the curve in question.
+
+ctypedef fused element:
+    fp_t
+    fp2_t
+
+
+cdef inline void el_add(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_add(z, x, y, E)
+    else:
+        fp2_add(z, x, y, E)
+
+
+cdef inline void el_sub(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_sub(z, x, y, E)
+    else:
+        fp2_sub(z, x, y, E)
+
+
+cdef inline void el_neg(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_neg(z, x, E)
+    else:
+        fp2_neg(z, x, E)
+
+
+cdef inline void el_mul(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_mul(z, x, y, E)
+    else:
+        fp2_mul(z, x, y, E)
+
+
+cdef inline void el_sqr(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_sqr(z, x, E)
+    else:
+        fp2_sqr(z, x, E)
+
+
+cdef inline void el_inv(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_inv(z, x, E)
+    else:
+        fp2_inv(z, x, E)
+
+
+cdef inline limb el_sqrt(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return fp_sqrt(z, x, E)
+    else:
+        return fp2_sqrt(z, x, E)
+
+
+cdef inline limb el_is_square(const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return fp_is_square(x, E)
+    else:
+        return fp2_is_square(x, E)
+
+
+cdef inline limb el_is_zero(const element* x) noexcept nogil:
+    if element is fp_t:
+        return mont_is_zero(x.v)
+    else:
+        return fp2_is_zero(x)
+
+
+cdef inline limb el_equal(const element* x, const element* y) noexcept nogil:
+    if element is fp_t:
+        return mont_equal(x.v, y.v)
+    else:
+        return fp2_equal(x, y)
+
+
+cdef inline void el_move(element* z, const element* x, limb bit) noexcept nogil:
+    # z = x where bit = 1
+    if element is fp_t:
+        mont_move(z.v, x.v, bit)
+    else:
+        fp2_move(z, x, bit)
+
+
+cdef inline limb el_sgn0(const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return fp_sgn0(x, E)
+    else:
+        return fp2_sgn0(x, E)
+
+
+cdef inline limb el_larger(const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return fp_larger(x, E)
+    else:
+        return fp2_larger(x, E)
+
+
+cdef inline limb el_sign(const element* x, bint larger, const curve_t* E) noexcept nogil:
+    # Which of x and -x this is, under one of the two rules of spec/curves.md
+    if larger:
+        return el_larger(x, E)
+    return el_sgn0(x, E)
+
+
+cdef inline void el_one(element* z, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_one(z, E)
+    else:
+        fp2_one(z, E)
+
+
+cdef inline limb el_from_octets(element* z, const uint8_t* octets, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return fp_from_octets(z, octets, E)
+    else:
+        return fp2_from_octets(z, octets, E)
+
+
+cdef inline void el_to_octets(uint8_t* octets, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_to_octets(octets, x, E)
+    else:
+        fp2_to_octets(octets, x, E)
+
+
+cdef inline void el_reduce(element* z, const uint8_t* octets, size_t size, const curve_t* E) noexcept nogil:
+    # hash_to_field of RFC 9380, section 5.2, on octets that are uniform already. Spec: spec/curves.md#hash-to-field
+    if element is fp_t:
+        fp_reduce(z, octets, size, E)
+    else:
+        fp_reduce(&z.a, octets, size // 2, E)
+        fp_reduce(&z.b, octets + size // 2, size // 2, E)
+
+
+cdef inline void el_mul_3b(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_mul_small(z, x, E.b3, E)
+    else:
+        fp2_mul(z, x, &E.twist_b3, E)
+
+
+cdef inline void el_curve_value(element* z, const element* x, const curve_t* E) noexcept nogil:
+    # x^3 + b
+    cdef element t
+    el_sqr(&t, x, E)
+    el_mul(&t, &t, x, E)
+    if element is fp_t:
+        fp_add(z, &t, &E.b, E)
+    else:
+        fp2_add(z, &t, &E.twist_b, E)

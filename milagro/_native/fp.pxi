@@ -1,0 +1,119 @@
+# Fp, and numbers modulo r.                                                        Spec: spec/curves.md#fields
+# Every function has the curve as its last argument and allows the result to be one of the operands.
+
+cdef inline void fp_add(fp_t* z, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
+    mont_add(z.v, x.v, y.v, &E.p)
+
+
+cdef inline void fp_sub(fp_t* z, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
+    mont_sub(z.v, x.v, y.v, &E.p)
+
+
+cdef inline void fp_neg(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
+    mont_neg(z.v, x.v, &E.p)
+
+
+cdef inline void fp_halve(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
+    mont_halve(z.v, x.v, &E.p)
+
+
+cdef inline void fp_mul(fp_t* z, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
+    mont_mul(z.v, x.v, y.v, &E.p)
+
+
+cdef inline void fp_sqr(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
+    mont_mul(z.v, x.v, x.v, &E.p)
+
+
+cdef void fp_mul_small(fp_t* z, const fp_t* x, unsigned int k, const curve_t* E) noexcept nogil:
+    # k*x for a small public k, by doubling and adding
+    cdef fp_t t = x[0]
+    cdef unsigned int bit = 1
+    if k == 0:
+        memset(z, 0, sizeof(fp_t))
+        return
+    while 2 * bit <= k:
+        bit *= 2
+    while bit > 1:
+        bit //= 2
+        fp_add(&t, &t, &t, E)
+        if k & bit:
+            fp_add(&t, &t, x, E)
+    z[0] = t
+
+
+cdef inline void fp_inv(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
+    # x^(p-2) = 1/x, and 0 for 0
+    mont_pow(z.v, x.v, E.p_minus_2.v, &E.p)
+
+
+cdef limb fp_sqrt(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
+    # The principal root x^((p+1)/4), itself a square; 1 if x is a square or 0, else 0 and z is a root of -x.
+    cdef fp_t t, square
+    mont_pow(t.v, x.v, E.root.v, &E.p)
+    fp_sqr(&square, &t, E)
+    cdef limb found = mont_equal(square.v, x.v)
+    z[0] = t
+    return found
+
+
+cdef limb fp_is_square(const fp_t* x, const curve_t* E) noexcept nogil:
+    # x^((p-1)/2) is 0 or 1
+    cdef fp_t t
+    mont_pow(t.v, x.v, E.p.half, &E.p)
+    return mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
+
+
+cdef limb fp_sgn0(const fp_t* x, const curve_t* E) noexcept nogil:
+    # Parity of the canonical number, sgn0 of RFC 9380, section 4.1
+    cdef fp_t t
+    mont_leave(t.v, x.v, &E.p)
+    return t.v[0] & 1
+
+
+cdef limb fp_larger(const fp_t* x, const curve_t* E) noexcept nogil:
+    # 1 if x > -x, that is x > (p-1)/2 as a number
+    cdef fp_t t
+    mont_leave(t.v, x.v, &E.p)
+    return mont_below(E.p.half, t.v)
+
+
+cdef inline void fp_one(fp_t* z, const curve_t* E) noexcept nogil:
+    memcpy(z, E.p.one, sizeof(fp_t))
+
+
+cdef inline limb fp_from_octets(fp_t* z, const uint8_t* octets, const curve_t* E) noexcept nogil:
+    # 1 if the field_bytes octets are a number below p
+    mont_from_octets(z.v, octets, E.field_bytes)
+    cdef limb canonical = mont_below(z.v, E.p.m)
+    mont_enter(z.v, z.v, &E.p)
+    return canonical
+
+
+cdef inline void fp_to_octets(uint8_t* octets, const fp_t* x, const curve_t* E) noexcept nogil:
+    cdef fp_t t
+    mont_leave(t.v, x.v, &E.p)
+    mont_to_octets(octets, t.v, E.field_bytes)
+    mont_wipe(&t, sizeof(t))
+
+
+cdef inline void fp_reduce(fp_t* z, const uint8_t* octets, size_t size, const curve_t* E) noexcept nogil:
+    mont_reduce_octets(z.v, octets, size, &E.p)
+    mont_enter(z.v, z.v, &E.p)
+
+
+cdef void scalar_product(scalar_t* z, const scalar_t* x, const scalar_t* y, const curve_t* E) noexcept nogil:
+    # (x*R) * y / R on plain numbers
+    cdef scalar_t t
+    mont_enter(t.v, x.v, &E.r)
+    mont_mul(z.v, t.v, y.v, &E.r)
+    mont_wipe(&t, sizeof(t))
+
+
+cdef void scalar_inverse(scalar_t* z, const scalar_t* x, const curve_t* E) noexcept nogil:
+    # x^(r-2) = 1/x, and 0 for 0
+    cdef scalar_t t
+    mont_enter(t.v, x.v, &E.r)
+    mont_pow(t.v, t.v, E.r_minus_2.v, &E.r)
+    mont_leave(z.v, t.v, &E.r)
+    mont_wipe(&t, sizeof(t))

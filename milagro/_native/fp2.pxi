@@ -1,0 +1,167 @@
+# Fp2 = Fp[i]/(i^2 + 1), elements a + i*b.                                         Spec: spec/curves.md#towers
+
+cdef void fp2_add(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
+    fp_add(&z.a, &x.a, &y.a, E)
+    fp_add(&z.b, &x.b, &y.b, E)
+
+
+cdef void fp2_sub(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
+    fp_sub(&z.a, &x.a, &y.a, E)
+    fp_sub(&z.b, &x.b, &y.b, E)
+
+
+cdef inline void fp2_neg(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    fp_neg(&z.a, &x.a, E)
+    fp_neg(&z.b, &x.b, E)
+
+
+cdef inline void fp2_conj(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # a - i*b, also the p-power Frobenius since p = 3 mod 4
+    z.a = x.a
+    fp_neg(&z.b, &x.b, E)
+
+
+cdef inline void fp2_halve(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    fp_halve(&z.a, &x.a, E)
+    fp_halve(&z.b, &x.b, E)
+
+
+cdef void fp2_mul(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
+    # (a + ib)(c + id) = ac - bd + i((a + b)(c + d) - ac - bd)
+    cdef fp_t ac, bd, s, t
+    fp_add(&s, &x.a, &x.b, E)
+    fp_add(&t, &y.a, &y.b, E)
+    fp_mul(&ac, &x.a, &y.a, E)
+    fp_mul(&bd, &x.b, &y.b, E)
+    fp_mul(&s, &s, &t, E)
+    fp_sub(&z.a, &ac, &bd, E)
+    fp_sub(&s, &s, &ac, E)
+    fp_sub(&z.b, &s, &bd, E)
+
+
+cdef void fp2_sqr(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # (a + ib)^2 = (a + b)(a - b) + i*2ab
+    cdef fp_t s, d, ab
+    fp_add(&s, &x.a, &x.b, E)
+    fp_sub(&d, &x.a, &x.b, E)
+    fp_mul(&ab, &x.a, &x.b, E)
+    fp_mul(&z.a, &s, &d, E)
+    fp_add(&z.b, &ab, &ab, E)
+
+
+cdef inline void fp2_mul_fp(fp2_t* z, const fp2_t* x, const fp_t* k, const curve_t* E) noexcept nogil:
+    fp_mul(&z.a, &x.a, k, E)
+    fp_mul(&z.b, &x.b, k, E)
+
+
+cdef void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # (a + ib)(m + in) = ma - nb + i(mb + na); m, n are small public numbers
+    cdef fp_t ma, mb, na, nb
+    fp_mul_small(&ma, &x.a, E.xi_a, E)
+    fp_mul_small(&mb, &x.b, E.xi_a, E)
+    fp_mul_small(&na, &x.a, E.xi_b, E)
+    fp_mul_small(&nb, &x.b, E.xi_b, E)
+    fp_sub(&z.a, &ma, &nb, E)
+    fp_add(&z.b, &mb, &na, E)
+
+
+cdef void fp2_norm(fp_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # a^2 + b^2
+    cdef fp_t t
+    fp_sqr(&t, &x.a, E)
+    fp_sqr(z, &x.b, E)
+    fp_add(z, &t, z, E)
+
+
+cdef void fp2_inv(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # (a - ib)/(a^2 + b^2), and 0 for 0
+    cdef fp_t t
+    fp2_norm(&t, x, E)
+    fp_inv(&t, &t, E)
+    fp_mul(&z.a, &x.a, &t, E)
+    fp_neg(&t, &t, E)
+    fp_mul(&z.b, &x.b, &t, E)
+
+
+cdef inline limb fp2_is_zero(const fp2_t* x) noexcept nogil:
+    return mont_is_zero(x.a.v) & mont_is_zero(x.b.v)
+
+
+cdef inline limb fp2_equal(const fp2_t* x, const fp2_t* y) noexcept nogil:
+    return mont_equal(x.a.v, y.a.v) & mont_equal(x.b.v, y.b.v)
+
+
+cdef inline void fp2_move(fp2_t* z, const fp2_t* x, limb bit) noexcept nogil:
+    mont_move(z.a.v, x.a.v, bit)
+    mont_move(z.b.v, x.b.v, bit)
+
+
+cdef inline limb fp2_is_square(const fp2_t* x, const curve_t* E) noexcept nogil:
+    # x is a square in Fp2 exactly if its norm is one in Fp
+    cdef fp_t norm
+    fp2_norm(&norm, x, E)
+    return fp_is_square(&norm, E)
+
+
+cdef limb fp2_sqrt(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # A root of x = a + ib, constant time; 1 if there is one.
+    # n = sqrt(a^2 + b^2), d = (a + n)/2, or a where that is 0 (x = -n real); s = d^((p-3)/4), t = d*s, so t*s = +-1.
+    # t^2 = d: the root is t + i*(b*s/2). t^2 = -d: then (a - n)/2 = (b*s/2)^2, and the root is -(b*s/2) + i*t.
+    cdef fp_t n, d, s, t
+    cdef fp2_t root, square
+    fp2_norm(&n, x, E)
+    fp_sqrt(&n, &n, E)
+    fp_add(&d, &x.a, &n, E)
+    fp_halve(&d, &d, E)
+    mont_move(d.v, x.a.v, mont_is_zero(d.v))
+    mont_pow(s.v, d.v, E.root_inverse.v, &E.p)
+    fp_mul(&t, &d, &s, E)
+    fp_mul(&s, &s, &x.b, E)
+    fp_halve(&s, &s, E)
+    fp_sqr(&n, &t, E)
+    cdef limb straight = mont_equal(n.v, d.v)
+    fp_neg(&root.a, &s, E)
+    root.b = t
+    mont_move(root.a.v, t.v, straight)
+    mont_move(root.b.v, s.v, straight)
+    fp2_sqr(&square, &root, E)
+    z[0] = root
+    return fp2_equal(&square, x)
+
+
+cdef limb fp2_sqrt_original(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # The root whose real part is a square; none for a real x that is no square in Fp. Public values only: variable time.
+    # Spec: spec/curves.md#map-original-g2
+    cdef fp2_t value = x[0]
+    if mont_is_zero(value.b.v) and not fp_is_square(&value.a, E):
+        return 0
+    if not fp2_sqrt(z, &value, E):
+        return 0
+    if not fp_is_square(&z.a, E):
+        fp2_neg(z, z, E)
+    return 1
+
+
+cdef inline limb fp2_sgn0(const fp2_t* x, const curve_t* E) noexcept nogil:
+    # sgn0 of the real part, or of the imaginary part where the real part is 0 (RFC 9380, section 4.1)
+    return fp_sgn0(&x.a, E) | (mont_is_zero(x.a.v) & fp_sgn0(&x.b, E))
+
+
+cdef inline limb fp2_larger(const fp2_t* x, const curve_t* E) noexcept nogil:
+    # 1 if x > -x, compared on the imaginary part, or on the real part where that is 0
+    return fp_larger(&x.b, E) | (mont_is_zero(x.b.v) & fp_larger(&x.a, E))
+
+
+cdef inline void fp2_one(fp2_t* z, const curve_t* E) noexcept nogil:
+    memset(z, 0, sizeof(fp2_t))
+    fp_one(&z.a, E)
+
+
+cdef inline limb fp2_from_octets(fp2_t* z, const uint8_t* octets, const curve_t* E) noexcept nogil:
+    cdef limb canonical = fp_from_octets(&z.a, octets, E)
+    return canonical & fp_from_octets(&z.b, octets + E.field_bytes, E)
+
+
+cdef inline void fp2_to_octets(uint8_t* octets, const fp2_t* x, const curve_t* E) noexcept nogil:
+    fp_to_octets(octets, &x.a, E)
+    fp_to_octets(octets + E.field_bytes, &x.b, E)

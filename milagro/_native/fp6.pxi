@@ -1,0 +1,105 @@
+# Fp6 = Fp2[v]/(v^3 - xi), elements a + v*b + v^2*c.                               Spec: spec/curves.md#towers
+
+cdef void fp6_add(fp6_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) noexcept nogil:
+    fp2_add(&z.a, &x.a, &y.a, E)
+    fp2_add(&z.b, &x.b, &y.b, E)
+    fp2_add(&z.c, &x.c, &y.c, E)
+
+
+cdef void fp6_sub(fp6_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) noexcept nogil:
+    fp2_sub(&z.a, &x.a, &y.a, E)
+    fp2_sub(&z.b, &x.b, &y.b, E)
+    fp2_sub(&z.c, &x.c, &y.c, E)
+
+
+cdef void fp6_neg(fp6_t* z, const fp6_t* x, const curve_t* E) noexcept nogil:
+    fp2_neg(&z.a, &x.a, E)
+    fp2_neg(&z.b, &x.b, E)
+    fp2_neg(&z.c, &x.c, E)
+
+
+cdef void fp6_mul_v(fp6_t* z, const fp6_t* x, const curve_t* E) noexcept nogil:
+    # v*(a + vb + v^2c) = xi*c + va + v^2b
+    cdef fp2_t t
+    fp2_mul_xi(&t, &x.c, E)
+    z.c = x.b
+    z.b = x.a
+    z.a = t
+
+
+cdef inline void fp2_cross(
+    fp2_t* z, const fp2_t* x, const fp2_t* y, const fp2_t* m, const fp2_t* n,
+    const fp2_t* xm, const fp2_t* yn, const curve_t* E,
+) noexcept nogil:
+    # xn + ym = (x + y)(m + n) - xm - yn
+    cdef fp2_t s, t
+    fp2_add(&s, x, y, E)
+    fp2_add(&t, m, n, E)
+    fp2_mul(&s, &s, &t, E)
+    fp2_sub(&s, &s, xm, E)
+    fp2_sub(z, &s, yn, E)
+
+
+cdef void fp6_mul(fp6_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) noexcept nogil:
+    # (aA + xi*(bC + cB)) + v*(aB + bA + xi*cC) + v^2*(aC + cA + bB), six products by Karatsuba
+    cdef fp2_t aa, bb, cc, s, t, u
+    fp2_mul(&aa, &x.a, &y.a, E)
+    fp2_mul(&bb, &x.b, &y.b, E)
+    fp2_mul(&cc, &x.c, &y.c, E)
+    fp2_cross(&s, &x.b, &x.c, &y.b, &y.c, &bb, &cc, E)
+    fp2_cross(&t, &x.a, &x.b, &y.a, &y.b, &aa, &bb, E)
+    fp2_cross(&u, &x.a, &x.c, &y.a, &y.c, &aa, &cc, E)
+    fp2_mul_xi(&s, &s, E)
+    fp2_mul_xi(&cc, &cc, E)
+    fp2_add(&z.a, &aa, &s, E)
+    fp2_add(&z.b, &t, &cc, E)
+    fp2_add(&z.c, &u, &bb, E)
+
+
+cdef void fp6_mul_fp2(fp6_t* z, const fp6_t* x, const fp2_t* k, const curve_t* E) noexcept nogil:
+    cdef fp2_t t = k[0]
+    fp2_mul(&z.a, &x.a, &t, E)
+    fp2_mul(&z.b, &x.b, &t, E)
+    fp2_mul(&z.c, &x.c, &t, E)
+
+
+cdef void fp6_mul_pair(
+    fp6_t* z, const fp6_t* x, const fp2_t* m, const fp2_t* n, const curve_t* E,
+) noexcept nogil:
+    # (a + vb + v^2c)(m + vn) = (am + xi*cn) + v*(an + bm) + v^2*(bn + cm), five products
+    cdef fp2_t am, bn, cn, cm, t
+    fp2_mul(&am, &x.a, m, E)
+    fp2_mul(&bn, &x.b, n, E)
+    fp2_mul(&cn, &x.c, n, E)
+    fp2_mul(&cm, &x.c, m, E)
+    fp2_cross(&t, &x.a, &x.b, m, n, &am, &bn, E)
+    fp2_mul_xi(&cn, &cn, E)
+    fp2_add(&z.a, &am, &cn, E)
+    z.b = t
+    fp2_add(&z.c, &bn, &cm, E)
+
+
+cdef void fp6_inv(fp6_t* z, const fp6_t* x, const curve_t* E) noexcept nogil:
+    # With A = a^2 - xi*bc, B = xi*c^2 - ab, C = b^2 - ac: 1/x = (A + vB + v^2C)/(aA + xi*(bC + cB)); 0 for 0.
+    cdef fp2_t A, B, C, t, norm
+    fp2_mul(&t, &x.b, &x.c, E)
+    fp2_mul_xi(&t, &t, E)
+    fp2_sqr(&A, &x.a, E)
+    fp2_sub(&A, &A, &t, E)
+    fp2_sqr(&t, &x.c, E)
+    fp2_mul_xi(&B, &t, E)
+    fp2_mul(&t, &x.a, &x.b, E)
+    fp2_sub(&B, &B, &t, E)
+    fp2_sqr(&C, &x.b, E)
+    fp2_mul(&t, &x.a, &x.c, E)
+    fp2_sub(&C, &C, &t, E)
+    fp2_mul(&norm, &x.b, &C, E)
+    fp2_mul(&t, &x.c, &B, E)
+    fp2_add(&norm, &norm, &t, E)
+    fp2_mul_xi(&norm, &norm, E)
+    fp2_mul(&t, &x.a, &A, E)
+    fp2_add(&norm, &norm, &t, E)
+    fp2_inv(&norm, &norm, E)
+    fp2_mul(&z.a, &A, &norm, E)
+    fp2_mul(&z.b, &B, &norm, E)
+    fp2_mul(&z.c, &C, &norm, E)

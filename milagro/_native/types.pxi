@@ -1,0 +1,108 @@
+# Structures. A field element is a residue in Montgomery form, always fully reduced; a scalar is a plain number
+# below r. A point is three homogeneous projective coordinates in a row, (X : Y : Z) for (X/Z, Y/Z), identity (0 : 1 : 0).
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int8_t, uint8_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+ctypedef uint64_t limb
+
+cdef extern from "mont.h":
+    ctypedef struct mont_modulus:
+        limb m[NLIMBS]
+        limb one[NLIMBS]
+        limb half[NLIMBS]
+
+    void mont_setup(mont_modulus* M) noexcept nogil
+    void mont_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_neg(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_halve(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_pow(limb* z, const limb* x, const limb* e, const mont_modulus* M) noexcept nogil
+    void mont_enter(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_leave(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_reduce_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
+    void mont_from_octets(limb* z, const uint8_t* octets, size_t size) noexcept nogil
+    void mont_to_octets(uint8_t* octets, const limb* x, size_t size) noexcept nogil
+    void mont_move(limb* z, const limb* x, limb bit) noexcept nogil
+    void mont_gather(limb* z, const limb* x, size_t words, limb bit) noexcept nogil
+    limb mont_is_zero(const limb* x) noexcept nogil
+    limb mont_equal(const limb* x, const limb* y) noexcept nogil
+    limb mont_below(const limb* x, const limb* y) noexcept nogil
+    limb mont_word_equal(limb x, limb y) noexcept nogil
+    void mont_wipe(void* memory, size_t size) noexcept nogil
+
+cdef enum:
+    INTEGER_OCTETS = 72     # the longest public multiplier
+    NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
+    MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
+    WINDOW = 4              # bits of a scalar for each table look-up
+    TABLE = 16              # 2^WINDOW entries
+
+cdef struct scalar_t:
+    limb v[NLIMBS]
+
+cdef struct fp_t:
+    limb v[NLIMBS]
+
+cdef struct fp2_t:          # a + i*b
+    fp_t a
+    fp_t b
+
+cdef struct fp6_t:          # a + v*b + v^2*c
+    fp2_t a
+    fp2_t b
+    fp2_t c
+
+cdef struct fp12_t:         # a + w*b
+    fp6_t a
+    fp6_t b
+
+cdef struct integer_t:      # a public integer: big-endian magnitude and sign
+    uint8_t octets[INTEGER_OCTETS]
+    int size
+    bint negative
+
+cdef struct naf_t:          # a public integer in digits -1, 0, 1, most significant first, and its sign
+    int8_t digits[NAF_DIGITS]
+    int size
+    bint negative
+
+cdef struct map_t:          # which map to a curve, and the number of coefficients of each isogeny polynomial
+    bint sswu
+    int terms[4]
+
+cdef struct curve_t:
+    mont_modulus p
+    mont_modulus r
+    scalar_t p_minus_2      # exponents: 1/x
+    scalar_t r_minus_2
+    scalar_t root           # (p + 1)/4, a square root where there is one
+    scalar_t root_inverse   # (p - 3)/4, its inverse
+    int field_bytes
+    int scalar_bytes
+    bint bn                 # BN, else BLS12
+    bint d_twist            # D, else M
+    unsigned int b3         # 3b
+    unsigned int xi_a       # xi = xi_a + i*xi_b
+    unsigned int xi_b
+    fp_t b
+    fp2_t twist_b
+    fp2_t twist_b3
+    fp2_t gamma[6]          # gamma_k = xi^(k(p-1)/6), so that (w^k)^p = gamma_k * w^k
+    fp2_t psi_x
+    fp2_t psi_y
+    integer_t order         # r
+    integer_t cofactor      # of G1
+    integer_t h_eff         # by which RFC 9380 clears the cofactor of G1
+    integer_t seed          # u
+    naf_t seed_naf
+    naf_t ate_naf           # 6u + 2 or u
+    map_t map1
+    map_t map2
+    fp_t map1_data[MAP_CONSTANTS]
+    fp2_t map2_data[MAP_CONSTANTS]
+    fp_t g1[3]
+    fp2_t g2[3]

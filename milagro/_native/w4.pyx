@@ -1,0 +1,12 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""Curve arithmetic in 4 words of 64 bits, for moduli of up to 256 bits: BN254, BN254CX, FP256BN and BN_SNARK1."""
+
+cdef extern from *:
+    """
+    #define MONT_WORDS 4
+    """
+
+cdef enum:
+    NLIMBS = 4
+
+include "curve.pxi"

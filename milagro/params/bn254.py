@@ -1,0 +1,82 @@
+"""BN254: the Barreto-Naehrig curve of Nogami and others, with a sparse seed.
+
+Equation:   E: y^2 = x^3 + 2 over Fp, embedding degree 12
+Seed:       u = -2^62 - 2^55 - 1 = -0x4080000000000001
+Field:      p = 36u^4 + 36u^3 + 24u^2 + 6u + 1, 254 bits, 32 octets
+Order:      r = 36u^4 + 36u^3 + 18u^2 + 6u + 1, 254 bits, 32 octets
+Trace:      t = 6u^2 + 1; #E(Fp) = p + 1 - t = h r, h = 1
+Tower:      Fp2 = Fp[i]/(i^2 + 1), Fp12 = Fp2[w]/(w^6 - (1 + i))
+Twist:      D-type, E': y^2 = x^3 + 2/(1 + i) = 1 - i over Fp2
+Hashing:    BN254NOGAMIG1 by Shallue-van de Woestijne, Z = -1
+            BN254NOGAMIG2 by Shallue-van de Woestijne, Z = -1
+Security:   about 100 bits. Barbulescu and Duquesne, "Updating key size estimations for pairings" (J. Cryptology
+            2019): exTNFS leaves a BN curve of 256 bits about 100.
+Generators: G1 is (-1, 1); G2 is the one of the Apache Milagro crypto library.
+Used by:    Apache Milagro (as BN254), mcl (as Fp254BNb), Constantine (as BN254_Nogami).
+Beware of:  BN_SNARK1, which Ethereum and most of today's libraries call BN254 or bn254, and BN254CX. All three have
+            254 bits and none interoperates with another.
+"""
+
+from __future__ import annotations
+
+from milagro.params._model import CurveParams, SvdW
+
+CURVE = CurveParams(
+    name="BN254",
+    family="BN",
+    u=-0x4080000000000001,
+    p=0x2523648240000001BA344D80000000086121000000000013A700000000000013,
+    r=0x2523648240000001BA344D8000000007FF9F800000000010A10000000000000D,
+    t=0x61818000000000030600000000000007,
+    b=2,
+    xi=(1, 1),
+    twist="D",
+    twist_b=(1, 0x2523648240000001BA344D80000000086121000000000013A700000000000012),
+    g1=(0x2523648240000001BA344D80000000086121000000000013A700000000000012, 1),
+    g2=(
+        (
+            0x61A10BB519EB62FEB8D8C7E8C61EDB6A4648BBB4898BF0D91EE4224C803FB2B,
+            0x516AAF9BA737833310AA78C5982AA5B1F4D746BAE3784B70D8C34C1E7D54CF3,
+        ),
+        (
+            0x21897A06BAF93439A90E096698C822329BD0AE6BDBE09BD19F0E07891CD2B9A,
+            0xEBB2B0E7C8B15268F6D4456F5F38D37B09006FFD739C9578A2D1AEC6B3ACE9B,
+        ),
+    ),
+    cofactor_g1=1,
+    cofactor_g2=0x2523648240000001BA344D8000000008C2A2800000000016AD00000000000019,
+    h_eff_g1=1,
+    ate_loop=-0x18300000000000004,
+    final_exponent_multiple=1,
+    frobenius=(
+        0x1B377619212E7C8CB6499B50A846953F850974924D3F77C2E17DE6C06F2A6DE9,
+        0x9EBEE691ED1837503EAB22F57B96AC8DC178B6DB2C08850C582193F90D5922A,
+    ),
+    cube_root_of_unity=0x25236482400000017080EB4000000006181800000000000CD98000000000000B,
+    cube_root_of_unity_r=0x252364824000000126CD8900000000024908FFFFFFFFFFFCF9FFFFFFFFFFFFF6,
+    map_g1=SvdW(
+        z=(0x2523648240000001BA344D80000000086121000000000013A700000000000012, 0),
+        c1=(1, 0),
+        c2=(0x1291B24120000000DD1A26C0000000043090800000000009D38000000000000A, 0),
+        c3=(0x252364824000000126CD890000000003CF0F0000000000060C00000000000004, 0),
+        c4=(0xC612180C00000009366C48000000002CB0B0000000000068D00000000000005, 0),
+    ),
+    map_g2=SvdW(
+        z=(0x2523648240000001BA344D80000000086121000000000013A700000000000012, 0),
+        c1=(0, 0x2523648240000001BA344D80000000086121000000000013A700000000000012),
+        c2=(0x1291B24120000000DD1A26C0000000043090800000000009D38000000000000A, 0),
+        c3=(
+            0x151B7782DA03B932FB6E2A362AE83524721CDCCD02A983F5E6E8A3943C1FA2A2,
+            0x151B7782DA03B932FB6E2A362AE83524721CDCCD02A983F5E6E8A3943C1FA2A2,
+        ),
+        c4=(0, 0x18C243018000000126CD890000000005961600000000000D1A0000000000000E),
+    ),
+    suite_g1="BN254NOGAMIG1",
+    suite_g2="BN254NOGAMIG2",
+    field_bytes=32,
+    scalar_bytes=32,
+    hash_length=48,
+    words=4,
+    aliases=("BN254_NOGAMI", "BN254_Nogami", "Fp254BNb"),
+    security_bits=100,
+)

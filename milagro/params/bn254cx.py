@@ -1,0 +1,81 @@
+"""BN254CX: the CertiVox Barreto-Naehrig curve, the historical default of M-Pin.
+
+Equation:   E: y^2 = x^3 + 2 over Fp, embedding degree 12
+Seed:       u = -2^62 - 2^26 + 2^22 - 2^12 - 2^9 - 2^7 - 2^5 - 2^4 - 1 = -0x4000000003c012b1
+Field:      p = 36u^4 + 36u^3 + 24u^2 + 6u + 1, 254 bits, 32 octets
+Order:      r = 36u^4 + 36u^3 + 18u^2 + 6u + 1, 254 bits, 32 octets
+Trace:      t = 6u^2 + 1; #E(Fp) = p + 1 - t = h r, h = 1
+Tower:      Fp2 = Fp[i]/(i^2 + 1), Fp12 = Fp2[w]/(w^6 - (1 + i))
+Twist:      D-type, E': y^2 = x^3 + 2/(1 + i) = 1 - i over Fp2
+Hashing:    BN254CXG1 by Shallue-van de Woestijne, Z = -1
+            BN254CXG2 by Shallue-van de Woestijne, Z = -1
+Security:   about 100 bits. Barbulescu and Duquesne, "Updating key size estimations for pairings" (J. Cryptology
+            2019): exTNFS leaves a BN curve of 256 bits about 100.
+Generators: G1 is (-1, 1); G2 is the one of the Apache Milagro crypto library.
+Used by:    M-Pin of CertiVox, MIRACL and Apache Milagro (as BN254_CX).
+Beware of:  BN254 (Nogami) and BN_SNARK1, which share its size and family and nothing else.
+"""
+
+from __future__ import annotations
+
+from milagro.params._model import CurveParams, SvdW
+
+CURVE = CurveParams(
+    name="BN254CX",
+    family="BN",
+    u=-0x4000000003C012B1,
+    p=0x2400000008702A0DB0BDDF647A6366D3243FD6EE18093EE1BE6623EF5C1B55B3,
+    r=0x2400000008702A0DB0BDDF647A6366D2C43FD6EE0CC906CEBE11C0A636EB1F6D,
+    t=0x600000000B4038130054634925303647,
+    b=2,
+    xi=(1, 1),
+    twist="D",
+    twist_b=(1, 0x2400000008702A0DB0BDDF647A6366D3243FD6EE18093EE1BE6623EF5C1B55B2),
+    g1=(0x2400000008702A0DB0BDDF647A6366D3243FD6EE18093EE1BE6623EF5C1B55B2, 1),
+    g2=(
+        (
+            0x19682D2C7053B256358B2500F5C34BBB907C85BFA03E2726C0851CEEE4D2EC74,
+            0x1466B9EC3E19F64AA011C937A8E99743F81B97B0C209C30F47A58E8B2E29CFE1,
+        ),
+        (
+            0xA79EDD972332B8DD81E22157DAEE2096361B33D847EC1B30CFBFCEBCF0BE09F,
+            0x6160C39ECC4C09035C6E4512D8D3461C2864EA569D2EDEBED904B228898EE9D,
+        ),
+    ),
+    cofactor_g1=1,
+    cofactor_g2=0x2400000008702A0DB0BDDF647A6366D3843FD6EE234976F4BEBA8738814B8BF9,
+    h_eff_g1=1,
+    ate_loop=-0x18000000016807024,
+    final_exponent_multiple=1,
+    frobenius=(
+        0x1359082FA63A0164AFE18B8AACA7189868677326F173F8215BD9083355C80EA3,
+        0x10A6F7D0623628A900DC53D9CDBC4E3ABBD863C7269546C0628D1BBC06534710,
+    ),
+    cube_root_of_unity=0x2400000008702A0D68BDDF646DBB27BEE381F789A619B78B8C8590D7C7F7F91B,
+    cube_root_of_unity_r=0x2400000008702A0D20BDDF646112E8A922C4182507294FEC5953709BCC14A3B6,
+    map_g1=SvdW(
+        z=(0x2400000008702A0DB0BDDF647A6366D3243FD6EE18093EE1BE6623EF5C1B55B2, 0),
+        c1=(1, 0),
+        c2=(0x1200000004381506D85EEFB23D31B369921FEB770C049F70DF3311F7AE0DAADA, 0),
+        c3=(0x2400000008702A0D20BDDF646112E8AAA2C41825342A30355AA4FDC033D49C84, 0),
+        c4=(0xC00000002D00E04903F4A76D376779BB6BFF24F5D586A4B3F77614FC95E71E5, 0),
+    ),
+    map_g2=SvdW(
+        z=(0x2400000008702A0DB0BDDF647A6366D3243FD6EE18093EE1BE6623EF5C1B55B2, 0),
+        c1=(0, 0x2400000008702A0DB0BDDF647A6366D3243FD6EE18093EE1BE6623EF5C1B55B2),
+        c2=(0x1200000004381506D85EEFB23D31B369921FEB770C049F70DF3311F7AE0DAADA, 0),
+        c3=(
+            0x1D344B4A40A192C5AB4096E7AD0EF93AEA8016CA994AA5FCBE85879DDE3D7026,
+            0x1D344B4A40A192C5AB4096E7AD0EF93AEA8016CA994AA5FCBE85879DDE3D7026,
+        ),
+        c4=(0, 0x1800000005A01C09207E94EDA6ECEF376D7FE49EBAB0D4967EEEC29F92BCE3CE),
+    ),
+    suite_g1="BN254CXG1",
+    suite_g2="BN254CXG2",
+    field_bytes=32,
+    scalar_bytes=32,
+    hash_length=48,
+    words=4,
+    aliases=("BN254_CX",),
+    security_bits=100,
+)

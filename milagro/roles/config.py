@@ -1,0 +1,307 @@
+"""Configuration: one TOML file a server, read into frozen values, with every fault reported at once.
+
+`Reader` walks the file's tables. It never stops at a fault: it notes it, hands on a stand-in of the right type,
+and `finish` raises one ConfigError that lists all of them. A key that nobody asked for is a fault, too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from milagro.errors import ConfigError
+from milagro.stores.keys import PassphraseSource
+
+FILE_NAME = "milagro.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """[server]: where the role listens and how much it takes on."""
+
+    host: str
+    port: int
+    public_url: str
+    tls_certificate: Path | None
+    tls_key: Path | None
+    body_limit: int
+    request_timeout_seconds: float
+    max_requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """[store]: the SQLite file."""
+
+    path: Path
+    busy_timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """[log]: what is written to standard error."""
+
+    level: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommonConfig:
+    """The tables that every role has."""
+
+    server: ServerConfig
+    store: StoreConfig
+    log: LogConfig
+    passphrase: PassphraseSource
+
+
+class Reader:
+    """One table of the file, and the list of faults that all tables share."""
+
+    def __init__(self, table: dict[str, Any], folder: Path, name: str = "", problems: list[str] | None = None) -> None:
+        self._table = table
+        self._folder = folder
+        self._name = name
+        self._asked: set[str] = set()
+        self._children: list[Reader] = []
+        self.problems: list[str] = problems if problems is not None else []
+
+    def table(self, key: str, required: bool = True) -> Reader:
+        """The table under `key`; an empty one if it is missing or is something else."""
+        value = self._take(key, dict, "a table", required, {})
+        child = Reader(value, self._folder, self._where(key), self.problems)
+        self._children.append(child)
+        return child
+
+    def tables(self, key: str) -> list[Reader]:
+        """The tables of the array [[key]], of which there must be at least one."""
+        value = self._take(key, list, "an array of tables", True, [])
+        if key in self._table and (not value or not all(isinstance(entry, dict) for entry in value)):
+            self._fault(key, f"must be at least one table [[{self._where(key)}]]")
+            value = []
+        readers = [
+            Reader(entry, self._folder, f"{self._where(key)}[{at}]", self.problems) for at, entry in enumerate(value)
+        ]
+        self._children.extend(readers)
+        return readers
+
+    def text(self, key: str, default: str | None = None, *, limit: int = 200) -> str:
+        """A string of 1 to `limit` characters."""
+        value: str = self._take(key, str, "a string", default is None, default or "")
+        if key in self._table and isinstance(self._table[key], str) and not 1 <= len(value) <= limit:
+            self._fault(key, f"must have 1 to {limit} characters")
+        return value
+
+    def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
+        """One of `choices`."""
+        value = self.text(key, default)
+        if value and value not in choices:
+            self._fault(key, f"is {value!r}; it can be {', '.join(choices)}{_suggestion(value, choices)}")
+        return value
+
+    def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        """A whole number from `low` to `high`."""
+        value: int = self._take(key, int, "a whole number", default is None, default if default is not None else low)
+        if not low <= value <= high:
+            self._fault(key, f"is {value}; it must be from {low} to {high}")
+            return low
+        return value
+
+    def hexadecimal(self, key: str, length: int | None = None, *, required: bool = True) -> bytes:
+        """Octets written in hexadecimal."""
+        value: str = self._take(key, str, "a string", required, "")
+        try:
+            octets = bytes.fromhex(value)
+        except ValueError:
+            self._fault(key, "is not hexadecimal")
+            return b""
+        if value and length is not None and len(octets) != length:
+            self._fault(key, f"must have {length} octets ({2 * length} hexadecimal digits)")
+        return octets
+
+    def path(self, key: str, default: str | None = None) -> Path:
+        """A path, relative to the folder of the configuration file."""
+        return self._folder / self.text(key, default, limit=4096)
+
+    def file(self, key: str, *, required: bool = True) -> Path | None:
+        """A file that can be read."""
+        if key not in self._table and not required:
+            self._asked.add(key)
+            return None
+        path = self.path(key)
+        if not isinstance(self._table.get(key), str):
+            return None
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            self._fault(key, f"names {path}, which cannot be read: {error.strerror}")
+        return path
+
+    def url(self, key: str) -> str:
+        """An origin: https, or http on a loopback address, with nothing after host and port."""
+        value = self.text(key, limit=2000)
+        fault = url_fault(value) if value else None
+        if fault:
+            self._fault(key, fault)
+        return value.rstrip("/")
+
+    def fault(self, key: str, text: str) -> None:
+        """Notes a fault that only the caller can see."""
+        self._fault(key, text)
+
+    def finish(self, path: Path) -> None:
+        """Ends the reading.
+
+        Raises: ConfigError with every fault
+        """
+        self._note_unknown()
+        if self.problems:
+            count = len(self.problems)
+            raise ConfigError(f"{path} has {count} fault{'s' if count > 1 else ''}:", self.problems)
+
+    def _take(self, key: str, kind: type, kind_name: str, required: bool, default: Any) -> Any:
+        self._asked.add(key)
+        if key not in self._table:
+            if required:
+                self._fault(key, "is missing")
+            return default
+        value = self._table[key]
+        # TOML's true is a Python int as well.
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            self._fault(key, f"must be {kind_name}, not {_kind(value)}")
+            return default
+        return value
+
+    def _where(self, key: str) -> str:
+        return f"{self._name}.{key}" if self._name else key
+
+    def _fault(self, key: str, text: str) -> None:
+        self.problems.append(f"{self._where(key)} {text}")
+
+    def _note_unknown(self) -> None:
+        for key in self._table:
+            if key not in self._asked:
+                self._fault(key, f"is not a key that is known here{_suggestion(key, sorted(self._asked))}")
+        for child in self._children:
+            child._note_unknown()
+
+
+def read(path: Path) -> Reader:
+    """The top table of a configuration file.
+
+    Raises: ConfigError if there is no such file or it is not TOML
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"there is no configuration file {path}; 'milagro init' writes one") from None
+    except OSError as error:
+        raise ConfigError(f"the configuration file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration file {path} is not TOML: {error}") from error
+    return Reader(table, path.resolve().parent)
+
+
+def read_common(reader: Reader) -> CommonConfig:
+    """[server], [store], [log] and [passphrase]."""
+    passphrase = reader.table("passphrase", required=False)
+    return CommonConfig(
+        server=_read_server(reader.table("server")),
+        store=_read_store(reader.table("store", required=False)),
+        log=_read_log(reader.table("log", required=False)),
+        passphrase=PassphraseSource(
+            file=passphrase.path("file") if "file" in passphrase._table else None,
+            env=passphrase.text("env", "") or None,
+        ),
+    )
+
+
+def _read_server(reader: Reader) -> ServerConfig:
+    config = ServerConfig(
+        host=reader.text("host", "127.0.0.1"),
+        port=reader.integer("port", 1, 65535),
+        public_url=reader.url("public_url"),
+        tls_certificate=reader.file("tls_certificate", required=False),
+        tls_key=reader.file("tls_key", required=False),
+        body_limit=reader.integer("body_limit", 1024, 1 << 20, 65536),
+        request_timeout_seconds=reader.integer("request_timeout_seconds", 1, 300, 10),
+        max_requests=reader.integer("max_requests", 1, 10000, 256),
+    )
+    proxied = reader.choice("tls", ("here", "proxy", "none"), "here" if config.tls_certificate else "none")
+    _check_tls(reader, config, proxied)
+    return config
+
+
+def _check_tls(reader: Reader, config: ServerConfig, tls: str) -> None:
+    if (config.tls_certificate is None) != (config.tls_key is None):
+        reader.fault("tls_key", "and tls_certificate must be given together")
+    if tls == "here" and config.tls_certificate is None:
+        reader.fault("tls", "is 'here', so tls_certificate and tls_key must be given")
+    if tls == "none" and config.host and not is_loopback(config.host):
+        reader.fault(
+            "host",
+            f"is {config.host}, which others can reach, and there is no TLS: give tls_certificate and tls_key, "
+            "or say tls = 'proxy' if a proxy in front of this server does TLS",
+        )
+
+
+def _read_store(reader: Reader) -> StoreConfig:
+    return StoreConfig(
+        path=reader.path("path", "state.sqlite"), busy_timeout_ms=reader.integer("busy_timeout_ms", 100, 60000, 5000)
+    )
+
+
+def _read_log(reader: Reader) -> LogConfig:
+    return LogConfig(
+        level=reader.choice("level", ("debug", "info", "warning", "error"), "info"),
+        format=reader.choice("format", ("json", "text"), "json"),
+    )
+
+
+def url_fault(value: str) -> str | None:
+    """What is wrong with `value` as the address of a server, or None."""
+    try:
+        url = urlsplit(value)
+        port = url.port
+    except ValueError:
+        return f"is {value!r}, which is not a URL"
+    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
+        return f"is {value!r}; it must be like https://name.example:443"
+    if url.path.rstrip("/") or url.query or url.fragment or url.username is not None:
+        return f"is {value!r}; nothing may follow or precede host and port"
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        return f"is {value!r}; without https, anyone on the way could read what this server sends"
+    return None
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL that `url_fault` has nothing against."""
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is an address of this machine that no other machine reaches."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _suggestion(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _kind(value: object) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a string", list: "an array"}
+    return names.get(type(value), "a table" if isinstance(value, dict) else "a date or time")

@@ -1,0 +1,91 @@
+"""What a D-TA remembers: which tickets were spent, and what it issued to whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from milagro.roles.refusals import TicketExpired, TicketReused
+from milagro.roles.tickets import Ticket
+from milagro.stores.state import Schema, State
+
+_tables = MetaData()
+
+_spent = Table(
+    "spent_ticket",
+    _tables,
+    Column("jti", String, primary_key=True),
+    Column("expires", Integer, nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
+# Tickets that end at or before `forgotten` are refused even where a clock that runs backwards calls them fresh,
+# because their spent ids may have been deleted.
+_horizon = Table(
+    "horizon", _tables, Column("id", Integer, primary_key=True), Column("forgotten", Integer, nullable=False)
+)
+
+_issue = Table(
+    "issue",
+    _tables,
+    Column("id", Integer, primary_key=True),
+    Column("jti", String, nullable=False),
+    Column("authority", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("slot", Integer),
+    Column("at", Integer, nullable=False),
+)
+
+SCHEMA = Schema(_tables, version=1, application=0x4D444154)
+
+
+class DtaRecords:
+    """The D-TA's database."""
+
+    def __init__(self, path: Path, busy_timeout_ms: int = 5000) -> None:
+        self.state = State(path, SCHEMA, busy_timeout_ms)
+
+    def spend(self, ticket: Ticket, now: int) -> None:
+        """Spends the ticket and notes the issue, in one transaction that is durable on return.
+
+        Raises: TicketReused, TicketExpired, Unavailable
+        """
+        try:
+            with self.state.write() as connection:
+                forgotten = connection.execute(select(_horizon.c.forgotten)).scalar()
+                if forgotten is not None and ticket.expires_at <= forgotten:
+                    raise TicketExpired("the ticket's time is over; ask for a new one")
+                connection.execute(insert(_spent).values(jti=ticket.jti, expires=ticket.expires_at))
+                connection.execute(insert(_issue).values(_issue_row(ticket, now)))
+        except IntegrityError:
+            raise TicketReused("the ticket was used before; ask for a new one") from None
+
+    def forget_spent(self, before: int) -> int:
+        """Deletes the ids of tickets that ended before `before`; the number of them."""
+        with self.state.write() as connection:
+            last = connection.execute(select(func.max(_spent.c.expires)).where(_spent.c.expires < before)).scalar()
+            if last is None:
+                return 0
+            if connection.execute(update(_horizon).values(forgotten=func.max(_horizon.c.forgotten, last))).rowcount == 0:
+                connection.execute(insert(_horizon).values(id=1, forgotten=last))
+            return connection.execute(delete(_spent).where(_spent.c.expires < before)).rowcount
+
+    def issued(self, subject: str, purpose: str) -> int:
+        """How often something was issued for this subject and purpose."""
+        with self.state.read() as connection:
+            query = select(func.count()).where(_issue.c.subject == subject, _issue.c.purpose == purpose)
+            return connection.execute(query).scalar_one()
+
+
+def _issue_row(ticket: Ticket, now: int) -> dict[str, str | int | None]:
+    return {
+        "jti": ticket.jti,
+        "authority": ticket.issuer,
+        "purpose": ticket.purpose.value,
+        "subject": ticket.subject,
+        "slot": ticket.slot,
+        "at": now,
+    }

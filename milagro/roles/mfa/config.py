@@ -1,0 +1,102 @@
+"""The configuration of an MFA server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from milagro.roles.config import CommonConfig, Reader, ServerConfig, is_loopback, origin_of, read, read_common
+from milagro.roles.suites import SuiteConfig, read_suite
+
+
+@dataclass(frozen=True, slots=True)
+class DtaAddress:
+    """Where a D-TA is, and the commitment that it must show if the operator pinned one."""
+
+    name: str
+    url: str
+    commitment: bytes
+    ca_certificate: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class MfaConfig:
+    """An MFA server: its name, its D-TAs, its sealed keys."""
+
+    common: CommonConfig
+    suite: SuiteConfig
+    name: str
+    relying_party: str
+    registration_key: Path
+    server_secret: Path
+    dtas: tuple[DtaAddress, ...]
+    session_seconds: int
+    max_sessions: int
+    dta_wait_seconds: int
+
+    @property
+    def origin(self) -> str:
+        """The origin that logins are bound to."""
+        return canonical_origin(self.common.server.public_url)
+
+
+def canonical_origin(url: str) -> str:
+    """The origin of a URL as a browser writes it: lower case, no default port."""
+    scheme, host, port = origin_of(url)
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port == {"https": 443, "http": 80}[scheme] else f"{scheme}://{host}:{port}"
+
+
+def read_config(path: Path) -> MfaConfig:
+    """The configuration in `path`.
+
+    Raises: ConfigError with every fault
+    """
+    top = read(path)
+    top.choice("role", ("mfa",))
+    own = top.table("mfa")
+    name = own.text("name", limit=253)
+    common = read_common(top)
+    config = MfaConfig(
+        common=common,
+        suite=read_suite(top.table("suite", required=False)),
+        name=name,
+        relying_party=own.text("relying_party", name or "?", limit=253),
+        registration_key=own.path("registration_key", "registration-key.sealed"),
+        server_secret=own.path("server_secret", "server-secret.sealed"),
+        dtas=_read_dtas(own.tables("dtas"), common.server),
+        session_seconds=own.integer("session_seconds", 10, 600, 120),
+        max_sessions=own.integer("max_sessions", 10, 1_000_000, 10_000),
+        dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
+    )
+    top.finish(path)
+    return config
+
+
+def _read_dtas(readers: list[Reader], server: ServerConfig) -> tuple[DtaAddress, ...]:
+    dtas: list[DtaAddress] = []
+    for reader in readers:
+        dta = DtaAddress(
+            name=reader.text("name", limit=64),
+            url=reader.url("url"),
+            commitment=reader.hexadecimal("commitment", required=False),
+            ca_certificate=reader.file("ca_certificate", required=False),
+        )
+        if dta.name and dta.name in {other.name for other in dtas}:
+            reader.fault("name", f"is {dta.name!r}, which another D-TA has already")
+        if dta.url:
+            _check_address(reader, dta, dtas, server)
+        dtas.append(dta)
+    return tuple(dtas)
+
+
+def _check_address(reader: Reader, dta: DtaAddress, others: list[DtaAddress], server: ServerConfig) -> None:
+    try:
+        origin = origin_of(dta.url)
+        taken = {origin_of(other.url): other.name for other in others if other.url}
+    except ValueError:
+        return  # noted already
+    if origin in taken:
+        reader.fault("url", f"is the address of D-TA {taken[origin]!r} as well")
+    if origin[2] == server.port and is_loopback(origin[1]) and is_loopback(server.host):
+        reader.fault("url", f"has port {server.port}, on which this server itself listens")

@@ -1,0 +1,310 @@
+"""What an MFA server remembers: invitations, accounts, their devices, and the logins under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from milagro.errors import AlreadyExists, NotFound
+from milagro.protocols.mpin.v2 import Identity
+from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
+from milagro.stores.state import Schema, State
+
+MAX_ATTEMPTS = 3
+
+_tables = MetaData()
+
+_account = Table(
+    "account",
+    _tables,
+    Column("user", String, primary_key=True),
+    Column("suspended", Boolean, nullable=False, default=False),
+    Column("created", Integer, nullable=False),
+)
+
+_device = Table(
+    "device",
+    _tables,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("user", ForeignKey("account.user"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("identity", LargeBinary, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created", Integer, nullable=False),
+    Column("last_login", Integer),
+)
+# One identity is pinned per account and device. Removed ones stay on record and do not count.
+Index("one_identity", _device.c.user, _device.c.name, unique=True, sqlite_where=_device.c.state != "removed")
+
+_invitation = Table(
+    "invitation",
+    _tables,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("user", String, nullable=False),
+    Column("expires", Integer, nullable=False),
+    Column("device", ForeignKey("device.digest")),
+)
+
+_session = Table(
+    "session",
+    _tables,
+    Column("id", LargeBinary, primary_key=True),
+    Column("device", ForeignKey("device.digest"), nullable=False),
+    Column("expires", Integer, nullable=False, index=True),
+    Column("state", LargeBinary, nullable=False),
+)
+
+SCHEMA = Schema(_tables, version=1, application=0x4D4D4641)
+
+
+class DeviceState(StrEnum):
+    """Where a device stands; `removed` is final."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One account's device, as it is on record."""
+
+    identity: Identity
+    state: DeviceState
+    attempts: int
+    suspended: bool
+    last_login: int | None
+
+    @property
+    def locked(self) -> bool:
+        """Whether the wrong PINs are used up."""
+        return self.attempts >= MAX_ATTEMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A login between its passes: octets of `Challenged`, which hold no secret."""
+
+    session_id: bytes
+    digest: bytes
+    expires: int
+    octets: bytes
+
+
+class MfaRecords:
+    """The MFA server's database. Every method is one transaction and durable on return."""
+
+    def __init__(self, path: Path, busy_timeout_ms: int = 5000) -> None:
+        self.state = State(path, SCHEMA, busy_timeout_ms)
+
+    # -- invitations and enrolment ---------------------------------------------------------------------------
+    def invite(self, code_hash: bytes, user: str, expires: int) -> None:
+        """Notes an invitation."""
+        with self.state.write() as connection:
+            connection.execute(insert(_invitation).values(code_hash=code_hash, user=user, expires=expires))
+
+    def enrol(self, code_hash: bytes, identity: Identity, now: int) -> Identity:
+        """Pins `identity`, or hands back the one that the same invitation and the same key pinned before.
+
+        Raises: InvitationRefused, DevicePinned, Suspended
+        """
+        with self.state.write() as connection:
+            query = select(_invitation).where(_invitation.c.code_hash == code_hash)
+            invitation = connection.execute(query).one_or_none()
+            if invitation is None or invitation.user != identity.user:
+                raise InvitationRefused(_INVITATION)
+            if invitation.device is not None:
+                return _enrolled_before(connection, invitation.device, identity)
+            if invitation.expires <= now:
+                raise InvitationRefused(_INVITATION)
+            _pin(connection, identity, now)
+            used = update(_invitation).where(_invitation.c.code_hash == code_hash)
+            connection.execute(used.values(device=identity.digest()))
+            return identity
+
+    def confirm(self, digest: bytes) -> None:
+        """Ends the time in which the invitation still works for this device."""
+        with self.state.write() as connection:
+            _activate(connection, digest)
+
+    # -- devices -----------------------------------------------------------------------------------------------
+    def pinned(self, user: str, name: str) -> Device | None:
+        """The device that is pinned for the account, if there is one."""
+        with self.state.read() as connection:
+            where = (_device.c.user == user, _device.c.name == name, _device.c.state != DeviceState.REMOVED)
+            row = connection.execute(_devices().where(*where)).one_or_none()
+        return None if row is None else _read_device(row)
+
+    def devices(self) -> list[Device]:
+        """All devices, by user and name; removed ones too."""
+        with self.state.read() as connection:
+            rows = connection.execute(_devices().order_by(_device.c.user, _device.c.name, _device.c.created)).all()
+        return [_read_device(row) for row in rows]
+
+    def remove(self, user: str, name: str) -> None:
+        """Unpins a device, so that it can be enrolled anew. Its old identity never works again.
+
+        Raises: NotFound
+        """
+        with self.state.write() as connection:
+            where = (_device.c.user == user, _device.c.name == name, _device.c.state != DeviceState.REMOVED)
+            digest = connection.execute(select(_device.c.digest).where(*where)).scalar()
+            if digest is None:
+                raise NotFound(f"user {user!r} has no device {name!r}")
+            connection.execute(delete(_session).where(_session.c.device == digest))
+            connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
+
+    def suspend(self, user: str, suspended: bool) -> None:
+        """Stops an account, or lets it go on.
+
+        Raises: NotFound
+        """
+        with self.state.write() as connection:
+            change = update(_account).where(_account.c.user == user).values(suspended=suspended)
+            if connection.execute(change).rowcount == 0:
+                raise NotFound(f"there is no user {user!r}")
+
+    # -- logins ------------------------------------------------------------------------------------------------
+    def open_session(self, session: StoredSession, now: int, limit: int) -> None:
+        """Stores a login between its passes and deletes those that are over.
+
+        Raises: Busy if `limit` logins are under way
+        """
+        with self.state.write() as connection:
+            connection.execute(delete(_session).where(_session.c.expires < now))
+            if connection.execute(select(func.count()).select_from(_session)).scalar_one() >= limit:
+                raise Busy("too many logins are under way; try again")
+            values = {
+                "id": session.session_id,
+                "device": session.digest,
+                "expires": session.expires,
+                "state": session.octets,
+            }
+            connection.execute(insert(_session).values(values))
+
+    def session(self, session_id: bytes) -> StoredSession | None:
+        """A login between its passes, left where it is."""
+        with self.state.read() as connection:
+            row = connection.execute(select(_session).where(_session.c.id == session_id)).one_or_none()
+        return None if row is None else StoredSession(row.id, row.device, row.expires, row.state)
+
+    def count_attempt(self, session: StoredSession) -> bool:
+        """Uses the session up and takes one attempt; False if another request used it up before.
+
+        Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed
+        """
+        with self.state.write() as connection:
+            if connection.execute(delete(_session).where(_session.c.id == session.session_id)).rowcount != 1:
+                return False
+            taken = update(_device).where(
+                _device.c.digest == session.digest,
+                _device.c.attempts < MAX_ATTEMPTS,
+                _device.c.state != DeviceState.REMOVED,
+                _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
+            )
+            counted = connection.execute(taken.values(attempts=_device.c.attempts + 1)).rowcount == 1
+            row = connection.execute(_devices().where(_device.c.digest == session.digest)).one()
+        # The session is spent either way, so the refusal stands outside the transaction.
+        if not counted:
+            check_usable(_read_device(row))
+        return counted
+
+    def succeed(self, digest: bytes, now: int) -> None:
+        """Gives all attempts back after a right PIN."""
+        with self.state.write() as connection:
+            _activate(connection, digest)
+            done = update(_device).where(_device.c.digest == digest)
+            connection.execute(done.values(attempts=0, last_login=now))
+
+
+_INVITATION = "there is no such invitation for this user, or it was used or is over; ask for a new one"
+
+
+def check_usable(device: Device) -> None:
+    """Refuses a device that may not log in.
+
+    Raises: UnknownIdentity, Suspended, Locked
+    """
+    if device.state is DeviceState.REMOVED:
+        raise UnknownIdentity("this device was removed; enrol it anew")
+    if device.suspended:
+        raise Suspended("the account is suspended; its operator can resume it")
+    if device.locked:
+        raise Locked("locked after three wrong PINs; have the device removed and enrol it anew")
+
+
+def _enrolled_before(connection: Connection, digest: bytes, identity: Identity) -> Identity:
+    row = connection.execute(_devices().where(_device.c.digest == digest)).one()
+    device = _read_device(row)
+    before = device.identity
+    same = (before.device, before.algorithm, before.public_key) == (
+        identity.device,
+        identity.algorithm,
+        identity.public_key,
+    )
+    if not same or device.state is not DeviceState.PENDING:
+        raise InvitationRefused(_INVITATION)
+    return before
+
+
+def _pin(connection: Connection, identity: Identity, now: int) -> None:
+    account = connection.execute(select(_account).where(_account.c.user == identity.user)).one_or_none()
+    if account is None:
+        connection.execute(insert(_account).values(user=identity.user, suspended=False, created=now))
+    elif account.suspended:
+        raise Suspended("the account is suspended; its operator can resume it")
+    where = (_device.c.user == identity.user, _device.c.name == identity.device)
+    pinned = select(func.count()).where(*where, _device.c.state != DeviceState.REMOVED)
+    if connection.execute(pinned).scalar_one():
+        raise DevicePinned(
+            f"user {identity.user!r} has an identity for the device {identity.device!r}; have it removed first"
+        )
+    if connection.execute(select(func.count()).where(_device.c.digest == identity.digest())).scalar_one():
+        raise AlreadyExists("this identity was enrolled before")
+    values = {
+        "digest": identity.digest(),
+        "user": identity.user,
+        "name": identity.device,
+        "identity": identity.to_bytes(),
+        "state": DeviceState.PENDING,
+        "attempts": 0,
+        "created": now,
+    }
+    connection.execute(insert(_device).values(values))
+
+
+def _activate(connection: Connection, digest: bytes) -> None:
+    pending = update(_device).where(_device.c.digest == digest, _device.c.state == DeviceState.PENDING)
+    connection.execute(pending.values(state=DeviceState.ACTIVE))
+
+
+def _devices() -> Any:
+    return select(_device, _account.c.suspended).join(_account, _account.c.user == _device.c.user)
+
+
+def _read_device(row: Row[Any]) -> Device:
+    return Device(
+        Identity.from_bytes(row.identity), DeviceState(row.state), row.attempts, bool(row.suspended), row.last_login
+    )

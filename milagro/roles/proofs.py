@@ -1,0 +1,50 @@
+"""What a client signs with its own key to show that it, and no bearer of a stolen ticket, is asking.
+
+Each statement is a list of framed fields that opens with its purpose, so that none can be taken for another or for
+a pass of a login.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from milagro.octets import frame, i2osp
+from milagro.protocols.mpin.v2 import Identity, verify_signature
+
+
+class Statement(Enum):
+    """What a proof is about."""
+
+    ENROL = b"MILAGRO-ROLES-V1_ENROL"
+    CONFIRM = b"MILAGRO-ROLES-V1_CONFIRM"
+    PERMITS = b"MILAGRO-ROLES-V1_PERMITS"
+    SHARE = b"MILAGRO-ROLES-V1_SHARE"
+
+
+def enrolment(server: str, origin: str, user: str, device: str, code: str, public_key: bytes) -> bytes:
+    """The octets that ask the MFA server to enrol the holder of `public_key` as this user's device."""
+    words = (text.encode() for text in (server, origin, user, device, code))
+    return frame(Statement.ENROL.value, *words, public_key)
+
+
+def confirmation(server: str, origin: str, identity: bytes, at: int) -> bytes:
+    """The octets that tell the MFA server that the device has its shares."""
+    return frame(Statement.CONFIRM.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
+
+
+def permits(server: str, origin: str, identity: bytes, at: int) -> bytes:
+    """The octets that ask the MFA server for permit tickets at the time `at`."""
+    return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
+
+
+def share(audience: str, ticket: str, identity: bytes) -> bytes:
+    """The octets that ask the D-TA `audience` for what `ticket` allows."""
+    return frame(Statement.SHARE.value, audience.encode(), ticket.encode(), identity)
+
+
+def verify(identity: Identity, signature: bytes, statement: bytes) -> None:
+    """Refuses unless the client key inside `identity` signed `statement`.
+
+    Raises: InvalidSignature
+    """
+    verify_signature(identity.algorithm, identity.public_key, signature, statement)

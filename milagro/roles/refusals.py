@@ -1,0 +1,142 @@
+"""What the servers refuse, each with the code that a caller can act on.
+
+Every class is one of `milagro.errors`' classes, which decides its HTTP status and exit code; `code` is what stands
+in the JSON body. An error without a code of its own is known by its class name: WrongLength is "wrong-length".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from milagro.errors import (
+    AlreadyExists,
+    AuthenticationFailed,
+    Expired,
+    InvalidSignature,
+    MalformedEnvelope,
+    MilagroError,
+    NotFound,
+    ParameterError,
+    Replay,
+    Unavailable,
+    VerificationError,
+)
+
+
+class TicketMalformed(MalformedEnvelope):
+    """The ticket is not a signed token of the right type with exactly the right claims."""
+
+    code: ClassVar[str] = "ticket-malformed"
+
+
+class TicketForged(InvalidSignature):
+    """The ticket's signature does not fit its issuer's key, or its issuer is not trusted here."""
+
+    code: ClassVar[str] = "ticket-forged"
+
+
+class TicketExpired(Expired):
+    """The ticket's time is over, has not come, or is longer than this server allows."""
+
+    code: ClassVar[str] = "ticket-expired"
+
+
+class TicketAudience(VerificationError):
+    """The ticket was made for another D-TA."""
+
+    code: ClassVar[str] = "ticket-audience"
+
+
+class TicketPurpose(VerificationError):
+    """The ticket allows something else than what was asked for."""
+
+    code: ClassVar[str] = "ticket-purpose"
+
+
+class TicketIdentity(VerificationError):
+    """The ticket was made for another identity."""
+
+    code: ClassVar[str] = "ticket-identity"
+
+
+class TicketSlot(VerificationError):
+    """The ticket was made for another time slot."""
+
+    code: ClassVar[str] = "ticket-slot"
+
+
+class TicketReused(Replay):
+    """The ticket was used before."""
+
+    code: ClassVar[str] = "ticket-reused"
+
+
+class HolderNotProven(InvalidSignature):
+    """The request is not signed by the client key inside the identity."""
+
+    code: ClassVar[str] = "holder-not-proven"
+
+
+class InvitationRefused(AuthenticationFailed):
+    """No such invitation for this user, or it was used or is over; one text for all of these."""
+
+    code: ClassVar[str] = "invitation-refused"
+
+
+class DevicePinned(AlreadyExists):
+    """The account has an identity for this device; a second one is refused."""
+
+    code: ClassVar[str] = "device-pinned"
+
+
+class Suspended(VerificationError):
+    """The account is suspended: it gets no permits and no logins."""
+
+    code: ClassVar[str] = "suspended"
+
+
+class Locked(VerificationError):
+    """Three wrong PINs in a row; only a new enrolment helps."""
+
+    code: ClassVar[str] = "locked"
+
+
+class UnknownIdentity(NotFound):
+    """No account has this identity. Said only to the holder of the identity's own key."""
+
+    code: ClassVar[str] = "unknown-identity"
+
+
+class Busy(Unavailable):
+    """Too much is under way; trying again later helps."""
+
+    code: ClassVar[str] = "busy"
+
+
+class TimedOut(Unavailable):
+    """The request took longer than it may."""
+
+    code: ClassVar[str] = "timed-out"
+
+
+class InvalidRequest(ParameterError):
+    """The request's JSON does not have the shape that the endpoint documents."""
+
+    code: ClassVar[str] = "invalid-request"
+
+
+class RefusedByServer(MilagroError):
+    """A server refused; `code` is its own word for why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def code_of(error: MilagroError) -> str:
+    """The code of `error`: its own, else its class name in lower case with hyphens."""
+    code = getattr(error, "code", None)
+    if isinstance(code, str):
+        return code
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(error).__name__).lower()

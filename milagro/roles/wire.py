@@ -1,0 +1,83 @@
+"""The JSON that crosses the network: strict models, octets as unpadded base64url."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+
+class Message(BaseModel):
+    """A JSON object with exactly the documented members, each of exactly the documented type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+def to_text(octets: bytes) -> str:
+    """`octets` in base64url without padding (RFC 4648, section 5)."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def to_octets(text: object) -> bytes:
+    """The octets of `to_text`; refuses every other spelling of them with a ValueError."""
+    if not isinstance(text, str):
+        raise ValueError("must be a base64url string")  # pydantic turns only a ValueError into its own report
+    try:
+        octets = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("must be base64url without padding") from None
+    if to_text(octets) != text:
+        raise ValueError("must be base64url in its one canonical spelling")
+    return octets
+
+
+def _octets(low: int, high: int) -> Any:
+    return Annotated[
+        bytes,
+        BeforeValidator(_bounded(low, high)),
+        PlainSerializer(to_text, return_type=str),
+        WithJsonSchema(
+            {"type": "string", "format": "base64url", "minLength": -(-low * 4 // 3), "maxLength": -(-high * 4 // 3)}
+        ),
+    ]
+
+
+def _bounded(low: int, high: int) -> Any:
+    def decode(value: object) -> bytes:
+        # A model that is filled in from Python already holds octets.
+        octets = value if isinstance(value, bytes) else to_octets(value)
+        if not low <= len(octets) <= high:
+            raise ValueError(f"must have {low} to {high} octets")
+        return octets
+
+    return decode
+
+
+Octets = _octets(1, 4096)
+"""A protocol message, point, identity or share; its own decoder checks the rest."""
+
+PublicKey = _octets(32, 133)
+SignatureOctets = _octets(64, 132)
+
+TicketText = Annotated[str, Field(min_length=20, max_length=2048, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")]
+UserName = Annotated[str, Field(min_length=1, max_length=256)]
+DeviceName = Annotated[str, Field(min_length=1, max_length=64)]
+InvitationCode = Annotated[str, Field(min_length=8, max_length=64)]
+UnixTime = Annotated[int, Field(ge=0, lt=1 << 40)]
+SlotNumber = Annotated[int, Field(ge=0, lt=1 << 40)]
+
+
+class ErrorDetail(Message):
+    """What went wrong: a code for programs, a sentence for people, an id for the server's operator."""
+
+    code: str
+    message: str
+    request_id: str
+
+
+class ErrorBody(Message):
+    """The body of every answer whose status is 400 or above."""
+
+    error: ErrorDetail

@@ -1,0 +1,1 @@
+"""Adapters to the world outside: files that hold secrets (`keys`), and databases that hold state (`state`)."""

@@ -1,0 +1,96 @@
+"""Files that are there whole or not at all, and that only their owner reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from milagro.errors import AlreadyExists, NotFound, StoreError, Unavailable
+
+_OWNER_ONLY_FILE = 0o600
+_OWNER_ONLY_FOLDER = 0o700
+
+
+def make_folder(path: Path) -> None:
+    """A folder that only its owner may enter; one that exists already is left as it is.
+
+    Raises: StoreError if it cannot be made
+    """
+    try:
+        path.mkdir(mode=_OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {path} cannot be made: {error.strerror}") from error
+
+
+def read(path: Path, limit: int = 1 << 20) -> bytes:
+    """The content of a file of at most `limit` octets.
+
+    Raises: NotFound, StoreError
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"the file {path} does not exist") from error
+    except OSError as error:
+        raise StoreError(f"the file {path} cannot be read: {error.strerror}") from error
+    if len(content) > limit:
+        raise StoreError(f"the file {path} is larger than the {limit} octets that it may have")
+    return content
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Writes a file of mode 0600 that did not exist; after a crash it is there whole or not at all.
+
+    Raises: AlreadyExists, Unavailable
+    """
+    _write(path, content, _link_new)
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Writes a file of mode 0600 over whatever was there; after a crash it is the old one or the new one.
+
+    Raises: Unavailable
+    """
+    _write(path, content, os.replace)
+
+
+def _link_new(temporary: Path, path: Path) -> None:
+    # A hard link, unlike a rename, fails if the name is taken; so of two writers exactly one wins.
+    os.link(temporary, path)
+    temporary.unlink()
+
+
+def _write(path: Path, content: bytes, install: Callable[[Path, Path], None]) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write_through(temporary, content)
+        install(temporary, path)
+        _sync_folder(path.parent)
+    except FileExistsError as error:
+        raise AlreadyExists(f"the file {path} exists already and is not overwritten") from error
+    except OSError as error:
+        raise Unavailable(f"the file {path} cannot be written: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY_FILE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    # The name itself is data of the folder, so a crash could lose it.
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

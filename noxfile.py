@@ -1,0 +1,89 @@
+"""The project's jobs; each runs alone. `.ci/run` runs them all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "test", "vectors", "bench", "docs", "dist"]
+nox.options.error_on_missing_interpreters = True
+
+SHARED_VECTORS = Path(__file__).parent.parent / "shared" / "vectors"
+BACKENDS = ("native", "reference")
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """An editable install, so that the native modules stand beside their sources."""
+    session.install("-e", f".[{','.join(extras)}]" if extras else ".")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, Cython, the direction of imports, and the links between spec, code and vectors."""
+    install(session, "server", "test", "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("cython-lint", "milagro/_native")
+    session.run("lint-imports")
+    session.run("python", "tools/check_spec.py")
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """The whole suite; what can run on both backends does. Arguments go to pytest."""
+    install(session, "server", "test")
+    session.run("pytest", *(session.posargs or ["-n", "auto"]))
+
+
+@nox.session
+def vectors(session: nox.Session) -> None:
+    """Derives the constants again, then recomputes every vector, ours and the outside ones, on both backends."""
+    install(session)
+    session.run("python", "tools/derive_params.py", "--check")
+    for backend in BACKENDS:
+        session.run("milagro", "vectors", "check", "vectors", "--backend", backend)
+    if SHARED_VECTORS.is_dir():
+        for backend in BACKENDS:
+            session.run("milagro", "vectors", "check", str(SHARED_VECTORS), "--backend", backend)
+    elif os.environ.get("CI") == "true":
+        session.error(f"the outside vectors are not at {SHARED_VECTORS}")
+    else:
+        session.warn(f"outside vectors skipped: no folder {SHARED_VECTORS}")
+    made = Path(session.create_tmp()) / "vectors"
+    session.run("milagro", "vectors", "make", "--out", str(made))
+    session.run("diff", "-r", "vectors", str(made), external=True)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmark suite; arguments go to pytest."""
+    install(session, "bench")
+    session.run("pytest", "bench", "--benchmark-enable", "--benchmark-only", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site, warnings as errors, into site/."""
+    install(session, "server", "docs")
+    session.run("mkdocs", "build", "--strict")
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """sdist, a wheel built from it, and that wheel tried in an environment of its own."""
+    session.install("build")
+    out = Path(session.create_tmp()).resolve() / "dist"
+    session.run("rm", "-rf", str(out), external=True)
+    session.run("python", "-m", "build", "--outdir", str(out))
+    session.run("python", "tools/check_dist.py", str(out))
+
+
+@nox.session
+def exhaustive(session: nox.Session) -> None:
+    """The long form of what the other sessions sample."""
+    install(session, "server", "test")
+    session.env.update(MILAGRO_EXHAUSTIVE="1", MILAGRO_DIFFERENTIAL="10000")
+    session.run("pytest", "-n", "auto", *(session.posargs or ["tests/groups", "tests/conformance"]))

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from milagro._reference import curve
+from milagro._reference.ops import ReferenceCurve
+from milagro.params import NAMES
+
+
+@pytest.fixture(params=NAMES, scope="session")
+def ops(request: pytest.FixtureRequest) -> ReferenceCurve:
+    """The reference operations of each curve."""
+    return curve(request.param)
+
+
+@pytest.fixture
+def rng(ops: ReferenceCurve) -> random.Random:
+    """Numbers that look random and are the same in every run."""
+    return random.Random(ops.name)
