@@ -37,6 +37,12 @@ def backend_name(request: pytest.FixtureRequest) -> str:
     return require_backend(request.param)
 
 
+@pytest.fixture(scope="session")
+def both_backends() -> tuple[str, ...]:
+    """The names of the backends, for a test that compares them."""
+    return tuple(require_backend(name) for name in backend.NAMES)
+
+
 @pytest.fixture(params=params.NAMES, scope="session")
 def curve_name(request: pytest.FixtureRequest) -> str:
     """Each curve's canonical name in turn."""

@@ -22,7 +22,15 @@ ROOT = Path(__file__).resolve().parent.parent
 HEADING = re.compile(r"^#{1,6} .*?\{#([a-z0-9-]+)\}\s*$")
 LINKS = re.compile(r"^Code: (?P<code>.+?) · Vectors: (?P<vectors>.+?)\s*$")
 REFERENCE = re.compile(r"spec/[a-z0-9-]+\.md#[a-z0-9-]+")
-SOURCES = ("milagro/**/*.py", "milagro/**/*.pyx", "milagro/**/*.pxi", "milagro/**/*.h", "docs/**/*.md", "README.md", "spec/*.md")
+SOURCES = (
+    "milagro/**/*.py",
+    "milagro/**/*.pyx",
+    "milagro/**/*.pxi",
+    "milagro/**/*.h",
+    "docs/**/*.md",
+    "README.md",
+    "spec/*.md",
+)
 
 
 @dataclass

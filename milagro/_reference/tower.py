@@ -102,17 +102,25 @@ class Tower:
         return b"".join(self.fp2.encode(f[k]) for k in ORDER)
 
     def decode(self, octets: bytes) -> Fp12:
-        """The element in 12 field elements, or the element of Fp4 in 4.
+        """The element in 12 field elements of the original order.
 
         Raises: WrongLength, NonCanonical
         """
         width = self.fp2.width
-        if len(octets) not in (2 * width, 6 * width):
+        if len(octets) != 6 * width:
             raise WrongLength(f"expected {6 * width} octets, got {len(octets)}")
-        coefficients = [self.fp2.zero] * 6
-        for at, k in enumerate(ORDER[: len(octets) // width]):
-            coefficients[k] = self.fp2.decode(octets[at * width : (at + 1) * width])
-        return tuple(coefficients)
+        coefficients = {k: self.fp2.decode(octets[at * width : (at + 1) * width]) for at, k in enumerate(ORDER)}
+        return tuple(coefficients[k] for k in range(6))
+
+    def decode_fp4(self, octets: bytes) -> Fp12:
+        """The element a + v b = a + w^3 b in four field elements.
+
+        Raises: WrongLength, NonCanonical
+        """
+        width, zero = self.fp2.width, self.fp2.zero
+        if len(octets) != 2 * width:
+            raise WrongLength(f"expected {2 * width} octets, got {len(octets)}")
+        return (self.fp2.decode(octets[:width]), zero, zero, self.fp2.decode(octets[width:]), zero, zero)
 
     def encode_fp4(self, f: Fp12) -> bytes:
         """The part a of f = a + w b + w^2 c, as four field elements."""

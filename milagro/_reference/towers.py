@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gmpy2 import mpz
 
 from milagro._reference.roots import original_sqrt
-from milagro.errors import NotOnCurve, ParameterError, WrongLength
+from milagro.errors import NotOnCurve, ParameterError
 
 if TYPE_CHECKING:
     from milagro._reference.fields import Field, PrimeField, QuadraticField
@@ -35,6 +35,13 @@ class TowerOperations:
             "fp12": extension | {"cyclotomic_sqr": (1, lambda f: tower.mul(f, f))},
         }
 
+        self.codecs: dict[str, tuple[Callable[[bytes], Any], Callable[[Any], bytes]]] = {
+            "fp": (fp.decode, fp.encode),
+            "fp2": (fp2.decode, fp2.encode),
+            "fp4": (tower.decode_fp4, tower.encode_fp4),
+            "fp12": (tower.decode, tower.encode),
+        }
+
     def run(self, operation: str, operands: Sequence[bytes]) -> bytes:
         """The result of one operation, as octets.
 
@@ -46,26 +53,8 @@ class TowerOperations:
             raise ParameterError(f"the tower has no operation {operation!r}")
         if len(operands) != count:
             raise ParameterError(f"{operation} takes {count} operands, not {len(operands)}")
-        return self._encode(level, function(*(self._decode(level, operand) for operand in operands)))
-
-    def _decode(self, level: str, octets: bytes) -> Any:
-        if level == "fp":
-            return self.fp.decode(octets)
-        if level == "fp2":
-            return self.fp2.decode(octets)
-        width = {"fp4": 4, "fp12": 12}[level] * self.fp.octets
-        if len(octets) != width:
-            raise WrongLength(f"expected {width} octets, got {len(octets)}")
-        return self.tower.decode(octets)
-
-    def _encode(self, level: str, value: Any) -> bytes:
-        encode: dict[str, Callable[[Any], bytes]] = {
-            "fp": self.fp.encode,
-            "fp2": self.fp2.encode,
-            "fp4": self.tower.encode_fp4,
-            "fp12": self.tower.encode,
-        }
-        return encode[level](value)
+        decode, encode = self.codecs[level]
+        return encode(function(*(decode(operand) for operand in operands)))
 
     @staticmethod
     def _basic(field: Field[Any]) -> dict[str, tuple[int, Operation]]:

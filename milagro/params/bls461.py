@@ -13,8 +13,7 @@ Security:   about 128 bits. Barbulescu and Duquesne, "Updating key size estimati
             2019): 461 bits are what BLS12 needs for this level.
 Generators: those of the Apache Milagro crypto library.
 Used by:    Apache Milagro (as BLS461).
-Beware of:  BN462, of nearly the same size. Curves with this seed and another b or other generators exist in other
-            libraries: compare both before exchanging points.
+Beware of:  BN462, of nearly the same size. r has 308 bits, so that a scalar takes 39 octets.
 """
 
 from __future__ import annotations

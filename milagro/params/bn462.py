@@ -14,8 +14,7 @@ Security:   about 134 bits. Guillevic, Masson and Thome, "Cocks-Pinch curves of 
             size estimations for pairings" (J. Cryptology 2019) for the 128-bit level.
 Generators: those of the draft.
 Used by:    the CFRG draft, mcl, MIRACL Core.
-Beware of:  BLS461, of nearly the same size but another family. MIRACL Core's generator of G2 differs from the
-            draft's.
+Beware of:  BLS461, of nearly the same size but another family. Its non-residue is 2 + i, not 1 + i.
 """
 
 from __future__ import annotations

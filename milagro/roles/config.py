@@ -81,7 +81,7 @@ class Reader:
 
     def tables(self, key: str) -> list[Reader]:
         """The tables of the array [[key]], of which there must be at least one."""
-        value = self._take(key, list, "an array of tables", True, [])
+        value = self._take(key, list, "an array of tables", required=True, default=[])
         if key in self._table and (not value or not all(isinstance(entry, dict) for entry in value)):
             self._fault(key, f"must be at least one table [[{self._where(key)}]]")
             value = []

@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -89,20 +89,19 @@ def _answer(status: int, code: str, message: str) -> JSONResponse:
 
 
 async def _on_milagro_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, MilagroError)
-    return error_answer(error)
+    return error_answer(cast("MilagroError", error))
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    found = cast("RequestValidationError", error).errors()
     # Only where and what kind: the value itself may be a secret.
-    faults = [f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()]
+    faults = [f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in found]
     return error_answer(InvalidRequest("; ".join(faults[:10])))
 
 
 async def _on_http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _answer(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail))
+    refused = cast("HTTPException", error)
+    return _answer(refused.status_code, _CODES.get(refused.status_code, "refused"), str(refused.detail))
 
 
 def _add_health(app: FastAPI, ready: Check) -> None:

@@ -18,6 +18,7 @@ from milagro.errors import (
     MilagroError,
     NotFound,
     ParameterError,
+    ProtocolError,
     Replay,
     Unavailable,
     VerificationError,
@@ -126,12 +127,25 @@ class InvalidRequest(ParameterError):
     code: ClassVar[str] = "invalid-request"
 
 
-class RefusedByServer(MilagroError):
-    """A server refused; `code` is its own word for why."""
+_BY_STATUS: dict[int, type[MilagroError]] = {
+    400: ParameterError,
+    401: AuthenticationFailed,
+    403: VerificationError,
+    404: NotFound,
+    408: Unavailable,
+    409: ProtocolError,
+    410: Expired,
+    413: ParameterError,
+    422: ParameterError,
+    503: Unavailable,
+}
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+
+def refusal(status: int, code: str, message: str) -> MilagroError:
+    """The error that another server's answer stands for: class by status, with that server's own code."""
+    error = _BY_STATUS.get(status, MilagroError)(message)
+    error.__dict__["code"] = code
+    return error
 
 
 def code_of(error: MilagroError) -> str:

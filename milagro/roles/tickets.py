@@ -89,8 +89,8 @@ class RegistrationKey:
     def __init__(self, seed: bytes) -> None:
         if len(seed) != 32:
             raise ParameterError("a registration key has 32 octets")
-        self._key = OKPKey.import_key(_jwk(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw(), seed))
         self.public_key = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+        self._key = OKPKey.import_key(_jwk(self.public_key, seed))
 
     def sign(self, ticket: Ticket) -> str:
         """The ticket as a compact JWT."""
@@ -108,7 +108,7 @@ class Authority:
     key: RegistrationKey
 
     def ticket(
-        self, audience: str, subject: str, purpose: Purpose, now: int, slot: int | None = None, lifetime: int = 120
+        self, audience: str, subject: str, purpose: Purpose, now: int, *, slot: int | None = None, lifetime: int = 120
     ) -> str:
         """A signed ticket for one share of one subject from one D-TA."""
         jti = secrets.token_hex(16)
@@ -178,7 +178,7 @@ def _unverified(token: str) -> dict[str, Any]:
     try:
         header, payload, _signature = token.split(".")
         parsed, claims = _segment(header), _segment(payload)
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, AttributeError, binascii.Error, RecursionError):
         raise TicketMalformed("this is not a ticket") from None
     if parsed != {"alg": ALGORITHM, "typ": TYPE}:
         raise TicketMalformed(f"a ticket has the type {TYPE} and the algorithm {ALGORITHM}, and no other header")
@@ -187,9 +187,7 @@ def _unverified(token: str) -> dict[str, Any]:
 
 def _segment(text: str) -> dict[str, Any]:
     value = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value
+    return dict(value.items())
 
 
 def _read(claims: dict[str, Any]) -> Ticket:

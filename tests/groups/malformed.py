@@ -6,10 +6,9 @@ decided by number theory in this file (Euler's criterion, norms) and by one mult
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from milagro.errors import (
     EncodingError,
@@ -21,6 +20,9 @@ from milagro.errors import (
     WrongLength,
 )
 from milagro.groups import Curve, Encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Element = tuple[int, ...]
 """A coordinate: (value,) in Fp, (real, imaginary) in Fp2."""
@@ -327,9 +329,11 @@ def _zcash_flags(sheet: Sheet, good: bytes) -> Iterator[Case]:
     yield "identity with the sign flag only", bytes([0x20]) + bytes(n - 1), InvalidFlags
     yield "identity with a bit in the first octet", bytes([infinity | 1]) + bytes(n - 1), InvalidFlags
     yield "identity with last octet 1", bytes([infinity]) + bytes(n - 2) + b"\x01", InvalidFlags
-    yield "identity with a bit in the middle", bytes([infinity]) + bytes(n // 2 - 1) + b"\x80" + bytes(
-        n - n // 2 - 1
-    ), InvalidFlags
+    yield (
+        "identity with a bit in the middle",
+        bytes([infinity]) + bytes(n // 2 - 1) + b"\x80" + bytes(n - n // 2 - 1),
+        InvalidFlags,
+    )
     yield "all zero", bytes(n), InvalidFlags if compressed else NotOnCurve
     yield "all ff", b"\xff" * n, InvalidFlags
 
@@ -349,9 +353,7 @@ def _point(sheet: Sheet) -> Iterator[Case]:
     good = sheet.write(*sheet.good)
     lengths = _lengths(good, sheet.n)
     other_form = 1 + sheet.n  # what MILAGRO reads in G1 besides its own form
-    yield from (
-        case for case in lengths if sheet.encoding is not Encoding.MILAGRO or len(case[1]) != other_form
-    )
+    yield from (case for case in lengths if sheet.encoding is not Encoding.MILAGRO or len(case[1]) != other_form)
     yield from _not_canonical(sheet)
     yield from _beside_the_curve(sheet)
     yield from _outside_the_subgroup(sheet)
@@ -360,9 +362,7 @@ def _point(sheet: Sheet) -> Iterator[Case]:
     elif sheet.flag_bits:
         yield from _zcash_flags(sheet, good)
     else:
-        yield from (
-            case for case in _no_flags(sheet, good) if case[2] is not NonCanonical or _exceeds(sheet, case[1])
-        )
+        yield from (case for case in _no_flags(sheet, good) if case[2] is not NonCanonical or _exceeds(sheet, case[1]))
 
 
 def _exceeds(sheet: Sheet, octets: bytes) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from milagro.errors import ParameterError
 from milagro.groups import Curve, G1Point, Scalar, curve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def values(E: Curve) -> list[object]:
@@ -65,7 +68,8 @@ def test_a_point_shows_a_digest_and_no_coordinates(any_curve: Curve) -> None:
         text = repr(value)
         assert text.startswith(f"<{type(value).__name__} of {E.name}, digest ")
         assert len(text) < 60
-    assert repr(E.g1) == repr(-(-E.g1)) != repr(-E.g1)
+    assert repr(E.g1) == repr(E.g1 + E.g1 - E.g1)
+    assert repr(E.g1) != repr(-E.g1)
     assert repr(E.g1_identity) != repr(E.g1)
 
 
@@ -95,11 +99,10 @@ def test_values_of_two_curves_do_not_mix(backend_name: str) -> None:
             mixture()
 
 
-def test_values_of_two_backends_do_not_mix() -> None:
-    native = pytest.importorskip("milagro._native")
-    assert native.CONSTANT_TIME
-    with pytest.raises(ParameterError):
-        curve("BN254", backend="native").g1 + curve("BN254", backend="reference").g1
+def test_values_of_two_backends_do_not_mix(both_backends: tuple[str, ...]) -> None:
+    one, other = (curve("BN254", backend=name) for name in both_backends)
+    with pytest.raises(ParameterError, match="cannot be used"):
+        one.g1 + other.g1
 
 
 def test_kinds_do_not_mix(any_curve: Curve) -> None:
@@ -148,7 +151,7 @@ def test_a_random_scalar_is_what_the_source_gave(any_curve: Curve) -> None:
     assert not draws
 
 
-@pytest.mark.parametrize("source", [lambda n: bytes(n), lambda n: b"\xff" * n, lambda n: b"\x01" * (n + 1)])
+@pytest.mark.parametrize("source", [bytes, lambda n: b"\xff" * n, lambda n: b"\x01" * (n + 1)])
 def test_a_broken_source_of_randomness_is_noticed(any_curve: Curve, source: Callable[[int], bytes]) -> None:
     with pytest.raises(ParameterError):
         any_curve.random_scalar(source)

@@ -129,14 +129,15 @@ def test_a_wrong_constant_of_svdw_is_refuted(group: str, part: str) -> None:
     constants = getattr(curve, group)
     assert isinstance(constants, SvdW)
     re, im = getattr(constants, part)
-    broken = replace(constants, **{part: (re + 1, im)})
-    assert f"{group[-2:].upper()}: " in refuted(replace(curve, **{group: broken}))
+    broken: Any = {group: replace(constants, **{part: (re + 1, im)})}
+    assert f"{group[-2:].upper()}: " in refuted(replace(curve, **broken))
 
 
 def test_the_other_sign_of_c3_is_refuted() -> None:
     curve = get("BN254")
     assert isinstance(curve.map_g2, SvdW)
-    c3 = tuple(-part % curve.p for part in curve.map_g2.c3)
+    re, im = curve.map_g2.c3
+    c3 = (-re % curve.p, -im % curve.p)
     assert "sgn0(c3)" in refuted(replace(curve, map_g2=replace(curve.map_g2, c3=c3)))
 
 
@@ -146,8 +147,16 @@ def test_a_wrong_constant_of_sswu_is_refuted(group: str, part: str) -> None:
     curve = get("BLS12-381")
     constants = getattr(curve, group)
     value = getattr(constants, part)
-    broken = (4, 0) if part == "z" else (value[0] + 1, value[1]) if part in "ab" else ((1, 1), *value[1:])
-    assert f"{group[-2:].upper()}: " in refuted(replace(curve, **{group: replace(constants, **{part: broken})}))
+    wrong: Any = (4, 0) if part == "z" else (value[0] + 1, value[1]) if part in "ab" else ((1, 1), *value[1:])
+    broken: Any = {group: replace(constants, **{part: wrong})}
+    assert f"{group[-2:].upper()}: " in refuted(replace(curve, **broken))
+
+
+def test_a_constant_of_g1_outside_fp_is_refuted() -> None:
+    curve = get("BLS383")
+    assert isinstance(curve.map_g1, SvdW)
+    c4 = (curve.map_g1.c4[0], 1)
+    assert "lie in Fp" in refuted(replace(curve, map_g1=replace(curve.map_g1, c4=c4)))
 
 
 def test_a_fault_in_the_inputs_is_refused() -> None:

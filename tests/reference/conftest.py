@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from milagro._reference import curve
-from milagro._reference.ops import ReferenceCurve
 from milagro.params import NAMES
+
+if TYPE_CHECKING:
+    from milagro._reference.ops import ReferenceCurve
 
 
 @pytest.fixture(params=NAMES, scope="session")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from milagro._reference.fields import QuadraticField
-from milagro._reference.group import Group
-from milagro._reference.ops import ReferenceCurve
+from milagro._reference.roots import any_sqrt
+
+if TYPE_CHECKING:
+    import random
+
+    from milagro._reference.group import Group
+    from milagro._reference.ops import ReferenceCurve
 
 
 @pytest.fixture(params=["g1", "g2"])
@@ -118,15 +121,10 @@ def outside(group: Group[Any]) -> Any:
     """The first point by x = 1, 2, ... (1 + i, 1 + 2i, ... over Fp2), not multiplied by the cofactor."""
     field = group.field
     for n in range(1, 200):
-        octets = field.encode(field.element((1, n) if isinstance(field, QuadraticField) else (n, 0)))
-        try:
-            point = group.from_x(octets, 0, "parity").point
-        except ValueError:  # pragma: no cover
-            raise
-        except Exception:  # noqa: BLE001, S112, PERF203
-            continue
-        if group.curve.multiply(point, group.order) is not None:
-            return point
+        x = field.element((1, n) if field.degree == 2 else (n, 0))
+        y = any_sqrt(field, group.curve.right_side(x))
+        if y is not None and group.curve.multiply((x, y), group.order) is not None:
+            return x, y
     raise AssertionError("no point outside the subgroup was found")
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from milagro._reference import curve, maps
-from milagro._reference.ops import ReferenceCurve
 from milagro.params import SvdW
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from milagro._reference.ops import ReferenceCurve
 
 
 def rfc_cases(path: Path) -> list[dict[str, str]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from milagro._reference import curve
-from milagro._reference.ops import ReferenceCurve
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from milagro._reference.ops import ReferenceCurve
 
 
 def scalar(ops: ReferenceCurve, value: int) -> Any:

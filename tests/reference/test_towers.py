@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from milagro._reference import curve
-from milagro._reference.ops import ReferenceCurve
 from milagro.errors import NotOnCurve
 from milagro.octets import os2ip
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from milagro._reference.ops import ReferenceCurve
 
 FILES = {
     "BN254": "BN254",
@@ -95,7 +99,9 @@ def test_points_of_the_original_library(shared_vectors: Path, name: str) -> None
             "ECPpinmul": ops.g1_mul_integer(p, 1234),
             "ECPmul2": ops.g1_add(ops.g1_mul_integer(p, k), ops.g1_mul_integer(q, m)),
         }
-        assert {key: ops.g1_to_affine(value) for key, value in found.items()} == {key: point(ops, block[key]) for key in found}
+        assert {key: ops.g1_to_affine(value) for key, value in found.items()} == {
+            key: point(ops, block[key]) for key in found
+        }
         for key in ("ECPwrong", "ECPinf"):
             with pytest.raises(NotOnCurve):
                 ops.g1_from_affine(*point(ops, block[key]))
@@ -118,7 +124,9 @@ def test_points_of_the_original_library_over_fp2(shared_vectors: Path, name: str
             "ECP2mul": ops.g2_mul_integer(p, numbers[0]),
             "ECP2mul4": total,
         }
-        assert {key: ops.g2_to_affine(value) for key, value in found.items()} == {key: point(ops, block[key]) for key in found}
+        assert {key: ops.g2_to_affine(value) for key, value in found.items()} == {
+            key: point(ops, block[key]) for key in found
+        }
         lifts = {ops.g2_to_affine(ops.g2_from_x(point(ops, block["ECP2set1"])[0], sign, "parity")) for sign in (0, 1)}
         assert lifts == {point(ops, block[key]) for key in ("ECP2set1", "ECP2set2")}
         with pytest.raises(NotOnCurve):
@@ -192,7 +200,9 @@ def test_fp4_and_fp2_sit_inside_fp12(ops: ReferenceCurve, rng: random.Random) ->
     assert ops.tower("fp12_mul", a + pad, b + pad) == ops.tower("fp4_mul", a, b) + pad
     v = bytes(2 * n) + (1).to_bytes(n, "big") + bytes(n)
     c = a[: 2 * n]
-    assert ops.tower("fp4_mul", v, ops.tower("fp4_mul", v, c + bytes(2 * n))) == ops.tower("fp2_mul_xi", c) + bytes(2 * n)
+    assert ops.tower("fp4_mul", v, ops.tower("fp4_mul", v, c + bytes(2 * n))) == ops.tower("fp2_mul_xi", c) + bytes(
+        2 * n
+    )
 
 
 def is_square(value: int, p: int) -> bool:

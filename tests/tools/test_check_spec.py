@@ -29,7 +29,9 @@ def tree(root: Path, section: str = SECTION, reference: str = "spec/a.md#one") -
     (root / "spec").mkdir()
     (root / "vectors").mkdir()
     (root / "spec" / "a.md").write_text(section, encoding="utf-8")
-    (root / "vectors" / "one.json").write_text(json.dumps({"spec": reference, "cases": [{"id": "x"}]}), encoding="utf-8")
+    (root / "vectors" / "one.json").write_text(
+        json.dumps({"spec": reference, "cases": [{"id": "x"}]}), encoding="utf-8"
+    )
     return root
 
 
@@ -40,7 +42,11 @@ def test_the_projects_own_links_hold(check_spec: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("section", "reference", "complaint"),
     [
-        (SECTION.replace("octets.frame", "octets.no_such_name"), "spec/a.md#one", "there is no milagro.octets.no_such_name"),
+        (
+            SECTION.replace("octets.frame", "octets.no_such_name"),
+            "spec/a.md#one",
+            "there is no milagro.octets.no_such_name",
+        ),
         (SECTION, "spec/a.md#one", "does not name the section"),
         (SECTION.replace("one.json", "two.json"), "spec/a.md#one", "there is no vector file vectors/two.json"),
         (SECTION, "spec/a.md#two", "spec/a.md#two does not exist"),

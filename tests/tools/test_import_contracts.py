@@ -15,7 +15,10 @@ pytest.importorskip("importlinter", reason="import-linter is in the lint extra")
 BREACHES = {
     "a lower layer imports a higher one": ("milagro/octets.py", "from milagro import groups"),
     "a slice imports another": ("milagro/protocols/wcc.py", "from milagro.protocols import mpin"),
-    "one M-Pin profile imports the other": ("milagro/protocols/mpin/v2/__init__.py", "from milagro.protocols.mpin import v1"),
+    "one M-Pin profile imports the other": (
+        "milagro/protocols/mpin/v2/__init__.py",
+        "from milagro.protocols.mpin import v1",
+    ),
     "a role imports another": ("milagro/roles/dta/__init__.py", "import milagro.roles.mfa"),
     "a protocol reads the clock": ("milagro/protocols/wcc.py", "import time"),
 }
@@ -30,7 +33,9 @@ def copy(tmp_path: Path) -> Path:
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={"PYTHONPATH": str(folder)}, check=False)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env={"PYTHONPATH": str(folder)}, check=False
+    )
 
 
 def test_the_contracts_hold(copy: Path) -> None:

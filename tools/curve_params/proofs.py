@@ -6,7 +6,7 @@ found as well as a wrong formula. Points that nobody chose come from hashing a l
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from math import gcd, isqrt
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -101,6 +101,8 @@ def prove_sizes(s: Subject) -> Iterator[Claim]:
     fitting = [words for words in (4, 6, 8) if 64 * words >= c.p.bit_length()]
     yield Claim(f"p fits in {c.words} words and in no fewer of 4, 6, 8", c.words == fitting[0])
     yield Claim("every coordinate and constant is reduced", all(0 <= value < c.p for value in residues(c)))
+    values = [item for value in astuple(c.map_g1) for item in (value if isinstance(value[0], tuple) else (value,))]
+    yield Claim("the constants of the map to G1 lie in Fp", all(im == 0 for _, im in values))
     suites = {c.suite_g1.removesuffix("G1"), c.suite_g2.removesuffix("G2")}
     yield Claim("the two suite names differ in the group alone", len(suites) == 1 and c.suite_g1 != c.suite_g2)
 
@@ -119,7 +121,7 @@ def residues(c: CurveParams) -> list[int]:
     for group in (c.xi, c.twist_b, c.g1, c.g2, c.frobenius, c.cube_root_of_unity):
         collect(group)
     for constants in (c.map_g1, c.map_g2):
-        for value in asdict(constants).values():
+        for value in astuple(constants):
             collect(value)
     return flat
 

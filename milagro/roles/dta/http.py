@@ -8,50 +8,9 @@ from milagro.roles import logs
 from milagro.roles.config import ServerConfig
 from milagro.roles.dta.service import DtaService
 from milagro.roles.http import Metrics, application
-from milagro.roles.wire import Message, Octets, SignatureOctets, SlotNumber, TicketText
+from milagro.roles.messages import ClientShareRequest, DtaStatusAnswer, PermitRequest, ServerShareRequest, ShareAnswer
 
 _log = logs.logger(__name__)
-
-
-class ClientShareRequest(Message):
-    """A ticket for a client share, and the holder's signature over the request."""
-
-    ticket: TicketText
-    identity: Octets
-    signature: SignatureOctets
-
-
-class PermitRequest(Message):
-    """A ticket for a permit in one slot, and the holder's signature over the request."""
-
-    ticket: TicketText
-    identity: Octets
-    slot: SlotNumber
-    signature: SignatureOctets
-
-
-class ServerShareRequest(Message):
-    """A ticket for a server share."""
-
-    ticket: TicketText
-
-
-class ShareAnswer(Message):
-    """One D-TA's share. Secret."""
-
-    issuer: str
-    share: Octets
-
-
-class StatusAnswer(Message):
-    """Who this D-TA is."""
-
-    role: str
-    name: str
-    suite: str
-    curve: str
-    slot_seconds: int
-    commitment: Octets
 
 
 def create_app(service: DtaService, config: ServerConfig) -> FastAPI:
@@ -60,7 +19,11 @@ def create_app(service: DtaService, config: ServerConfig) -> FastAPI:
     issued = metrics.counter("milagro_dta_issued", "Shares issued", "purpose")
     name = service.status().name
     app = application(
-        "Milagro D-TA", "Issues shares of one part of the master secret against tickets.", config, service.check_ready, metrics
+        "Milagro D-TA",
+        "Issues shares of one part of the master secret against tickets.",
+        config,
+        service.check_ready,
+        metrics,
     )
 
     def answer(share: bytes, purpose: str) -> ShareAnswer:
@@ -86,10 +49,10 @@ def create_app(service: DtaService, config: ServerConfig) -> FastAPI:
         return answer(share, "permit")
 
     @app.get("/v1/status", tags=["operation"])
-    def status() -> StatusAnswer:
+    def status() -> DtaStatusAnswer:
         """The D-TA's name, suite and commitment."""
         now = service.status()
-        return StatusAnswer(
+        return DtaStatusAnswer(
             role="dta",
             name=now.name,
             suite=now.suite,

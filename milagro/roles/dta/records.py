@@ -69,7 +69,10 @@ class DtaRecords:
             last = connection.execute(select(func.max(_spent.c.expires)).where(_spent.c.expires < before)).scalar()
             if last is None:
                 return 0
-            if connection.execute(update(_horizon).values(forgotten=func.max(_horizon.c.forgotten, last))).rowcount == 0:
+            if (
+                connection.execute(update(_horizon).values(forgotten=func.max(_horizon.c.forgotten, last))).rowcount
+                == 0
+            ):
                 connection.execute(insert(_horizon).values(id=1, forgotten=last))
             return connection.execute(delete(_spent).where(_spent.c.expires < before)).rowcount
 

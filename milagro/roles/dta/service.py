@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from milagro.errors import ConfigError, InvalidSignature, MilagroError, ParameterError
 from milagro.protocols.mpin.v2 import Identity, MasterShare, Suite
 from milagro.roles import proofs
+from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.config import DtaConfig
 from milagro.roles.dta.records import DtaRecords
 from milagro.roles.refusals import HolderNotProven, TicketIdentity, TicketSlot
 from milagro.roles.tickets import MAX_LIFETIME, Purpose, Ticket, TicketChecker, check_slot, check_subject
 from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
 
-Clock = Callable[[], int]
 _FORGET_EVERY = 3600
-
-
-def unix_now() -> int:
-    """Seconds since 1970-01-01 UTC."""
-    return int(time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +137,9 @@ def sealing_context(config: DtaConfig) -> dict[str, str]:
     return {"role": "dta", "name": config.name, "curve": config.suite.curve, "hash": config.suite.hash}
 
 
-def create_master_share(config: DtaConfig, passphrase: Passphrase, random: Callable[[int], bytes], cost: Argon2Cost) -> bytes:
+def create_master_share(
+    config: DtaConfig, passphrase: Passphrase, random: Callable[[int], bytes], cost: Argon2Cost | None = None
+) -> bytes:
     """Makes and seals a new share of the master secret; its commitment.
 
     Raises: AlreadyExists, BackendUnavailable

@@ -41,7 +41,7 @@ def sign(
         token,
         pin,
         x,
-        time,
+        time=time,
         message=numbered_hash(curve, 0, message, hash_name=hash_name),
         hash_name=hash_name,
     )

@@ -241,7 +241,7 @@ class Countable(SecretValue):
 
     @property
     def method(self) -> str:
-        """"two-pass", "one-pass", "signing" or "full"."""
+        """The form of the login: "two-pass", "one-pass", "signing" or "full"."""
         return self.result.method
 
     @property

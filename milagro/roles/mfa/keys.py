@@ -1,0 +1,153 @@
+"""The MFA server's two secrets: the key that signs its tickets, and the server secret that its D-TAs made together."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+
+from milagro.errors import ConfigError, MilagroError, Unavailable
+from milagro.octets import equal, frame
+from milagro.protocols.mpin.v2 import (
+    Commitment,
+    ServerSecret,
+    ServerShare,
+    Suite,
+    check_server_share,
+    combine_server_shares,
+)
+from milagro.roles import logs
+from milagro.roles.messages import DtaStatusAnswer, ServerShareRequest, ShareAnswer
+from milagro.roles.mfa.config import DtaAddress, MfaConfig
+from milagro.roles.peer import Peer
+from milagro.roles.tickets import Authority, Purpose, RegistrationKey
+from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
+
+_log = logs.logger(__name__)
+_RETRY_SECONDS = 0.5
+
+Connect = Callable[[DtaAddress], Peer]
+
+
+def connect(dta: DtaAddress) -> Peer:
+    """A connection to a D-TA."""
+    return Peer(dta.url, dta.ca_certificate)
+
+
+def create_registration_key(
+    config: MfaConfig, passphrase: Passphrase, random: Callable[[int], bytes], cost: Argon2Cost | None = None
+) -> bytes:
+    """Makes and seals a new registration key; its public part, which D-TAs are to trust.
+
+    Raises: AlreadyExists
+    """
+    seed = random(32)
+    public = RegistrationKey(seed).public_key
+    context = {**_registration_context(config), "key_id": public.hex()}
+    SealedFile(config.registration_key).create(seed, passphrase, context, cost)
+    return public
+
+
+def open_authority(config: MfaConfig, passphrase: Passphrase) -> Authority:
+    """The registration authority that this server is.
+
+    Raises: NotFound, DecryptionFailed, ConfigError
+    """
+    seed = SealedFile(config.registration_key).open(passphrase, _registration_context(config))
+    return Authority(config.name, RegistrationKey(seed))
+
+
+def fetch_server_secret(
+    config: MfaConfig, suite: Suite, authority: Authority, passphrase: Passphrase, dial: Connect = connect
+) -> ServerSecret:
+    """Fetches a server share from every D-TA, checks each against its commitment, and seals their sum.
+
+    Spec: spec/mpin.md#issuing
+    Raises: Unavailable, ConfigError if a D-TA is not what the configuration says, InvalidShare, AlreadyExists
+    Secret: the result
+    """
+    shares: list[ServerShare] = []
+    commitments: list[Commitment] = []
+    for dta in config.dtas:
+        share, commitment = _fetch_patiently(config, dta, suite, authority, dial)
+        shares.append(share)
+        commitments.append(commitment)
+        _log.info("fetched", dta=dta.name)
+    secret = combine_server_shares(shares, commitments)
+    context = {**_secret_context(config), "key_id": _key_id(commitments)}
+    SealedFile(config.server_secret).create(secret.to_bytes(), passphrase, context)
+    return secret
+
+
+def open_server_secret(config: MfaConfig, suite: Suite, passphrase: Passphrase) -> ServerSecret:
+    """The server secret that was sealed before.
+
+    Raises: NotFound, DecryptionFailed, ConfigError if it was made by other D-TAs
+    Secret: the result
+    """
+    octets = SealedFile(config.server_secret).open(passphrase, _secret_context(config))
+    try:
+        return ServerSecret.from_bytes(suite, octets)
+    except MilagroError as error:
+        raise ConfigError(f"{config.server_secret} holds no server secret: {error}") from error
+
+
+def _registration_context(config: MfaConfig) -> dict[str, str]:
+    return {"role": "mfa", "name": config.name, "kind": "registration-key"}
+
+
+def _secret_context(config: MfaConfig) -> dict[str, str]:
+    return {
+        "role": "mfa",
+        "name": config.name,
+        "kind": "server-secret",
+        "curve": config.suite.curve,
+        "hash": config.suite.hash,
+        "issuers": ", ".join(sorted(dta.name for dta in config.dtas)),
+    }
+
+
+def _key_id(commitments: list[Commitment]) -> str:
+    return hashlib.sha256(frame(*sorted(commitment.to_bytes() for commitment in commitments))).hexdigest()
+
+
+def _fetch_patiently(
+    config: MfaConfig, dta: DtaAddress, suite: Suite, authority: Authority, dial: Connect
+) -> tuple[ServerShare, Commitment]:
+    deadline = time.monotonic() + config.dta_wait_seconds
+    while True:
+        try:
+            with dial(dta) as peer:
+                return _fetch(config, dta, suite, authority, peer)
+        except Unavailable as error:
+            if time.monotonic() >= deadline:
+                raise Unavailable(f"D-TA {dta.name!r}: {error}") from error
+            _log.warning("waiting", dta=dta.name, reason=str(error))
+            time.sleep(_RETRY_SECONDS)
+
+
+def _fetch(
+    config: MfaConfig, dta: DtaAddress, suite: Suite, authority: Authority, peer: Peer
+) -> tuple[ServerShare, Commitment]:
+    status = peer.get("/v1/status", DtaStatusAnswer)
+    _compare(config, dta, suite, status)
+    commitment = Commitment.from_bytes(suite, status.commitment)
+    if commitment.issuer != dta.name:
+        raise ConfigError(f"the commitment at {dta.url} is D-TA {commitment.issuer!r}'s, not {dta.name!r}'s")
+    ticket = authority.ticket(dta.name, authority.name, Purpose.SERVER_SHARE, int(time.time()))
+    answer = peer.post("/v1/shares/server", ServerShareRequest(ticket=ticket), ShareAnswer)
+    share = ServerShare.from_bytes(suite, answer.share)
+    check_server_share(share, commitment)
+    return share, commitment
+
+
+def _compare(config: MfaConfig, dta: DtaAddress, suite: Suite, status: DtaStatusAnswer) -> None:
+    expected = {"name": dta.name, "suite": suite.id, "slot_seconds": config.suite.slot_seconds}
+    found = {"name": status.name, "suite": status.suite, "slot_seconds": status.slot_seconds}
+    problems = [
+        f"{key} is {found[key]!r}, and here it is {expected[key]!r}" for key in expected if found[key] != expected[key]
+    ]
+    if dta.commitment and not equal(dta.commitment, status.commitment):
+        problems.append("its commitment is not the one in the configuration")
+    if problems:
+        raise ConfigError(f"D-TA {dta.name!r} at {dta.url} does not fit this server:", problems)

@@ -1,0 +1,246 @@
+"""What an MFA server does: it enrols, hands out tickets for permits, and checks logins."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from milagro.errors import Expired, InvalidSignature, Replay, WrongRound
+from milagro.octets import frame
+from milagro.protocols.mpin.v2 import (
+    Authenticated,
+    Challenged,
+    Context,
+    Countable,
+    Identity,
+    Limits,
+    PassOne,
+    PassTwo,
+    ServerSecret,
+    Suite,
+    Verifier,
+    check_public_key,
+    verify_signature,
+)
+from milagro.roles import proofs
+from milagro.roles.clock import Clock, unix_now
+from milagro.roles.mfa.config import MfaConfig
+from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
+from milagro.roles.refusals import HolderNotProven, UnknownIdentity
+from milagro.roles.tickets import Authority, Purpose
+
+Checkpoint = Callable[[str], None]
+FRESH_SECONDS = 60
+_SALT_OCTETS = 16
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
+_CODE_LENGTH = 16
+
+
+def no_checkpoint(_name: str) -> None:
+    """Does nothing; tests pass something that kills the process here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A pinned identity, and one ticket for each D-TA's client share."""
+
+    identity: Identity
+    tickets: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PermitTickets:
+    """One ticket for each D-TA's share of the permit for `slot`."""
+
+    slot: int | None
+    tickets: dict[str, str]
+
+
+class MfaService:
+    """One MFA server at work.
+
+    `checkpoint` is called with a name after each durable step, so that a test can end the process exactly there.
+
+    Secret: the server secret and the authority's key, which never leave
+    """
+
+    def __init__(
+        self,
+        config: MfaConfig,
+        suite: Suite,
+        authority: Authority,
+        server_secret: ServerSecret,
+        *,
+        clock: Clock = unix_now,
+        checkpoint: Checkpoint = no_checkpoint,
+    ) -> None:
+        self.config = config
+        self.suite = suite
+        self.records = MfaRecords(config.common.store.path, config.common.store.busy_timeout_ms)
+        self._authority = authority
+        self._server_secret = server_secret
+        self._clock = clock
+        self._checkpoint = checkpoint
+        context = Context(config.name, config.origin, config.relying_party)
+        self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
+
+    # -- enrolment ---------------------------------------------------------------------------------------------
+    def enrol(
+        self, user: str, device: str, code: str, algorithm: str, public_key: bytes, signature: bytes
+    ) -> Enrolment:
+        """Pins a new identity with this client key for the invited user's device; durable on return.
+
+        Raises: HolderNotProven, InvitationRefused, DevicePinned, Suspended, EncodingError, ParameterError
+        """
+        now = self._clock()
+        check_public_key(algorithm, public_key)
+        statement = proofs.enrolment(self.config.name, self.config.origin, user, device, code, public_key)
+        try:
+            verify_signature(algorithm, public_key, signature, statement)
+        except InvalidSignature:
+            raise HolderNotProven(_NOT_PROVEN) from None
+        salt = secrets.token_bytes(_SALT_OCTETS)
+        wanted = Identity(self.suite.id, self.config.name, user, device, now, salt, algorithm, public_key)
+        identity = self.records.enrol(code_hash(code), wanted, now)
+        self._checkpoint("enrolled")
+        return Enrolment(identity, self._tickets(identity, Purpose.CLIENT_SHARE, now))
+
+    def confirm(self, identity: bytes, at: int, signature: bytes) -> None:
+        """Notes that the device has its shares, so that its invitation is used up.
+
+        Raises: HolderNotProven, Expired, UnknownIdentity
+        """
+        now = self._clock()
+        holder = Identity.from_bytes(identity)
+        statement = proofs.confirmation(self.config.name, self.config.origin, identity, at)
+        self._check_proven(holder, statement, at, signature, now)
+        self.records.confirm(self._pinned(holder).identity.digest())
+
+    def permits(self, identity: bytes, at: int, signature: bytes) -> PermitTickets:
+        """Tickets for this slot's permit, unless the account is suspended or the device locked.
+
+        Spec: spec/mpin.md#permits
+        Raises: HolderNotProven, Expired, UnknownIdentity, Suspended, Locked
+        """
+        now = self._clock()
+        holder = Identity.from_bytes(identity)
+        statement = proofs.permits(self.config.name, self.config.origin, identity, at)
+        self._check_proven(holder, statement, at, signature, now)
+        check_usable(self._pinned(holder))
+        slot = self.suite.slot_at(now)
+        if slot is None:
+            return PermitTickets(None, {})
+        return PermitTickets(slot, self._tickets(holder, Purpose.PERMIT, now, slot))
+
+    # -- login -------------------------------------------------------------------------------------------------
+    def pass_one(self, message: bytes) -> bytes:
+        """The challenge to a first pass whose signature and identity are right.
+
+        Spec: spec/mpin.md#two-pass
+        Raises: InvalidSignature, AuthenticationFailed, Expired, Suspended, Locked, Busy, EncodingError
+        """
+        now = self._clock()
+        received = PassOne.from_bytes(message)
+        device = self.records.pinned(received.identity.user, received.identity.device)
+        pinned = device.identity if device else None
+        challenged = self._verifier.challenge(received, pinned, now, secrets.token_bytes)
+        if device is not None:
+            check_usable(device)  # only the holder of the pinned key gets this far
+        session = StoredSession(
+            challenged.session_id, challenged.identity.digest(), challenged.expires, challenged.to_bytes()
+        )
+        self.records.open_session(session, now, self.config.max_sessions)
+        self._checkpoint("pass-1")
+        return challenged.message.to_bytes()
+
+    def pass_two(self, message: bytes) -> Authenticated:
+        """Who logged in, if the second pass answers its challenge with the right token and PIN.
+
+        Spec: spec/mpin.md#two-pass
+        Raises: InvalidSignature, WrongRound, Replay, Expired, Locked, Suspended, AuthenticationFailed
+        """
+        now = self._clock()
+        received = PassTwo.from_bytes(message)
+        session = self.records.session(received.session_id)
+        if session is None:
+            raise WrongRound("no such login is under way; start again")
+        # A bad signature ends here: nothing is counted, and the session is left to its owner.
+        countable = self._resume(session).accept(received, now)
+        if not self.records.count_attempt(session):
+            raise Replay("this login was answered before; start again")
+        self._checkpoint("counted")
+        return self._check(countable, session, now)
+
+    def _resume(self, session: StoredSession) -> Challenged:
+        return self._verifier.resume(session.octets)
+
+    def _check(self, countable: Countable, session: StoredSession, now: int) -> Authenticated:
+        authenticated = countable.verify(self._server_secret)
+        self._checkpoint("verified")
+        self.records.succeed(session.digest, now)
+        self._checkpoint("succeeded")
+        return authenticated
+
+    # -- operation ---------------------------------------------------------------------------------------------
+    def check_ready(self) -> None:
+        """Refuses while the database takes no writes. The keys are there, or this object would not be.
+
+        Raises: Unavailable
+        """
+        self.records.state.check()
+
+    def now(self) -> int:
+        """The server's clock."""
+        return self._clock()
+
+    def close(self) -> None:
+        """Lets the database go."""
+        self.records.state.close()
+
+    def _tickets(self, identity: Identity, purpose: Purpose, now: int, slot: int | None = None) -> dict[str, str]:
+        subject = identity.digest().hex()
+        return {
+            dta.name: self._authority.ticket(dta.name, subject, purpose, now, slot=slot) for dta in self.config.dtas
+        }
+
+    def _check_proven(self, holder: Identity, statement: bytes, at: int, signature: bytes, now: int) -> None:
+        try:
+            proofs.verify(holder, signature, statement)
+        except InvalidSignature:
+            raise HolderNotProven(_NOT_PROVEN) from None
+        if abs(now - at) > FRESH_SECONDS:
+            raise Expired("the request is too old, or the clocks differ; try again")
+
+    def _pinned(self, holder: Identity) -> Device:
+        device = self.records.pinned(holder.user, holder.device)
+        if device is None or device.identity != holder:
+            raise UnknownIdentity("this server has no such device")
+        return device
+
+
+_NOT_PROVEN = "the request is not signed by the key that it speaks of"
+
+
+def new_code() -> str:
+    """A fresh invitation code of 80 random bits, such as K3M9-0QXT-7ZC2-V5WB."""
+    letters = [secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH)]
+    return "-".join("".join(letters[at : at + 4]) for at in range(0, _CODE_LENGTH, 4))
+
+
+def code_hash(code: str) -> bytes:
+    """What is stored of an invitation code; it has enough bits that a plain hash cannot be searched."""
+    letters = "".join(code.upper().replace("-", " ").split()).replace("O", "0").replace("I", "1").replace("L", "1")
+    return hashlib.sha256(frame(b"MILAGRO-ROLES-V1_INVITATION", letters.encode())).digest()
+
+
+def invite(records: MfaRecords, user: str, now: int, lifetime: timedelta) -> str:
+    """A one-time invitation code for `user`, of which the database keeps only the hash.
+
+    Secret: the result, until it is used
+    """
+    code = new_code()
+    records.invite(code_hash(code), user, now + int(lifetime.total_seconds()))
+    return code

@@ -1,0 +1,106 @@
+"""Another server, as a client of its JSON over HTTP: every failure is one of this package's errors."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import ValidationError
+
+from milagro.errors import ConfigError, MalformedEnvelope, Unavailable
+from milagro.roles.config import is_loopback, url_fault
+from milagro.roles.refusals import refusal
+from milagro.roles.wire import ErrorBody, Message
+
+Answer = TypeVar("Answer", bound=Message)
+_ANSWER_LIMIT = 1 << 18
+_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+
+
+class Peer:
+    """One server at `url`, over TLS unless it is on this machine."""
+
+    def __init__(
+        self, url: str, ca_certificate: Path | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        fault = url_fault(url)
+        if fault:
+            raise ConfigError(f"the server's URL {fault}")
+        self.url = url.rstrip("/")
+        local = is_loopback(urlsplit(url).hostname or "")
+        self._client = httpx.Client(
+            base_url=self.url,
+            verify=_trust(ca_certificate),
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=not local,  # a proxy named in the environment does not reach this machine's own ports
+            follow_redirects=False,
+        )
+
+    def get(self, path: str, answer: type[Answer]) -> Answer:
+        """The answer to a GET.
+
+        Raises: Unavailable, MalformedEnvelope, and whatever the server refuses with
+        """
+        return self._ask("GET", path, None, answer)
+
+    def post(self, path: str, message: Message, answer: type[Answer]) -> Answer:
+        """The answer to a POST of `message`.
+
+        Raises: Unavailable, MalformedEnvelope, and whatever the server refuses with
+        """
+        return self._ask("POST", path, message.model_dump(mode="json", exclude_none=True), answer)
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None, answer: type[Answer]) -> Answer:
+        try:
+            with self._client.stream(method, path, json=body) as response:
+                content = self._read(response)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"the server {self.url} cannot be reached: {type(error).__name__}") from error
+        if response.status_code != httpx.codes.OK:
+            raise self._refusal(response.status_code, content)
+        return self._parse(content, answer)
+
+    def _read(self, response: httpx.Response) -> bytes:
+        content = bytearray()
+        for chunk in response.iter_bytes():
+            content += chunk
+            if len(content) > _ANSWER_LIMIT:
+                raise MalformedEnvelope(f"the server {self.url} sent more than an answer can have")
+        return bytes(content)
+
+    def _refusal(self, status: int, content: bytes) -> Exception:
+        try:
+            error = ErrorBody.model_validate_json(content).error
+        except ValidationError:
+            return refusal(status, "refused", f"the server {self.url} answered with status {status}")
+        return refusal(status, error.code, f"{error.message} [{error.code}]")
+
+    def _parse(self, content: bytes, answer: type[Answer]) -> Answer:
+        try:
+            return answer.model_validate_json(content)
+        except ValidationError:
+            raise MalformedEnvelope(f"the server {self.url} sent an answer of an unknown shape") from None
+
+
+def _trust(ca_certificate: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_certificate) if ca_certificate else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"the CA certificate {ca_certificate} cannot be used: {error}") from error
