@@ -130,7 +130,7 @@ cdef limb fp2_sqrt(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
 
 
 cdef limb fp2_sqrt_original(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
-    # The root whose real part is a square; none for a real x that is no square in Fp. Public values only: variable time.
+    # The root whose real part is a square; none for a real x that is no square in Fp. For public values: variable time.
     # Spec: spec/curves.md#map-original-g2
     cdef fp2_t value = x[0]
     if mont_is_zero(value.b.v) and not fp_is_square(&value.a, E):

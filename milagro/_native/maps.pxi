@@ -147,7 +147,8 @@ cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcep
 
 
 cdef void map_original_g1(fp_t* R, const uint8_t* h, size_t size, const curve_t* E) noexcept nogil:
-    # mapit: x = h, h + 1, .. until x^3 + b is a square other than 0; even y; times the cofactor. Public h: variable time.
+    # mapit: x = h, h + 1, .. until x^3 + b is a square other than 0; even y; times the cofactor. h is public: variable
+    # time.
     # Spec: spec/curves.md#map-original-g1
     cdef fp_t one, value
     cdef fp_t T[3]

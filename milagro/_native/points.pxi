@@ -1,8 +1,8 @@
 # Points of y^2 = x^3 + b over Fp and over Fp2: homogeneous projective, complete formulas.
 # Spec: spec/curves.md#curves
-# Renes, Costello, Batina, "Complete addition formulas for prime order elliptic curves" (eprint 2015/1060), the case a = 0,
-# algorithms 7 and 9. They hold for every pair of points, equal, opposite or identity, as long as no point has order 2;
-# the orders of all nine curves and of their twists are odd, so that is everywhere.
+# Renes, Costello, Batina, "Complete addition formulas for prime order elliptic curves" (eprint 2015/1060), the case
+# a = 0, algorithms 7 and 9. They hold for every pair of points, equal, opposite or identity, as long as no point has
+# order 2; the orders of all nine curves and of their twists are odd, so that is everywhere.
 
 cdef inline void pt_identity(element* R, const curve_t* E) noexcept nogil:
     memset(R, 0, 3 * sizeof(element))
@@ -160,17 +160,18 @@ cdef void pt_table(element* table, const element* P, const curve_t* E) noexcept 
 
 cdef void pt_select(element* R, const element* table, limb digit) noexcept nogil:
     # table[digit], having read every entry
+    cdef size_t words = 3 * sizeof(element) // sizeof(limb)
     cdef int i
     memset(R, 0, 3 * sizeof(element))
     for i in range(TABLE):
-        mont_gather(<limb*>R, <const limb*>&table[3 * i], 3 * sizeof(element) // sizeof(limb), mont_word_equal(digit, i))
+        mont_gather(<limb*>R, <const limb*>&table[3 * i], words, mont_word_equal(digit, i))
 
 
 cdef void pt_sum_of_multiples(
     element* R, const element* tables, const scalar_t* k, Py_ssize_t n, const curve_t* E,
 ) noexcept nogil:
-    # sum k_i P_i for secret k_i, from the table of each P_i: fixed windows, shared doublings, one masked look-up and one
-    # addition for each window of each scalar.                            Spec: spec/curves.md#scalar-multiplication
+    # sum k_i P_i for secret k_i, from the table of each P_i: fixed windows, shared doublings, one masked look-up and
+    # one addition for each window of each scalar.                        Spec: spec/curves.md#scalar-multiplication
     cdef element T[3]
     cdef element entry[3]
     cdef limb digit

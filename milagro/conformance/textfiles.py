@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,5 +155,3 @@ def _int(digits: str) -> int:
         raise JsonFault(f"a number of {len(digits)} digits")
     return int(digits)
 
-
-Reader = Callable[[str], TextFile]

@@ -6,7 +6,7 @@ Everything above arithmetic uses this package and nothing below it.
 from __future__ import annotations
 
 from milagro.groups.curve import Curve, Random, curve
-from milagro.groups.encodings import Encoding
+from milagro.groups.encodings import Encoding, Octets
 from milagro.groups.hashing import Expander, Xmd, Xof
 from milagro.groups.values import G1Point, G2Point, GTElement, Scalar
 
@@ -17,6 +17,7 @@ __all__ = [
     "G1Point",
     "G2Point",
     "GTElement",
+    "Octets",
     "Random",
     "Scalar",
     "Xmd",

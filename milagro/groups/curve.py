@@ -1,4 +1,7 @@
-"""`Curve`: the groups of one pairing-friendly curve on one backend, and everything that makes values of them."""
+"""`Curve`: the groups of one pairing-friendly curve on one backend, and everything that makes values of them.
+
+Spec: spec/curves.md#curves
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from milagro import backend as backends
 from milagro import params as curve_params
 from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, ParameterError, WrongLength
-from milagro.groups.encodings import Codec, Encoding, accept, codecs, default_encoding, octet_string
+from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, default_encoding, octet_string
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
 from milagro.groups.values import G1Point, G2Point, GTElement, Scalar, _Point, _Value
@@ -122,10 +125,10 @@ class Curve:
             raise ParameterError("a scalar is an integer from 0 to r - 1")
         return self.scalar_from_bytes(i2osp(value, self.scalar_bytes))
 
-    def scalar_from_bytes(self, octets: bytes) -> Scalar:
+    def scalar_from_bytes(self, octets: Octets) -> Scalar:
         """The scalar with these big-endian octets.
 
-        Spec: spec/curves.md#encoding-scalar
+        Spec: spec/curves.md#encoding-scalar, spec/curves.md#refusals
         Shape: scalar_bytes octets, or field_bytes octets with leading zeros
         Raises: WrongLength, NonCanonical if the integer is not below r
         Secret: the octets
@@ -139,7 +142,7 @@ class Curve:
             raise NonCanonical("a scalar is not below r")
         return Scalar._make(self, self.ops.scalar_from_bytes(octets[excess:]))
 
-    def scalar_reduce(self, octets: bytes) -> Scalar:
+    def scalar_reduce(self, octets: Octets) -> Scalar:
         """The big-endian integer in `octets`, of any length, modulo r."""
         return Scalar._make(self, self.ops.scalar_reduce(octet_string(octets)))
 
@@ -162,7 +165,7 @@ class Curve:
                 return k
         raise ParameterError("the source of randomness returns nothing below r; it is broken")
 
-    def hash_to_scalar(self, message: bytes, dst: bytes, *, expander: Expander = _SHA256) -> Scalar:
+    def hash_to_scalar(self, message: Octets, dst: Octets, *, expander: Expander = _SHA256) -> Scalar:
         """hash_to_field with modulus r: L = ceil((ceil(log2 r) + 128) / 8) expanded octets, modulo r.
 
         Spec: spec/curves.md#hash-to-field (RFC 9380, section 5.2)
@@ -213,7 +216,7 @@ class Curve:
         return G2Point._make(self, self.g2_ops.identity())
 
     def g1_from_bytes(
-        self, octets: bytes, encoding: Encoding | None = None, *, allow_identity: bool = False
+        self, octets: Octets, encoding: Encoding | None = None, *, allow_identity: bool = False
     ) -> G1Point:
         """The point of G1 with these octets, fully checked.
 
@@ -225,7 +228,7 @@ class Curve:
         return G1Point._make(self, accept(self.g1_ops, p, allow_identity=allow_identity))
 
     def g2_from_bytes(
-        self, octets: bytes, encoding: Encoding | None = None, *, allow_identity: bool = False
+        self, octets: Octets, encoding: Encoding | None = None, *, allow_identity: bool = False
     ) -> G2Point:
         """The point of G2 with these octets, fully checked.
 
@@ -236,15 +239,15 @@ class Curve:
         p = self.g2_codec(encoding).decode(octet_string(octets))
         return G2Point._make(self, accept(self.g2_ops, p, allow_identity=allow_identity))
 
-    def _uniform(self, message: bytes, dst: bytes, expander: Expander, count: int) -> bytes:
+    def _uniform(self, message: Octets, dst: Octets, expander: Expander, count: int) -> bytes:
         return expander.expand(octet_string(message), octet_string(dst), count * self.params.hash_length)
 
     def hash_to_g1(
-        self, message: bytes, dst: bytes, *, expander: Expander = _SHA256, nonuniform: bool = False
+        self, message: Octets, dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
     ) -> G1Point:
         """hash_to_curve of RFC 9380 into G1, or encode_to_curve if `nonuniform`.
 
-        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
+        Spec: spec/curves.md#hash-to-curve, spec/curves.md#hash-to-field (RFC 9380, section 3)
         Raises: ParameterError if the tag is empty
         """
         count = 1 if nonuniform else 2
@@ -252,25 +255,25 @@ class Curve:
         return G1Point._make(self, self.g1_ops.hash_uniform(u, count))
 
     def hash_to_g2(
-        self, message: bytes, dst: bytes, *, expander: Expander = _SHA256, nonuniform: bool = False
+        self, message: Octets, dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
     ) -> G2Point:
         """hash_to_curve of RFC 9380 into G2, or encode_to_curve if `nonuniform`.
 
-        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
+        Spec: spec/curves.md#hash-to-curve, spec/curves.md#hash-to-field (RFC 9380, section 3)
         Raises: ParameterError if the tag is empty
         """
         count = 1 if nonuniform else 2
         u = self._uniform(message, dst, expander, 2 * count)
         return G2Point._make(self, self.g2_ops.hash_uniform(u, count))
 
-    def map_to_g1_original(self, h: bytes) -> G1Point:
+    def map_to_g1_original(self, h: Octets) -> G1Point:
         """The original library's map of octets to G1: the next x from int(h) mod p, even y, times the cofactor.
 
         Spec: spec/curves.md#map-original-g1
         """
         return G1Point._make(self, self.g1_ops.map_original(octet_string(h)))
 
-    def map_to_g2_original(self, h: bytes) -> G2Point:
+    def map_to_g2_original(self, h: Octets) -> G2Point:
         """The original library's map of octets to G2: the next X = 1 + i*u from u = int(h) mod p, cofactor cleared.
 
         Spec: spec/curves.md#map-original-g2
@@ -280,6 +283,7 @@ class Curve:
     def multi_multiply_g1(self, points: Sequence[G1Point], scalars: Sequence[Scalar]) -> G1Point:
         """sum k_i * P_i, constant time in the scalars on the native backend; the identity for none.
 
+        Spec: spec/curves.md#scalar-multiplication
         Raises: ParameterError if there are not as many scalars as points
         """
         return G1Point._make(self, self.g1_ops.msm(*self._pairs(G1Point, points, scalars)))
@@ -287,6 +291,7 @@ class Curve:
     def multi_multiply_g2(self, points: Sequence[G2Point], scalars: Sequence[Scalar]) -> G2Point:
         """sum k_i * P_i, constant time in the scalars on the native backend; the identity for none.
 
+        Spec: spec/curves.md#scalar-multiplication
         Raises: ParameterError if there are not as many scalars as points
         """
         return G2Point._make(self, self.g2_ops.msm(*self._pairs(G2Point, points, scalars)))
@@ -312,10 +317,10 @@ class Curve:
         """The neutral element of GT."""
         return GTElement._make(self, self.ops.gt_one())
 
-    def gt_from_bytes(self, octets: bytes, *, allow_identity: bool = False) -> GTElement:
+    def gt_from_bytes(self, octets: Octets, *, allow_identity: bool = False) -> GTElement:
         """The element of GT with these octets, fully checked.
 
-        Spec: spec/curves.md#encoding-gt
+        Spec: spec/curves.md#encoding-gt, spec/curves.md#refusals
         Shape: 12 * field_bytes octets
         Raises: WrongLength, NonCanonical, NotInSubgroup, IdentityElement
         """

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from milagro.groups.operations import PointOps
     from milagro.params import CurveParams
 
+Octets = bytes | bytearray | memoryview
+"""What a reader takes for octets."""
+
 _COMPRESSED, _INFINITY, _LARGER = 0x80, 0x40, 0x20  # flag bits of the ZCash encodings
 _FLAGS = _COMPRESSED | _INFINITY | _LARGER
 
@@ -30,7 +33,8 @@ _FLAGS = _COMPRESSED | _INFINITY | _LARGER
 class Encoding(StrEnum):
     """The name of a point encoding.
 
-    Spec: spec/curves.md#encoding-milagro, #encoding-zcash, #encoding-eip197, #encoding-tagged
+    Spec: spec/curves.md#encoding-milagro, spec/curves.md#encoding-zcash, spec/curves.md#encoding-eip197,
+        spec/curves.md#encoding-tagged
     """
 
     MILAGRO = "milagro"

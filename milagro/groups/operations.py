@@ -1,4 +1,7 @@
-"""The operations of one group, picked out of a backend, so that G1 and G2 share every line above it."""
+"""The operations of one group, picked out of a backend, so that G1 and G2 share every line above it.
+
+Spec: spec/curves.md#curves
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 There is no public way to make one but through a `Curve`, which checks what comes from outside. So a function
 that receives a `G1Point` has a point of the subgroup of order r.
+
+Spec: spec/curves.md#scalar-multiplication
 """
 
 from __future__ import annotations

@@ -9,14 +9,16 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from milagro.errors import ConfigError
 from milagro.stores.keys import PassphraseSource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 FILE_NAME = "milagro.toml"
 
@@ -285,6 +287,13 @@ def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of a URL that `url_fault` has nothing against."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def canonical_origin(url: str) -> str:
+    """The origin of a URL as a browser writes it: lower case, no default port."""
+    scheme, host, port = origin_of(url)
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port == {"https": 443, "http": 80}[scheme] else f"{scheme}://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

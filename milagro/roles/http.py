@@ -11,7 +11,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -20,14 +20,17 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import milagro
 from milagro.errors import MilagroError, Unavailable, status_of
 from milagro.roles import logs
-from milagro.roles.config import ServerConfig
 from milagro.roles.refusals import Busy, InvalidRequest, TimedOut, code_of
 from milagro.roles.wire import ErrorBody, ErrorDetail
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from milagro.roles.config import ServerConfig
 
 _log = logs.logger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")

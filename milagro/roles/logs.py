@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from milagro.roles.config import LogConfig
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from milagro.roles.config import LogConfig
 
 _SECRET_WORDS = (
     "secret",
@@ -66,7 +68,8 @@ def configure(config: LogConfig, role: str) -> None:
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of one module."""
-    return cast("structlog.stdlib.BoundLogger", structlog.stdlib.get_logger(name))
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
 
 
 def redact(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,6 +13,10 @@ from milagro.errors import ConfigError, MalformedEnvelope, Unavailable
 from milagro.roles.config import is_loopback, url_fault
 from milagro.roles.refusals import refusal
 from milagro.roles.wire import ErrorBody, Message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 Answer = TypeVar("Answer", bound=Message)
 _ANSWER_LIMIT = 1 << 18

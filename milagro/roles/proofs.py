@@ -6,6 +6,7 @@ a pass of a login.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from milagro.octets import frame, i2osp
@@ -21,10 +22,24 @@ class Statement(Enum):
     SHARE = b"MILAGRO-ROLES-V1_SHARE"
 
 
-def enrolment(server: str, origin: str, user: str, device: str, code: str, public_key: bytes) -> bytes:
-    """The octets that ask the MFA server to enrol the holder of `public_key` as this user's device."""
-    words = (text.encode() for text in (server, origin, user, device, code))
-    return frame(Statement.ENROL.value, *words, public_key)
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Who wants to be enrolled: the invited user, the device's name, the invitation's code, and the client key."""
+
+    user: str
+    device: str
+    code: str
+    algorithm: str
+    public_key: bytes
+
+    def __repr__(self) -> str:
+        return f"Applicant(user={self.user!r}, device={self.device!r})"
+
+
+def enrolment(server: str, origin: str, applicant: Applicant) -> bytes:
+    """The octets that ask the MFA server to enrol the holder of the client key as this user's device."""
+    words = (server, origin, applicant.user, applicant.device, applicant.code, applicant.algorithm)
+    return frame(Statement.ENROL.value, *(word.encode() for word in words), applicant.public_key)
 
 
 def confirmation(server: str, origin: str, identity: bytes, at: int) -> bytes:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 
 from milagro.errors import ConfigError, Unavailable
-from milagro.roles.config import ServerConfig
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from milagro.roles.config import ServerConfig
 
 _BACKLOG = 512
 _GRACE_SECONDS = 10

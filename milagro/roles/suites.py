@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from milagro import backend, params
 from milagro.errors import BackendUnavailable, MilagroError
 from milagro.groups import curve
 from milagro.protocols.mpin.v2 import Suite
-from milagro.roles.config import Reader
+
+if TYPE_CHECKING:
+    from milagro.roles.config import Reader
 
 HASHES = ("sha256", "sha384", "sha512")
 DEFAULT_CURVE = "BLS12-381"

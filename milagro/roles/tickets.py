@@ -15,10 +15,9 @@ import binascii
 import json
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jws, jwt
@@ -36,6 +35,9 @@ from milagro.roles.refusals import (
     TicketPurpose,
     TicketSlot,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TYPE = "milagro-ticket+jwt"
 ALGORITHM = "Ed25519"
@@ -192,7 +194,7 @@ def _segment(text: str) -> dict[str, Any]:
 
 def _read(claims: dict[str, Any]) -> Ticket:
     try:
-        purpose = Purpose(claims.get("purpose"))
+        purpose = Purpose(claims["purpose"])
         names = [claims[name] for name in ("iss", "aud", "sub")]
         numbers = [claims[name] for name in ("iat", "exp")]
         slot, jti = claims.get("slot"), claims["jti"]

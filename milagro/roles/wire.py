@@ -23,7 +23,7 @@ def to_text(octets: bytes) -> str:
 def to_octets(text: object) -> bytes:
     """The octets of `to_text`; refuses every other spelling of them with a ValueError."""
     if not isinstance(text, str):
-        raise ValueError("must be a base64url string")  # pydantic turns only a ValueError into its own report
+        raise ValueError("must be a base64url string")  # noqa: TRY004 - pydantic reports only a ValueError
     try:
         octets = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -12,10 +12,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +21,10 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from milagro.errors import ConfigError, DecryptionFailed, MalformedEnvelope, MilagroError
 from milagro.stores import files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 VERSION = 1
 _CIPHER = "aes-256-gcm"

@@ -309,6 +309,20 @@ def tower(E: Curve, source: random.Random) -> bytes:
     return E.ops.tower(name, *operands)
 
 
+@operation(4)
+def square_roots(E: Curve, source: random.Random) -> bytes:
+    """Of squares, of their negatives, of real and imaginary elements: the cases that the rule tells apart."""
+    field = source.choice(["fp", "fp2"])
+    zero = bytes(E.field_bytes)
+    s = E.ops.tower(f"{field}_sqr", field_octets(E, source, _TOWER_SIZES[field]))
+    if source.randrange(3) == 0:
+        s = E.ops.tower(f"{field}_neg", s)
+    elif field == "fp2" and source.randrange(2):
+        x = field_octets(E, source, 1)
+        s = source.choice([x + zero, zero + x])
+    return E.ops.tower(f"{field}_sqrt", s)
+
+
 @operation(1)
 def cyclotomic_squaring(E: Curve, source: random.Random) -> bytes:
     return E.ops.tower("fp12_cyclotomic_sqr", gt(E, source).to_bytes())

@@ -435,8 +435,8 @@ def _scalar(E: Curve) -> Iterator[Case]:
 def malformed(E: Curve, encoding: Encoding) -> Iterator[Malformed]:
     """Every malformed string of the catalogue for the points of one encoding, and for GT and scalars."""
     for group in ("G1", "G2"):
-        for kind, octets, error in _point(Sheet(E, group, encoding)):  # type: ignore[arg-type]
-            yield Malformed(group, encoding, kind, octets, error)  # type: ignore[arg-type]
+        for kind, octets, error in _point(Sheet(E, group, encoding)):
+            yield Malformed(group, encoding, kind, octets, error)
     for kind, octets, error in _gt(E):
         yield Malformed("GT", None, kind, octets, error)
     for kind, octets, error in _scalar(E):

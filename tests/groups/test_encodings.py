@@ -74,8 +74,8 @@ def test_lengths(any_curve: Curve) -> None:
 def test_bytearray_and_memoryview_are_octets_too(any_curve: Curve) -> None:
     E = any_curve
     octets = E.g1.to_bytes()
-    assert E.g1_from_bytes(bytearray(octets)) == E.g1  # type: ignore[arg-type]
-    assert E.g1_from_bytes(memoryview(octets)) == E.g1  # type: ignore[arg-type]
+    assert E.g1_from_bytes(bytearray(octets)) == E.g1
+    assert E.g1_from_bytes(memoryview(octets)) == E.g1
 
 
 def test_scalars_are_read_with_leading_zeros(any_curve: Curve) -> None:

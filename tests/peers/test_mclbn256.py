@@ -1,4 +1,6 @@
-"""BN254's pairing beside mclbn256's, up to the two conventions in which they differ (spec/curves.md#final-exponentiation).
+"""BN254's pairing beside mclbn256's, up to the two conventions in which they differ.
+
+Spec: spec/curves.md#final-exponentiation
 
 mcl's final exponent is 2u(6u^2 + 3u + 1) times ours, and it writes an element of Fp12 as Fp6[w] over Fp6 = Fp2[v],
 v = w^2: the coefficients of w^0, w^2, w^4, w^1, w^3, w^5.

@@ -105,6 +105,8 @@ def test_generator_has_order_r(group: Group[Any]) -> None:
     assert group.in_subgroup(group.identity)
     assert group.equal(group.mul_integer(group.generator, group.order + 1), group.generator)
     assert group.equal(group.mul_integer(group.generator, group.order - 1), group.neg(group.generator))
+    # the last step of this one adds P to P
+    assert group.equal(group.mul_integer(group.generator, group.order + 2), group.mul_integer(group.generator, 2))
 
 
 def test_a_point_outside_the_subgroup_is_told_apart(ops: ReferenceCurve) -> None:

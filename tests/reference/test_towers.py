@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milagro._reference import curve
+from milagro._reference.roots import fp2_any_sqrt
 from milagro.errors import NotOnCurve
 from milagro.octets import os2ip
 
@@ -232,5 +233,10 @@ def test_square_roots_that_do_not_exist(ops: ReferenceCurve) -> None:
         ops.tower("fp_sqrt", minus_four)
     with pytest.raises(NotOnCurve):  # has the root 2i, which the original rule does not find
         ops.tower("fp2_sqrt", minus_four + bytes(n))
+    field = ops._g2.field
+    root = fp2_any_sqrt(field.decode(minus_four + bytes(n)), field.p)
+    assert root is not None
+    assert {int(root.im), int(-root.im % field.p)} == {2, p - 2}
+    assert root.re == 0
     with pytest.raises(NotOnCurve):  # xi is not a square in Fp2, else w^6 - xi would not be irreducible
         ops.tower("fp2_sqrt", b"".join(c.to_bytes(n, "big") for c in ops.params.xi))

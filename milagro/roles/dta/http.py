@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
 from milagro.roles import logs
-from milagro.roles.config import ServerConfig
-from milagro.roles.dta.service import DtaService
 from milagro.roles.http import Metrics, application
 from milagro.roles.messages import ClientShareRequest, DtaStatusAnswer, PermitRequest, ServerShareRequest, ShareAnswer
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from milagro.roles.config import ServerConfig
+    from milagro.roles.dta.service import DtaService
 
 _log = logs.logger(__name__)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from milagro.roles.refusals import TicketExpired, TicketReused
-from milagro.roles.tickets import Ticket
 from milagro.stores.state import Schema, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from milagro.roles.tickets import Ticket
 
 _tables = MetaData()
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from milagro.errors import ConfigError, InvalidSignature, MilagroError, ParameterError
 from milagro.protocols.mpin.v2 import Identity, MasterShare, Suite
 from milagro.roles import proofs
 from milagro.roles.clock import Clock, unix_now
-from milagro.roles.dta.config import DtaConfig
 from milagro.roles.dta.records import DtaRecords
 from milagro.roles.refusals import HolderNotProven, TicketIdentity, TicketSlot
 from milagro.roles.tickets import MAX_LIFETIME, Purpose, Ticket, TicketChecker, check_slot, check_subject
 from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milagro.roles.dta.config import DtaConfig
 
 _FORGET_EVERY = 3600
 

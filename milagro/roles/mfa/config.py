@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from milagro.roles.config import CommonConfig, Reader, ServerConfig, is_loopback, origin_of, read, read_common
+from milagro.roles.config import (
+    CommonConfig,
+    Reader,
+    ServerConfig,
+    canonical_origin,
+    is_loopback,
+    origin_of,
+    read,
+    read_common,
+)
 from milagro.roles.suites import SuiteConfig, read_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +50,6 @@ class MfaConfig:
     def origin(self) -> str:
         """The origin that logins are bound to."""
         return canonical_origin(self.common.server.public_url)
-
-
-def canonical_origin(url: str) -> str:
-    """The origin of a URL as a browser writes it: lower case, no default port."""
-    scheme, host, port = origin_of(url)
-    host = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{host}" if port == {"https": 443, "http": 80}[scheme] else f"{scheme}://{host}:{port}"
 
 
 def read_config(path: Path) -> MfaConfig:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
 from milagro.errors import MilagroError
 from milagro.roles import logs
-from milagro.roles.config import ServerConfig
 from milagro.roles.http import Metrics, application
 from milagro.roles.messages import (
     ConfirmationAnswer,
@@ -20,8 +19,14 @@ from milagro.roles.messages import (
     PassMessage,
     PermitsAnswer,
 )
-from milagro.roles.mfa.service import MfaService
-from milagro.roles.refusals import code_of
+from milagro.roles.proofs import Applicant
+from milagro.roles.refusals import DevicePinned, code_of
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from milagro.roles.config import ServerConfig
+    from milagro.roles.mfa.service import MfaService
 
 _log = logs.logger(__name__)
 
@@ -45,9 +50,12 @@ def _add_enrolment(app: FastAPI, service: MfaService) -> None:
     @app.post("/v1/enrolments", tags=["enrolment"])
     def enrol(request: EnrolmentRequest) -> EnrolmentAnswer:
         """Pins an identity for an invited user's device. Repeating it with the same key gives fresh tickets."""
-        enrolment = service.enrol(
-            request.user, request.device, request.code, request.algorithm, request.public_key, request.signature
-        )
+        applicant = Applicant(request.user, request.device, request.code, request.algorithm, request.public_key)
+        try:
+            enrolment = service.enrol(applicant, request.signature)
+        except DevicePinned:
+            _log.warning("a second identity for a pinned device was refused", user=request.user, device=request.device)
+            raise
         _log.info("enrolled", identity=enrolment.identity.digest().hex())
         return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=listed(enrolment.tickets))
 
@@ -70,7 +78,11 @@ def _add_login(app: FastAPI, service: MfaService, metrics: Metrics) -> None:
     @app.post("/v1/login/pass1", tags=["login"])
     def pass_one(request: PassMessage) -> PassMessage:
         """The first pass: a commitment in, a challenge out."""
-        return PassMessage(message=service.pass_one(request.message))
+        try:
+            return PassMessage(message=service.pass_one(request.message))
+        except MilagroError as error:
+            logins.labels(code_of(error)).inc()
+            raise
 
     @app.post("/v1/login/pass2", tags=["login"])
     def pass_two(request: PassMessage) -> LoginAnswer:

@@ -58,7 +58,7 @@ def open_authority(config: MfaConfig, passphrase: Passphrase) -> Authority:
 
 
 def fetch_server_secret(
-    config: MfaConfig, suite: Suite, authority: Authority, passphrase: Passphrase, dial: Connect = connect
+    config: MfaConfig, suite: Suite, authority: Authority, passphrase: Passphrase, dial: Connect = connect, clock: Clock = unix_now
 ) -> ServerSecret:
     """Fetches a server share from every D-TA, checks each against its commitment, and seals their sum.
 
@@ -69,7 +69,7 @@ def fetch_server_secret(
     shares: list[ServerShare] = []
     commitments: list[Commitment] = []
     for dta in config.dtas:
-        share, commitment = _fetch_patiently(config, dta, suite, authority, dial)
+        share, commitment = _fetch_patiently(config, dta, lambda peer, dta=dta: _fetch(config, dta, suite, authority, peer, clock))
         shares.append(share)
         commitments.append(commitment)
         _log.info("fetched", dta=dta.name)
@@ -77,6 +77,19 @@ def fetch_server_secret(
     context = {**_secret_context(config), "key_id": _key_id(commitments)}
     SealedFile(config.server_secret).create(secret.to_bytes(), passphrase, context)
     return secret
+
+
+def open_or_fetch_server_secret(
+    config: MfaConfig, suite: Suite, authority: Authority, passphrase: Passphrase
+) -> ServerSecret:
+    """The sealed server secret, fetched first if there is none.
+
+    Raises: as `open_server_secret` and `fetch_server_secret`
+    Secret: the result
+    """
+    if SealedFile(config.server_secret).exists():
+        return open_server_secret(config, suite, passphrase)
+    return fetch_server_secret(config, suite, authority, passphrase)
 
 
 def open_server_secret(config: MfaConfig, suite: Suite, passphrase: Passphrase) -> ServerSecret:

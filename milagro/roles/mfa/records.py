@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Boolean,
@@ -31,7 +30,11 @@ from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
 from milagro.stores.state import Schema, State
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MAX_ATTEMPTS = 3
+_LATE_SECONDS = 60  # for so long an answer that comes too late hears that it is late
 
 _tables = MetaData()
 
@@ -193,7 +196,7 @@ class MfaRecords:
         Raises: Busy if `limit` logins are under way
         """
         with self.state.write() as connection:
-            connection.execute(delete(_session).where(_session.c.expires < now))
+            connection.execute(delete(_session).where(_session.c.expires < now - _LATE_SECONDS))
             if connection.execute(select(func.count()).select_from(_session)).scalar_one() >= limit:
                 raise Busy("too many logins are under way; try again")
             values = {

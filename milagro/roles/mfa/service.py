@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, InvalidSignature, Replay, WrongRound
+from milagro.errors import Expired, InvalidSignature, Replay
 from milagro.octets import frame
 from milagro.protocols.mpin.v2 import (
     Authenticated,
@@ -22,18 +24,20 @@ from milagro.protocols.mpin.v2 import (
     ServerSecret,
     Suite,
     Verifier,
-    check_public_key,
-    verify_signature,
 )
 from milagro.roles import proofs
 from milagro.roles.clock import Clock, unix_now
-from milagro.roles.mfa.config import MfaConfig
 from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
 from milagro.roles.tickets import Authority, Purpose
 
+if TYPE_CHECKING:
+    from milagro.roles.mfa.config import MfaConfig
+    from milagro.roles.proofs import Applicant
+
 Checkpoint = Callable[[str], None]
 FRESH_SECONDS = 60
+_ANSWERED = "this login was answered before, or is over; start again"
 _SALT_OCTETS = 16
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _CODE_LENGTH = 16
@@ -88,23 +92,26 @@ class MfaService:
         self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
 
     # -- enrolment ---------------------------------------------------------------------------------------------
-    def enrol(
-        self, user: str, device: str, code: str, algorithm: str, public_key: bytes, signature: bytes
-    ) -> Enrolment:
+    def enrol(self, applicant: Applicant, signature: bytes) -> Enrolment:
         """Pins a new identity with this client key for the invited user's device; durable on return.
 
+        Spec: spec/mpin.md#sessions
         Raises: HolderNotProven, InvitationRefused, DevicePinned, Suspended, EncodingError, ParameterError
         """
         now = self._clock()
-        check_public_key(algorithm, public_key)
-        statement = proofs.enrolment(self.config.name, self.config.origin, user, device, code, public_key)
-        try:
-            verify_signature(algorithm, public_key, signature, statement)
-        except InvalidSignature:
-            raise HolderNotProven(_NOT_PROVEN) from None
-        salt = secrets.token_bytes(_SALT_OCTETS)
-        wanted = Identity(self.suite.id, self.config.name, user, device, now, salt, algorithm, public_key)
-        identity = self.records.enrol(code_hash(code), wanted, now)
+        statement = proofs.enrolment(self.config.name, self.config.origin, applicant)
+        wanted = Identity(
+            self.suite.id,
+            self.config.name,
+            applicant.user,
+            applicant.device,
+            now,
+            secrets.token_bytes(_SALT_OCTETS),
+            applicant.algorithm,
+            applicant.public_key,
+        )
+        _check_proven(wanted, signature, statement)
+        identity = self.records.enrol(code_hash(applicant.code), wanted, now)
         self._checkpoint("enrolled")
         return Enrolment(identity, self._tickets(identity, Purpose.CLIENT_SHARE, now))
 
@@ -116,7 +123,8 @@ class MfaService:
         now = self._clock()
         holder = Identity.from_bytes(identity)
         statement = proofs.confirmation(self.config.name, self.config.origin, identity, at)
-        self._check_proven(holder, statement, at, signature, now)
+        _check_proven(holder, signature, statement)
+        _check_fresh(at, now)
         self.records.confirm(self._pinned(holder).identity.digest())
 
     def permits(self, identity: bytes, at: int, signature: bytes) -> PermitTickets:
@@ -128,7 +136,8 @@ class MfaService:
         now = self._clock()
         holder = Identity.from_bytes(identity)
         statement = proofs.permits(self.config.name, self.config.origin, identity, at)
-        self._check_proven(holder, statement, at, signature, now)
+        _check_proven(holder, signature, statement)
+        _check_fresh(at, now)
         check_usable(self._pinned(holder))
         slot = self.suite.slot_at(now)
         if slot is None:
@@ -160,17 +169,17 @@ class MfaService:
         """Who logged in, if the second pass answers its challenge with the right token and PIN.
 
         Spec: spec/mpin.md#two-pass
-        Raises: InvalidSignature, WrongRound, Replay, Expired, Locked, Suspended, AuthenticationFailed
+        Raises: InvalidSignature, Replay, Expired, Locked, Suspended, AuthenticationFailed
         """
         now = self._clock()
         received = PassTwo.from_bytes(message)
         session = self.records.session(received.session_id)
         if session is None:
-            raise WrongRound("no such login is under way; start again")
+            raise Replay(_ANSWERED)
         # A bad signature ends here: nothing is counted, and the session is left to its owner.
         countable = self._resume(session).accept(received, now)
         if not self.records.count_attempt(session):
-            raise Replay("this login was answered before; start again")
+            raise Replay(_ANSWERED)
         self._checkpoint("counted")
         return self._check(countable, session, now)
 
@@ -206,14 +215,6 @@ class MfaService:
             dta.name: self._authority.ticket(dta.name, subject, purpose, now, slot=slot) for dta in self.config.dtas
         }
 
-    def _check_proven(self, holder: Identity, statement: bytes, at: int, signature: bytes, now: int) -> None:
-        try:
-            proofs.verify(holder, signature, statement)
-        except InvalidSignature:
-            raise HolderNotProven(_NOT_PROVEN) from None
-        if abs(now - at) > FRESH_SECONDS:
-            raise Expired("the request is too old, or the clocks differ; try again")
-
     def _pinned(self, holder: Identity) -> Device:
         device = self.records.pinned(holder.user, holder.device)
         if device is None or device.identity != holder:
@@ -221,7 +222,16 @@ class MfaService:
         return device
 
 
-_NOT_PROVEN = "the request is not signed by the key that it speaks of"
+def _check_proven(holder: Identity, signature: bytes, statement: bytes) -> None:
+    try:
+        proofs.verify(holder, signature, statement)
+    except InvalidSignature:
+        raise HolderNotProven("the request is not signed by the key that it speaks of") from None
+
+
+def _check_fresh(at: int, now: int) -> None:
+    if abs(now - at) > FRESH_SECONDS:
+        raise Expired("the request is too old, or the clocks differ; try again")
 
 
 def new_code() -> str:
@@ -242,5 +252,10 @@ def invite(records: MfaRecords, user: str, now: int, lifetime: timedelta) -> str
     Secret: the result, until it is used
     """
     code = new_code()
-    records.invite(code_hash(code), user, now + int(lifetime.total_seconds()))
+    records.invite(code_hash(code), canonical_name(user), now + int(lifetime.total_seconds()))
     return code
+
+
+def canonical_name(name: str) -> str:
+    """A user's or device's name as identities hold it."""
+    return unicodedata.normalize("NFC", name)

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from milagro.errors import InvalidFlags, InvalidSignature, NonCanonical, NotInSubgroup, NotOnCurve, ParameterError, WrongLength
+from milagro.errors import (
+    InvalidFlags,
+    InvalidSignature,
+    NonCanonical,
+    NotInSubgroup,
+    NotOnCurve,
+    ParameterError,
+    WrongLength,
+)
 from milagro.octets import i2osp, os2ip
 from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import draw
@@ -80,7 +88,7 @@ def _check_ed25519(public_key: bytes) -> None:
 
 
 def _p256_public(public_key: bytes) -> ec.EllipticCurvePublicKey:
-    if public_key[0] != 4:  # noqa: PLR2004 - SEC 1: 04 marks an uncompressed point
+    if public_key[0] != 4:
         raise InvalidFlags("a P-256 key is an uncompressed point, 04 || x || y")
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
@@ -130,7 +138,7 @@ class Ed25519Key(SecretValue):
 
         Raises: WrongLength
         """
-        if len(octets) != 32:  # noqa: PLR2004 - RFC 8032
+        if len(octets) != 32:
             raise WrongLength("an Ed25519 private key has 32 octets")
         return cls(ed25519.Ed25519PrivateKey.from_private_bytes(octets))
 
@@ -179,7 +187,7 @@ class P256Key(SecretValue):
 
         Raises: WrongLength, NonCanonical
         """
-        if len(octets) != 32:  # noqa: PLR2004 - the order has 256 bits
+        if len(octets) != 32:
             raise WrongLength("a P-256 private key has 32 octets")
         if not 0 < os2ip(octets) < _P256_ORDER:
             raise NonCanonical("a P-256 private key is a number from 1 to n - 1")

@@ -1,9 +1,9 @@
 """Issuing by a D-TA, and the recombination of what n of them issued: additive, all n of n.
 
-    D-TA i:  s_i  --commitment-->    s_i P1   public, in G1 only
-                  --server_share-->  s_i Q    to the MFA server  --combine_server_shares--> ServerSecret sQ
-                  --client_share-->  s_i A    to the client      --combine_client_shares--> ClientSecret --token(pin)--> Token
-                  --permit_share-->  s_i AT   to the client      --combine_permit_shares--> Permit
+D-TA i:  s_i  --commitment-->    s_i P1   public, in G1 only
+              --server_share-->  s_i Q    to the MFA server  --combine_server_shares--> ServerSecret sQ
+              --client_share-->  s_i A    to the client      --combine_client_shares--> ClientSecret
+              --permit_share-->  s_i AT   to the client      --combine_permit_shares--> Permit
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """One-pass login: the challenge is a hash, freshness comes from time and a replay cache.
 
-    client:  login_once --> OnePass
-    server:  OnePass --accept--> Countable --(count it) verify--> Authenticated
-                       |
-                   replay cache: the same login twice is a Replay
+client:  login_once --> OnePass
+server:  OnePass --accept--> Countable --(count it) verify--> Authenticated
+                   |
+               replay cache: the same login twice is a Replay
 
-    y = Hr(context, identity, public key, slot, time, nonce, U)      V = -(x + y) SEC
+y = Hr(context, identity, public key, slot, time, nonce, U)      V = -(x + y) SEC
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from milagro.protocols.mpin.v2.client_key import SIGNATURE_OCTETS
 from milagro.protocols.mpin.v2.identity import Identity
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.sessions import (
+    DEFAULT_LIMITS,
     NONCE_OCTETS,
     Authenticated,
     Context,
@@ -90,7 +91,10 @@ class OnePass:
         need_length("a slot", slot, 0, 12)
         need_length("a nonce", nonce, NONCE_OCTETS)
         need_length("a signature", signature, SIGNATURE_OCTETS)
-        return cls(who, slot, os2ip(need_length("a time", time, _TIME_OCTETS)), nonce, U, V, signature)
+        seconds = os2ip(need_length("a time", time, _TIME_OCTETS))
+        if seconds >= 1 << 62:
+            raise MalformedEnvelope("a time is out of range")
+        return cls(who, slot, seconds, nonce, U, V, signature)
 
 
 def one_pass_scalar(suite: Suite, context: Context, identity: Identity, *said: bytes) -> Scalar:
@@ -103,7 +107,7 @@ def one_pass_scalar(suite: Suite, context: Context, identity: Identity, *said: b
     return nonzero(suite.hash_to_scalar(octets, "ONEPASS_"))
 
 
-def login_once(  # noqa: PLR0913, PLR0917 - one call is the whole client
+def login_once(
     credential: Credential, context: Context, pin: Pin, now: int, random: Random, permit: Permit | None = None
 ) -> OnePass:
     """A login in one message: U = x T, V = -(x + y) SEC with y a hash over time, nonce and context.
@@ -134,11 +138,11 @@ class OnePassVerifier:
 
     __slots__ = ("_latest", "_lock", "context", "limits", "replays", "suite")
 
-    def __init__(self, suite: Suite, context: Context, replays: ReplayCache, limits: Limits | None = None) -> None:
+    def __init__(self, suite: Suite, context: Context, replays: ReplayCache, limits: Limits = DEFAULT_LIMITS) -> None:
         self.suite = suite
         self.context = context
         self.replays = replays
-        self.limits = limits or Limits()
+        self.limits = limits
         self._latest = 0
         self._lock = threading.Lock()
 

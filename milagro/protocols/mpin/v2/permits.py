@@ -1,6 +1,6 @@
 """Time permits: without the one of the current slot a client cannot log in, so refusing them revokes it.
 
-    slot = floor(now / L)      AT = H1(frame(L, slot, identity), PERMIT_)      TP = s AT      T = A + AT
+slot = floor(now / L)      AT = H1(frame(L, slot, identity), PERMIT_)      TP = s AT      T = A + AT
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The PIN and the token: token = CS - H1(frame(identity, pin), PIN_). And the credential, which is what a client keeps.
 
-    ClientSecret --token(pin)--> Token --change_pin(old, new)--> Token
-                                   + client key = Credential
+ClientSecret --token(pin)--> Token --change_pin(old, new)--> Token
+                               + client key = Credential
 """
 
 from __future__ import annotations

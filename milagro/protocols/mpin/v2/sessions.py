@@ -85,6 +85,9 @@ class Limits:
         return int(value.total_seconds())
 
 
+DEFAULT_LIMITS = Limits()
+
+
 def check_age(now: int, created: int, lifetime: int, leeway: int) -> None:
     """Nothing, if created - leeway <= now < created + lifetime.
 
@@ -146,7 +149,7 @@ class MemoryReplayCache:
             self._expires = {key: expires for key, expires in self._expires.items() if expires >= now}
 
 
-def check_client(  # noqa: PLR0913, PLR0917 - what is checked about a first message, in one place
+def check_client(
     suite: Suite, context: Context, identity: Identity, signature: bytes, signed: bytes, pinned: Identity | None
 ) -> None:
     """Nothing, if the message is from the holder of the pinned identity to this server at this origin.
@@ -219,7 +222,7 @@ class Countable(SecretValue):
     Spec: spec/mpin.md#sessions
     """
 
-    __slots__ = ("_U", "_V", "_once", "_suite", "_y", "result")
+    __slots__ = ("_U", "_V", "_once", "_result", "_suite", "_y")
 
     def __init__(self, suite: Suite, U: G1Point, V: G1Point, y: Scalar, result: Authenticated) -> None:
         self._suite = suite
@@ -227,27 +230,27 @@ class Countable(SecretValue):
         self._V = V
         self._y = y
         self._once = Once()
-        self.result = result
+        self._result = result
 
     @property
     def identity(self) -> Identity:
         """Whose attempt it is."""
-        return self.result.identity
+        return self._result.identity
 
     @property
     def slot(self) -> int | None:
         """The slot of the permit, or None."""
-        return self.result.slot
+        return self._result.slot
 
     @property
     def method(self) -> str:
         """The form of the login: "two-pass", "one-pass", "signing" or "full"."""
-        return self.result.method
+        return self._result.method
 
     @property
     def reference(self) -> bytes:
         """The session id or the replay key."""
-        return self.result.reference
+        return self._result.reference
 
     def verify(self, server_secret: ServerSecret) -> Authenticated:
         """The login, if e(V, Q) e(U + y T, sQ) = 1.
@@ -263,4 +266,4 @@ class Countable(SecretValue):
         P = self._U + self._y * self._suite.login_point(self.identity, self.slot)
         if not E.pairing_check([(self._V, E.g2), (P, server_secret.point)]):
             raise AuthenticationFailed
-        return self.result
+        return self._result

@@ -1,9 +1,9 @@
 """A message signed by token, PIN and client key, for the holder of the server secret (designated verifier).
 
-    client:  sign(message) --> Signed
-    server:  Signed, message --accept--> Countable --(count it: a wrong PIN is a guess here too) verify--> Authenticated
+client:  sign(message) --> Signed
+server:  Signed, message --accept--> Countable --(count it: a wrong PIN is a guess here too) verify--> Authenticated
 
-    y = Hr(context, identity, public key, slot, time, nonce, U, message)      V = -(x + y) SEC
+y = Hr(context, identity, public key, slot, time, nonce, U, message)      V = -(x + y) SEC
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from milagro.protocols.mpin.v2.client_key import SIGNATURE_OCTETS
 from milagro.protocols.mpin.v2.identity import Identity
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.sessions import (
+    DEFAULT_LIMITS,
     NONCE_OCTETS,
     Authenticated,
     Context,
@@ -99,7 +100,7 @@ def signing_scalar(suite: Suite, context: Context, identity: Identity, *said: by
     return nonzero(suite.hash_to_scalar(octets, "SIGN_"))
 
 
-def sign(  # noqa: PLR0913, PLR0917 - one call is the whole client
+def sign(
     credential: Credential,
     context: Context,
     message: bytes,
@@ -137,7 +138,7 @@ class SignatureVerifier:
 
     suite: Suite
     context: Context
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
 
     def accept(self, signed: Signed | bytes, message: bytes, pinned: Identity | None, now: int) -> Countable:
         """The attempt in a signature. Nothing has been paired yet: a wrong PIN counts here as in a login.

@@ -69,8 +69,10 @@ def pin_octets(pin: Pin) -> bytes:
     Raises: ParameterError
     Secret: the result
     """
+    if not isinstance(pin, str | bytes):
+        raise ParameterError("a PIN is text or octets")
     try:
-        octets = unicodedata.normalize("NFC", pin).encode() if isinstance(pin, str) else bytes(pin)
+        octets = unicodedata.normalize("NFC", pin).encode() if isinstance(pin, str) else pin
     except UnicodeEncodeError:
         raise ParameterError("a PIN holds a code point that is not a character") from None
     if not 1 <= len(octets) <= MAX_PIN:
@@ -185,7 +187,7 @@ class Suite:
         """AT = H1(frame(slot length, slot number, identity), PERMIT_).
 
         Spec: spec/mpin.md#permits
-        Raises: ParameterError if the suite has no slots, the number is out of range, or the identity is of another suite
+        Raises: ParameterError if the suite has no slots, or the number or the identity does not fit it
         """
         return self.hash_to_g1(frame(*self._slot_fields(slot), self._identity_octets(identity)), "PERMIT_")
 

@@ -1,15 +1,15 @@
 """Two-pass login: commitment, challenge, response. The recommended form.
 
-    client:  start_login --> LoginStarted --answer(challenge, pin)--> PassTwo         (a second answer: WrongRound)
+client:  start_login --> LoginStarted --answer(challenge, pin)--> PassTwo         (a second answer: WrongRound)
 
-    server:  PassOne --challenge--> Challenged --accept(pass two)--> Countable        (a second accept: Replay)
-                                     |      ^                          |
-                                 to_bytes  resume          (count it) verify --> Authenticated
-                                     v      |                                    (a second verify: WrongRound)
-                                    [ a store ]
+server:  PassOne --challenge--> Challenged --accept(pass two)--> Countable        (a second accept: Replay)
+                                 |      ^                          |
+                             to_bytes  resume          (count it) verify --> Authenticated
+                                 v      |                                    (a second verify: WrongRound)
+                                [ a store ]
 
-    U = x T      y = Hr(context, session id, server nonce, lifetime, identity, public key, slot, U, client nonce)
-    V = -(x + y) SEC                                             accept iff e(V, Q) e(U + y T, sQ) = 1
+U = x T      y = Hr(context, session id, server nonce, lifetime, identity, public key, slot, U, client nonce)
+V = -(x + y) SEC                                             accept iff e(V, Q) e(U + y T, sQ) = 1
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from milagro.protocols.mpin.v2.identity import Identity
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.sessions import (
+    DEFAULT_LIMITS,
     NONCE_OCTETS,
     SESSION_OCTETS,
     Authenticated,
@@ -112,7 +113,8 @@ class Challenge:
 
     def to_bytes(self) -> bytes:
         """The octets on the wire."""
-        return frame(f"{self.suite_id}ASK_".encode(), self.session_id, self.nonce, i2osp(self.lifetime, _LIFETIME_OCTETS))
+        label = f"{self.suite_id}ASK_".encode()
+        return frame(label, self.session_id, self.nonce, i2osp(self.lifetime, _LIFETIME_OCTETS))
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
@@ -172,7 +174,7 @@ def lifetime_from(octets: bytes) -> int:
 
 
 def challenge_scalar(suite: Suite, context: Context, pass_one: PassOne, challenge: Challenge) -> Scalar:
-    """y = Hr(frame(suite id, context.., session id, server nonce, lifetime, identity, public key, slot, U, client nonce)).
+    """y = Hr(frame(suite id, context.., session id, server nonce, lifetime, identity, public key, slot, U, nonce)).
 
     Spec: spec/mpin.md#transcript
     Raises: WrongRound if y = 0
@@ -194,7 +196,7 @@ class LoginStarted(SecretValue):
 
     __slots__ = ("_context", "_credential", "_once", "_permit", "_started", "_x", "message")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the whole state of a client between its passes
+    def __init__(
         self, credential: Credential, context: Context, permit: Permit | None, x: Scalar, started: int, message: PassOne
     ) -> None:
         self._credential = credential
@@ -279,11 +281,9 @@ class Verifier:
 
     suite: Suite
     context: Context
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
 
-    def challenge(
-        self, pass_one: PassOne | bytes, pinned: Identity | None, now: int, random: Random
-    ) -> Challenged:
+    def challenge(self, pass_one: PassOne | bytes, pinned: Identity | None, now: int, random: Random) -> Challenged:
         """A new session for a first pass that the pinned identity's key signed for this context.
 
         Draws 16 octets for the session id, then 32 for the nonce. `pinned` is what the relying party pinned for

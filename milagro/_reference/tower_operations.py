@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gmpy2 import mpz
-
 from milagro._reference.roots import original_sqrt
 from milagro.errors import NotOnCurve, ParameterError
 
@@ -77,7 +75,7 @@ class TowerOperations:
         }
 
     def _fp2(self) -> dict[str, tuple[int, Operation]]:
-        p = mpz(self.fp2.p)
+        p = self.fp2.p
         return {
             "conj": (1, lambda a: a.conjugate() % p),
             "frob": (1, lambda a: a.conjugate() % p),

@@ -1,0 +1,325 @@
+# The boundary, first half: scalars and the two groups of points. What each method returns and raises is said by
+# milagro.backend.CurveOps. G1 and G2 are the same lines over Fp and Fp2.
+
+cdef class PointOps(CurveData):
+    """Scalars, G1 and G2 of one curve."""
+
+    # -- scalars: plain numbers below r ----------------------------------------------- Spec: spec/curves.md#fields
+
+    def scalar_from_bytes(self, bytes octets not None):
+        cdef Scalar k = new_scalar(self)
+        if len(octets) != self.E.scalar_bytes:
+            raise WrongLength(f"a scalar has {self.E.scalar_bytes} octets, got {len(octets)}")
+        mont_from_octets(k.k.v, octets_of(octets), len(octets))
+        if not mont_below(k.k.v, self.E.r.m):
+            raise NonCanonical("a scalar is not below the group's order")
+        return k
+
+    def scalar_reduce(self, bytes octets not None):
+        cdef Scalar k = new_scalar(self)
+        mont_reduce_octets(k.k.v, octets_of(octets), len(octets), &self.E.r)
+        return k
+
+    def scalar_to_bytes(self, Scalar k not None):
+        own(self, k)
+        cdef bytes octets = new_octets(self.E.scalar_bytes)
+        mont_to_octets(<uint8_t*>octets_of(octets), k.k.v, self.E.scalar_bytes)
+        return octets
+
+    def scalar_add(self, Scalar a not None, Scalar b not None):
+        own(self, a)
+        own(self, b)
+        cdef Scalar k = new_scalar(self)
+        mont_add(k.k.v, a.k.v, b.k.v, &self.E.r)
+        return k
+
+    def scalar_sub(self, Scalar a not None, Scalar b not None):
+        own(self, a)
+        own(self, b)
+        cdef Scalar k = new_scalar(self)
+        mont_sub(k.k.v, a.k.v, b.k.v, &self.E.r)
+        return k
+
+    def scalar_mul(self, Scalar a not None, Scalar b not None):
+        own(self, a)
+        own(self, b)
+        cdef Scalar k = new_scalar(self)
+        scalar_product(&k.k, &a.k, &b.k, &self.E)
+        return k
+
+    def scalar_neg(self, Scalar a not None):
+        own(self, a)
+        cdef Scalar k = new_scalar(self)
+        mont_neg(k.k.v, a.k.v, &self.E.r)
+        return k
+
+    def scalar_inv(self, Scalar a not None):
+        own(self, a)
+        cdef Scalar k = new_scalar(self)
+        scalar_inverse(&k.k, &a.k, &self.E)
+        return k
+
+    def scalar_equal(self, Scalar a not None, Scalar b not None):
+        own(self, a)
+        own(self, b)
+        return mont_equal(a.k.v, b.k.v) == 1
+
+    def scalar_is_zero(self, Scalar a not None):
+        own(self, a)
+        return mont_is_zero(a.k.v) == 1
+
+    # -- G1 ---------------------------------------------------------------------------- Spec: spec/curves.md#curves
+
+    def g1_generator(self):
+        cdef G1 R = new_g1(self)
+        pt_copy(R.P, self.E.g1)
+        return R
+
+    def g1_identity(self):
+        cdef G1 R = new_g1(self)
+        pt_identity(R.P, &self.E)
+        return R
+
+    def g1_from_affine(self, bytes x not None, bytes y not None):
+        cdef G1 R = new_g1(self)
+        read_point(R.P, x, y, &self.E)
+        return R
+
+    def g1_from_x(self, bytes x not None, int sign, str rule not None):
+        cdef G1 R = new_g1(self)
+        read_point_from_x(R.P, x, sign, is_larger_rule(rule), &self.E)
+        return R
+
+    def g1_to_affine(self, G1 p not None):
+        own(self, p)
+        return write_point(<const fp_t*>p.P, &self.E)
+
+    def g1_sign(self, G1 p not None, str rule not None):
+        own(self, p)
+        return sign_of_point(<const fp_t*>p.P, is_larger_rule(rule), &self.E)
+
+    def g1_add(self, G1 p not None, G1 q not None):
+        own(self, p)
+        own(self, q)
+        cdef G1 R = new_g1(self)
+        pt_add(R.P, p.P, q.P, &self.E)
+        return R
+
+    def g1_neg(self, G1 p not None):
+        own(self, p)
+        cdef G1 R = new_g1(self)
+        pt_neg(R.P, p.P, &self.E)
+        return R
+
+    def g1_mul(self, G1 p not None, Scalar k not None):
+        own(self, p)
+        own(self, k)
+        cdef G1 R = new_g1(self)
+        with nogil:
+            pt_mul(R.P, p.P, &k.k, &self.E)
+        return R
+
+    def g1_mul_integer(self, G1 p not None, k):
+        own(self, p)
+        cdef G1 R = new_g1(self)
+        multiply_by_integer(R.P, p.P, k, &self.E)
+        return R
+
+    def g1_msm(self, points, scalars):
+        check_lengths(points, scalars)
+        cdef Py_ssize_t i, n = len(points)
+        cdef G1 P, R = new_g1(self)
+        cdef Scalar k
+        cdef size_t table_size = n * 3 * TABLE * sizeof(fp_t), scalar_size = n * sizeof(scalar_t)
+        cdef uint8_t* memory = <uint8_t*>allocate(table_size + scalar_size)
+        cdef fp_t* tables = <fp_t*>memory
+        cdef scalar_t* ks = <scalar_t*>(memory + table_size)
+        try:
+            for i in range(n):
+                P, k = points[i], scalars[i]
+                own(self, P)
+                own(self, k)
+                pt_copy(&tables[3 * TABLE * i + 3], P.P)
+                ks[i] = k.k
+            with nogil:
+                for i in range(n):
+                    pt_table(&tables[3 * TABLE * i], &tables[3 * TABLE * i + 3], &self.E)
+                pt_sum_of_multiples(R.P, tables, ks, n, &self.E)
+        finally:
+            mont_wipe(memory, table_size + scalar_size)
+            free(memory)
+        return R
+
+    def g1_equal(self, G1 p not None, G1 q not None):
+        own(self, p)
+        own(self, q)
+        return pt_equal(<const fp_t*>p.P, <const fp_t*>q.P, &self.E) == 1
+
+    def g1_is_identity(self, G1 p not None):
+        own(self, p)
+        return el_is_zero(&p.P[2]) == 1
+
+    def g1_in_subgroup(self, G1 p not None):
+        own(self, p)
+        cdef limb member
+        with nogil:
+            member = pt_in_subgroup(<const fp_t*>p.P, &self.E)
+        return member == 1
+
+    def g1_map_to_curve(self, bytes u not None, Py_ssize_t count):
+        cdef Py_ssize_t i, size = octets_per_element(u, count, 1)
+        cdef G1 Q, R = new_g1(self)
+        cdef fp_t t
+        fields, points = [], []
+        for i in range(count):
+            Q = new_g1(self)
+            el_reduce(&t, octets_of(u) + i * size, size, &self.E)
+            map_to_curve(Q.P, &t, &self.E)
+            fields.append(write_element(<const fp_t*>&t, &self.E))
+            points.append(Q)
+        hash_to_point(R.P, octets_of(u), size, count, &self.E)
+        return fields, points, R
+
+    def g1_hash_uniform(self, bytes u not None, Py_ssize_t count):
+        cdef Py_ssize_t size = octets_per_element(u, count, 1)
+        cdef G1 R = new_g1(self)
+        cdef const uint8_t* octets = octets_of(u)
+        with nogil:
+            hash_to_point(R.P, octets, size, count, &self.E)
+        return R
+
+    def g1_map_original(self, bytes h not None):
+        cdef G1 R = new_g1(self)
+        cdef const uint8_t* octets = octets_of(h)
+        cdef Py_ssize_t size = len(h)
+        with nogil:
+            map_original_g1(R.P, octets, size, &self.E)
+        return R
+
+    # -- G2 ----------------------------------------------------------------------------- Spec: spec/curves.md#twist
+
+    def g2_generator(self):
+        cdef G2 R = new_g2(self)
+        pt_copy(R.P, self.E.g2)
+        return R
+
+    def g2_identity(self):
+        cdef G2 R = new_g2(self)
+        pt_identity(R.P, &self.E)
+        return R
+
+    def g2_from_affine(self, bytes x not None, bytes y not None):
+        cdef G2 R = new_g2(self)
+        read_point(R.P, x, y, &self.E)
+        return R
+
+    def g2_from_x(self, bytes x not None, int sign, str rule not None):
+        cdef G2 R = new_g2(self)
+        read_point_from_x(R.P, x, sign, is_larger_rule(rule), &self.E)
+        return R
+
+    def g2_to_affine(self, G2 p not None):
+        own(self, p)
+        return write_point(<const fp2_t*>p.P, &self.E)
+
+    def g2_sign(self, G2 p not None, str rule not None):
+        own(self, p)
+        return sign_of_point(<const fp2_t*>p.P, is_larger_rule(rule), &self.E)
+
+    def g2_add(self, G2 p not None, G2 q not None):
+        own(self, p)
+        own(self, q)
+        cdef G2 R = new_g2(self)
+        pt_add(R.P, p.P, q.P, &self.E)
+        return R
+
+    def g2_neg(self, G2 p not None):
+        own(self, p)
+        cdef G2 R = new_g2(self)
+        pt_neg(R.P, p.P, &self.E)
+        return R
+
+    def g2_mul(self, G2 p not None, Scalar k not None):
+        own(self, p)
+        own(self, k)
+        cdef G2 R = new_g2(self)
+        with nogil:
+            pt_mul(R.P, p.P, &k.k, &self.E)
+        return R
+
+    def g2_mul_integer(self, G2 p not None, k):
+        own(self, p)
+        cdef G2 R = new_g2(self)
+        multiply_by_integer(R.P, p.P, k, &self.E)
+        return R
+
+    def g2_msm(self, points, scalars):
+        check_lengths(points, scalars)
+        cdef Py_ssize_t i, n = len(points)
+        cdef G2 P, R = new_g2(self)
+        cdef Scalar k
+        cdef size_t table_size = n * 3 * TABLE * sizeof(fp2_t), scalar_size = n * sizeof(scalar_t)
+        cdef uint8_t* memory = <uint8_t*>allocate(table_size + scalar_size)
+        cdef fp2_t* tables = <fp2_t*>memory
+        cdef scalar_t* ks = <scalar_t*>(memory + table_size)
+        try:
+            for i in range(n):
+                P, k = points[i], scalars[i]
+                own(self, P)
+                own(self, k)
+                pt_copy(&tables[3 * TABLE * i + 3], P.P)
+                ks[i] = k.k
+            with nogil:
+                for i in range(n):
+                    pt_table(&tables[3 * TABLE * i], &tables[3 * TABLE * i + 3], &self.E)
+                pt_sum_of_multiples(R.P, tables, ks, n, &self.E)
+        finally:
+            mont_wipe(memory, table_size + scalar_size)
+            free(memory)
+        return R
+
+    def g2_equal(self, G2 p not None, G2 q not None):
+        own(self, p)
+        own(self, q)
+        return pt_equal(<const fp2_t*>p.P, <const fp2_t*>q.P, &self.E) == 1
+
+    def g2_is_identity(self, G2 p not None):
+        own(self, p)
+        return el_is_zero(&p.P[2]) == 1
+
+    def g2_in_subgroup(self, G2 p not None):
+        own(self, p)
+        cdef limb member
+        with nogil:
+            member = pt_in_subgroup(<const fp2_t*>p.P, &self.E)
+        return member == 1
+
+    def g2_map_to_curve(self, bytes u not None, Py_ssize_t count):
+        cdef Py_ssize_t i, size = octets_per_element(u, count, 2)
+        cdef G2 Q, R = new_g2(self)
+        cdef fp2_t t
+        fields, points = [], []
+        for i in range(count):
+            Q = new_g2(self)
+            el_reduce(&t, octets_of(u) + i * size, size, &self.E)
+            map_to_curve(Q.P, &t, &self.E)
+            fields.append(write_element(<const fp2_t*>&t, &self.E))
+            points.append(Q)
+        hash_to_point(R.P, octets_of(u), size, count, &self.E)
+        return fields, points, R
+
+    def g2_hash_uniform(self, bytes u not None, Py_ssize_t count):
+        cdef Py_ssize_t size = octets_per_element(u, count, 2)
+        cdef G2 R = new_g2(self)
+        cdef const uint8_t* octets = octets_of(u)
+        with nogil:
+            hash_to_point(R.P, octets, size, count, &self.E)
+        return R
+
+    def g2_map_original(self, bytes h not None):
+        cdef G2 R = new_g2(self)
+        cdef const uint8_t* octets = octets_of(h)
+        cdef Py_ssize_t size = len(h)
+        with nogil:
+            map_original_g2(R.P, octets, size, &self.E)
+        return R

@@ -1,0 +1,97 @@
+"""The command `milagro`: the only place that knows arguments, standard output and exit codes.
+
+Commands are imported when they are called, so that `milagro vectors` works without the libraries of the servers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Any
+
+import click
+
+import milagro
+from milagro.errors import ConfigError, MilagroError, status_of
+
+_COMMANDS = {
+    "client": "milagro.cli.client:client",
+    "demo": "milagro.cli.demo:demo",
+    "init": "milagro.cli.init:init",
+    "mfa": "milagro.cli.mfa:mfa",
+    "serve": "milagro.cli.serve:serve",
+    "vectors": "milagro.cli.vectors:vectors",
+}
+_SHORT = {
+    "client": "Enrol this device and log in with a PIN.",
+    "demo": "Start two D-TAs, an MFA server and a client, and log in.",
+    "init": "Write the configuration and the sealed keys of a new server.",
+    "mfa": "Run the accounts of an MFA server.",
+    "serve": "Run a server.",
+    "vectors": "Check and make test vectors.",
+}
+_SERVER_LIBRARIES = (
+    "fastapi",
+    "httpx",
+    "joserfc",
+    "prometheus_client",
+    "pydantic",
+    "sqlalchemy",
+    "structlog",
+    "uvicorn",
+)
+_INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The top group: finds commands by name, and turns every MilagroError into one line and an exit code."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """The command called `name`, imported now."""
+        if name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[name].split(":")
+        command: click.Command = getattr(_import(module), attribute)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _SHORT[name]) for name in sorted(_SHORT)])
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs a command; ends the process with the error's own exit code."""
+        try:
+            return super().invoke(context)
+        except MilagroError as error:
+            if context.params.get("debug"):
+                traceback.print_exc()
+            click.echo(f"error: {error}", err=True)
+            sys.exit(status_of(error).exit_code)
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+            sys.exit(_INTERRUPTED)
+
+
+def _import(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _SERVER_LIBRARIES:
+            raise
+        raise ConfigError(
+            f"this command needs the library {error.name!r}, which is not installed; pip install 'milagro[server]'"
+        ) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(milagro.__version__, prog_name="milagro")
+@click.option("--debug", is_flag=True, help="Show where in the program an error arose.")
+def main(debug: bool) -> None:
+    """Trust without certificate authorities: M-Pin servers and clients that share their secrets."""
+    del debug  # Commands.invoke reads it

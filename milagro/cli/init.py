@@ -1,0 +1,186 @@
+"""`milagro init dta|mfa DIR`: the configuration and the sealed keys of a new server."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from milagro.cli import prompts
+from milagro.errors import AlreadyExists, ConfigError
+from milagro.roles.config import FILE_NAME
+from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES, open_suite
+from milagro.stores import files
+from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SHARED_OPTIONS = (
+    click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    click.option("--public-url", help="How others reach this server; the default is its host and port."),
+    click.option("--tls-certificate", type=prompts.FILE, help="Certificate chain, PEM."),
+    click.option("--tls-key", type=prompts.FILE, help="Its private key, PEM."),
+    click.option("--behind-proxy", is_flag=True, help="A proxy in front of this server does TLS."),
+    click.option("--curve", default=DEFAULT_CURVE, show_default=True, help="The curve of the suite."),
+    click.option("--hash", "hash_name", type=click.Choice(HASHES), default="sha256", show_default=True),
+    click.option(
+        "--slot-seconds",
+        type=click.IntRange(0, 31_622_400),
+        default=DEFAULT_SLOT_SECONDS,
+        show_default=True,
+        help="Length of a time permit's slot; 0 for logins without permits.",
+    ),
+    click.option("--passphrase-file", type=prompts.FILE, help="File that holds the passphrase, now and when serving."),
+    click.option("--passphrase-env", help="Environment variable that holds the passphrase, now and when serving."),
+    click.option(
+        "--argon2-memory-mib", type=click.IntRange(8, 2048), default=64, show_default=True, help="Cost of a guess."
+    ),
+)
+
+
+def _shared_options(command: Command) -> Command:
+    for option in reversed(_SHARED_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.group()
+def init() -> None:
+    """Write the configuration and the sealed keys of a new server."""
+
+
+@init.command("dta")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", required=True, help="The name of this D-TA; tickets are addressed to it.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True)
+@click.option(
+    "--authority",
+    "authorities",
+    multiple=True,
+    required=True,
+    metavar="NAME=KEY",
+    help="An MFA server whose tickets are taken, and its public key in hexadecimal. Can be repeated.",
+)
+@_shared_options
+def init_dta(folder: Path, name: str, port: int, authorities: tuple[str, ...], **shared: Any) -> None:
+    """Make a D-TA with a new share of the master secret in FOLDER."""
+    from milagro.roles.dta.config import read_config  # noqa: PLC0415 - needs the server extra
+    from milagro.roles.dta.service import create_master_share  # noqa: PLC0415
+
+    trusted = [_pair(entry, "--authority") for entry in authorities]
+    tables = [
+        *_common_tables("dta", port, shared),
+        ("dta", {"name": name}),
+        *(("[dta.authorities]", {"name": who, "public_key": key}) for who, key in trusted),
+    ]
+    with _Setup(folder, tables, shared) as setup:
+        config = read_config(setup.path)
+        commitment = create_master_share(config, setup.passphrase, secrets.token_bytes, setup.cost)
+    click.echo(f"D-TA {name!r} is ready in {folder}.")
+    click.echo(f"Its commitment, which an MFA server may pin: {commitment.hex()}")
+    click.echo(f"Next: milagro serve dta --config {setup.path}")
+
+
+@init.command("mfa")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", required=True, help="The name of this server; identities are bound to it.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--relying-party", help="For whom it checks logins; the default is its name.")
+@click.option(
+    "--dta",
+    "dtas",
+    multiple=True,
+    required=True,
+    metavar="NAME=URL",
+    help="A D-TA that this server's key shares come from. Give at least two.",
+)
+@_shared_options
+def init_mfa(
+    folder: Path, name: str, port: int, relying_party: str | None, dtas: tuple[str, ...], **shared: Any
+) -> None:
+    """Make an MFA server with a new registration key in FOLDER."""
+    from milagro.roles.mfa.config import read_config  # noqa: PLC0415 - needs the server extra
+    from milagro.roles.mfa.keys import create_registration_key  # noqa: PLC0415
+
+    tables = [
+        *_common_tables("mfa", port, shared),
+        ("mfa", {"name": name, "relying_party": relying_party or name}),
+        *(("[mfa.dtas]", dict(zip(("name", "url"), _pair(entry, "--dta"), strict=True))) for entry in dtas),
+    ]
+    with _Setup(folder, tables, shared) as setup:
+        config = read_config(setup.path)
+        public_key = create_registration_key(config, setup.passphrase, secrets.token_bytes, setup.cost)
+    click.echo(f"MFA server {name!r} is ready in {folder}.")
+    click.echo(f"Each D-TA must trust it: milagro init dta FOLDER --authority {name}={public_key.hex()}")
+    click.echo(f"Next, once they run: milagro serve mfa --config {setup.path}")
+
+
+class _Setup:
+    """A new server's folder while it is being filled: the configuration is removed again if a later step fails."""
+
+    def __init__(self, folder: Path, tables: Iterable[tuple[str, dict[str, Any]]], shared: dict[str, Any]) -> None:
+        self.path = folder / FILE_NAME
+        self.cost = Argon2Cost(memory_kib=shared["argon2_memory_mib"] * 1024)
+        self._folder = folder
+        self._tables = tables
+        self._shared = shared
+
+    def __enter__(self) -> _Setup:
+        if self.path.exists():
+            raise AlreadyExists(f"{self.path} exists already and is not overwritten")
+        # Before anything is written: is there arithmetic for this curve at all?
+        open_suite(self._shared["curve"], self._shared["hash_name"], self._shared["slot_seconds"])
+        source = PassphraseSource(self._shared["passphrase_file"], self._shared["passphrase_env"])
+        self.passphrase: Passphrase = prompts.passphrase(source, prompts.choose_passphrase)
+        files.make_folder(self._folder)
+        files.write_new(self.path, to_toml(self._tables).encode())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _common_tables(role: str, port: int, shared: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    certificate, key = shared["tls_certificate"], shared["tls_key"]
+    scheme = "https" if certificate or shared["behind_proxy"] else "http"
+    host = f"[{shared['host']}]" if ":" in shared["host"] else shared["host"]
+    server = {
+        "host": shared["host"],
+        "port": port,
+        "public_url": shared["public_url"] or f"{scheme}://{host}:{port}",
+        "tls": "proxy" if shared["behind_proxy"] else None,
+        "tls_certificate": _absolute(certificate),
+        "tls_key": _absolute(key),
+    }
+    passphrase = {"file": _absolute(shared["passphrase_file"]), "env": shared["passphrase_env"]}
+    suite = {"curve": shared["curve"], "hash": shared["hash_name"], "slot_seconds": shared["slot_seconds"]}
+    tables = [("", {"role": role}), ("server", server), ("suite", suite), ("store", {"path": "state.sqlite"})]
+    return [*tables, ("passphrase", passphrase), ("log", {"level": "info", "format": "json"})]
+
+
+def to_toml(tables: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    """The tables as TOML; entries that are None are left out, and so are tables with nothing in them."""
+    lines: list[str] = []
+    for name, entries in tables:
+        # Every JSON string and every JSON number without exponent is a TOML one.
+        body = [f"{key} = {json.dumps(value)}" for key, value in entries.items() if value is not None]
+        if body:
+            lines += [f"\n[{name}]"] if name else []
+            lines += body
+    return "\n".join(lines) + "\n"
+
+
+def _pair(entry: str, option: str) -> tuple[str, str]:
+    name, separator, value = entry.partition("=")
+    if not (name and separator and value):
+        raise ConfigError(f"{option} {entry!r} does not have the form NAME=VALUE")
+    return name, value
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.resolve())

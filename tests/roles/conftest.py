@@ -1,0 +1,34 @@
+"""Fixtures for the roles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import require_backend
+from tests.roles.world import SetClock, World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def native_backend() -> None:
+    """Roles hold secrets, so they run on the native backend only."""
+    require_backend("native")
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture
+def world(tmp_path: Path, clock: SetClock) -> Iterator[World]:
+    built = World(tmp_path, clock).build()
+    yield built
+    built.mfa.close()
+    for dta in built.dtas.values():
+        dta.close()
