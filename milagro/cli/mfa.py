@@ -103,7 +103,7 @@ def fetch_keys(path: Path) -> None:
     config = read_config(path)
     passphrase = prompts.passphrase(config.common.passphrase)
     authority = keys.open_authority(config, passphrase)
-    keys.fetch_server_secret(config, config.suite.open(), authority, passphrase)
+    keys.KeyFetch(config, config.suite.open(), authority).run(passphrase)
     click.echo(f"The key shares of {', '.join(dta.name for dta in config.dtas)} fit; their sum is sealed.")
 
 

@@ -33,7 +33,7 @@ def test_a_curve_is_one_object_whatever_it_is_called() -> None:
 
 def test_the_native_curve_has_every_operation_of_the_boundary(pair: Pair) -> None:
     operations = [name for name in vars(CurveOps) if not name.startswith("_")]
-    assert len(operations) > 60
+    assert {"g1_mul", "g2_msm", "gt_exp", "pairing_check", "tower"} <= set(operations)
     assert all(callable(getattr(pair.N, name)) for name in operations)
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from milagro.roles.messages import LoginAnswer
     from milagro.roles.mfa.service import Checkpoint
+    from milagro.roles.mfa.config import MfaConfig
     from milagro.roles.tickets import Authority
 
 START = 1_800_000_000
@@ -98,6 +99,7 @@ class World:
     http: dict[str, TestClient] = field(default_factory=dict)
     mfa: MfaService = field(init=False)
     authority: Authority = field(init=False)
+    config: MfaConfig = field(init=False)
 
     def build(self) -> World:
         path = write(self.folder / "mfa" / "milagro.toml", toml_mfa(self.slot))
@@ -126,9 +128,8 @@ class World:
             self.mfa.close()
             secret = mfa_keys.open_server_secret(self.config, suite, PASSPHRASE)
         else:
-            secret = mfa_keys.fetch_server_secret(
-                self.config, suite, self.authority, PASSPHRASE, lambda dta: self.dial(dta.url), self.clock
-            )
+            fetch = mfa_keys.KeyFetch(self.config, suite, self.authority, lambda dta: self.dial(dta.url), self.clock)
+            secret = fetch.run(PASSPHRASE)
         self.mfa = MfaService(
             self.config, suite, self.authority, secret, clock=self.clock, checkpoint=lambda name: self.checkpoint(name)
         )

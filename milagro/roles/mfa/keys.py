@@ -17,6 +17,7 @@ from milagro.protocols.mpin.v2 import (
     combine_server_shares,
 )
 from milagro.roles import logs
+from milagro.roles.clock import Clock, unix_now
 from milagro.roles.messages import DtaStatusAnswer, ServerShareRequest, ShareAnswer
 from milagro.roles.mfa.config import DtaAddress, MfaConfig
 from milagro.roles.peer import Peer
@@ -57,26 +58,60 @@ def open_authority(config: MfaConfig, passphrase: Passphrase) -> Authority:
     return Authority(config.name, RegistrationKey(seed))
 
 
-def fetch_server_secret(
-    config: MfaConfig, suite: Suite, authority: Authority, passphrase: Passphrase, dial: Connect = connect, clock: Clock = unix_now
-) -> ServerSecret:
-    """Fetches a server share from every D-TA, checks each against its commitment, and seals their sum.
+class KeyFetch:
+    """The fetching of the server secret: one share from every D-TA, each against a ticket and its commitment."""
 
-    Spec: spec/mpin.md#issuing
-    Raises: Unavailable, ConfigError if a D-TA is not what the configuration says, InvalidShare, AlreadyExists
-    Secret: the result
-    """
-    shares: list[ServerShare] = []
-    commitments: list[Commitment] = []
-    for dta in config.dtas:
-        share, commitment = _fetch_patiently(config, dta, lambda peer, dta=dta: _fetch(config, dta, suite, authority, peer, clock))
-        shares.append(share)
-        commitments.append(commitment)
-        _log.info("fetched", dta=dta.name)
-    secret = combine_server_shares(shares, commitments)
-    context = {**_secret_context(config), "key_id": _key_id(commitments)}
-    SealedFile(config.server_secret).create(secret.to_bytes(), passphrase, context)
-    return secret
+    def __init__(
+        self, config: MfaConfig, suite: Suite, authority: Authority, dial: Connect = connect, clock: Clock = unix_now
+    ) -> None:
+        self._config = config
+        self._suite = suite
+        self._authority = authority
+        self._dial = dial
+        self._clock = clock
+
+    def run(self, passphrase: Passphrase) -> ServerSecret:
+        """Fetches all shares, checks each against its D-TA's commitment, and seals their sum.
+
+        Spec: spec/mpin.md#recombination
+        Raises: Unavailable, ConfigError if a D-TA is not what the configuration says, InvalidShare, AlreadyExists
+        Secret: the result
+        """
+        shares: list[ServerShare] = []
+        commitments: list[Commitment] = []
+        for dta in self._config.dtas:
+            share, commitment = self._fetch_patiently(dta)
+            shares.append(share)
+            commitments.append(commitment)
+            _log.info("fetched", dta=dta.name)
+        secret = combine_server_shares(shares, commitments)
+        context = {**_secret_context(self._config), "key_id": _key_id(commitments)}
+        SealedFile(self._config.server_secret).create(secret.to_bytes(), passphrase, context)
+        return secret
+
+    def _fetch_patiently(self, dta: DtaAddress) -> tuple[ServerShare, Commitment]:
+        deadline = time.monotonic() + self._config.dta_wait_seconds
+        while True:
+            try:
+                with self._dial(dta) as peer:
+                    return self._fetch(dta, peer)
+            except Unavailable as error:
+                if time.monotonic() >= deadline:
+                    raise Unavailable(f"D-TA {dta.name!r}: {error}") from error
+                _log.warning("waiting", dta=dta.name, reason=str(error))
+                time.sleep(_RETRY_SECONDS)
+
+    def _fetch(self, dta: DtaAddress, peer: Peer) -> tuple[ServerShare, Commitment]:
+        status = peer.get("/v1/status", DtaStatusAnswer)
+        _compare(self._config, dta, self._suite, status)
+        commitment = Commitment.from_bytes(self._suite, status.commitment)
+        if commitment.issuer != dta.name:
+            raise ConfigError(f"the commitment at {dta.url} is D-TA {commitment.issuer!r}'s, not {dta.name!r}'s")
+        ticket = self._authority.ticket(dta.name, self._authority.name, Purpose.SERVER_SHARE, self._clock())
+        answer = peer.post("/v1/shares/server", ServerShareRequest(ticket=ticket), ShareAnswer)
+        share = ServerShare.from_bytes(self._suite, answer.share)
+        check_server_share(share, commitment)
+        return share, commitment
 
 
 def open_or_fetch_server_secret(
@@ -84,12 +119,12 @@ def open_or_fetch_server_secret(
 ) -> ServerSecret:
     """The sealed server secret, fetched first if there is none.
 
-    Raises: as `open_server_secret` and `fetch_server_secret`
+    Raises: as `open_server_secret` and `KeyFetch.run`
     Secret: the result
     """
     if SealedFile(config.server_secret).exists():
         return open_server_secret(config, suite, passphrase)
-    return fetch_server_secret(config, suite, authority, passphrase)
+    return KeyFetch(config, suite, authority).run(passphrase)
 
 
 def open_server_secret(config: MfaConfig, suite: Suite, passphrase: Passphrase) -> ServerSecret:
@@ -122,36 +157,6 @@ def _secret_context(config: MfaConfig) -> dict[str, str]:
 
 def _key_id(commitments: list[Commitment]) -> str:
     return hashlib.sha256(frame(*sorted(commitment.to_bytes() for commitment in commitments))).hexdigest()
-
-
-def _fetch_patiently(
-    config: MfaConfig, dta: DtaAddress, suite: Suite, authority: Authority, dial: Connect
-) -> tuple[ServerShare, Commitment]:
-    deadline = time.monotonic() + config.dta_wait_seconds
-    while True:
-        try:
-            with dial(dta) as peer:
-                return _fetch(config, dta, suite, authority, peer)
-        except Unavailable as error:
-            if time.monotonic() >= deadline:
-                raise Unavailable(f"D-TA {dta.name!r}: {error}") from error
-            _log.warning("waiting", dta=dta.name, reason=str(error))
-            time.sleep(_RETRY_SECONDS)
-
-
-def _fetch(
-    config: MfaConfig, dta: DtaAddress, suite: Suite, authority: Authority, peer: Peer
-) -> tuple[ServerShare, Commitment]:
-    status = peer.get("/v1/status", DtaStatusAnswer)
-    _compare(config, dta, suite, status)
-    commitment = Commitment.from_bytes(suite, status.commitment)
-    if commitment.issuer != dta.name:
-        raise ConfigError(f"the commitment at {dta.url} is D-TA {commitment.issuer!r}'s, not {dta.name!r}'s")
-    ticket = authority.ticket(dta.name, authority.name, Purpose.SERVER_SHARE, int(time.time()))
-    answer = peer.post("/v1/shares/server", ServerShareRequest(ticket=ticket), ShareAnswer)
-    share = ServerShare.from_bytes(suite, answer.share)
-    check_server_share(share, commitment)
-    return share, commitment
 
 
 def _compare(config: MfaConfig, dta: DtaAddress, suite: Suite, status: DtaStatusAnswer) -> None:

@@ -175,7 +175,9 @@ def test_a_replayed_first_pass_gets_a_session_that_nobody_can_answer(deployment:
 
 
 # -- clocks --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(("offset", "fine"), [(-6, False), (-5, True), (0, True), (119, True), (120, False), (10**6, False)])
+@pytest.mark.parametrize(
+    ("offset", "fine"), [(-6, False), (-5, True), (0, True), (119, True), (120, False), (10**6, False)]
+)
 def test_the_clock_of_the_server(deployment: Any, now: int, offset: int, fine: bool) -> None:
     challenged, second = deployment.second_pass()
     if fine:
