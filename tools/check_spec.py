@@ -135,6 +135,7 @@ def problems(root: Path = ROOT) -> list[str]:
 
 def main() -> None:
     """Prints what is wrong and exits with 1, or says how much was checked."""
+    sys.path.insert(0, str(ROOT))
     if found := problems():
         sys.exit("\n".join([*found, f"{len(found)} problems"]))
     print("every link between spec, code and vectors holds")

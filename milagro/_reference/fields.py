@@ -6,6 +6,8 @@ multiplies like a Gaussian integer. Both are reduced by `% p`, so one text serve
     lam = (3 * x * x) * field.inv(2 * y) % p
 
 `PrimeField` and `QuadraticField` hold what differs: inverse, signs, octets and (through `roots`) square roots.
+
+Spec: spec/curves.md#fields
 """
 
 from __future__ import annotations

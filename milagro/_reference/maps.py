@@ -47,7 +47,7 @@ def svdw(curve: Weierstrass[F], data: SvdW, u: F) -> Point[F]:
     """The Shallue-van de Woestijne map, with t = inv0((1 - c1 u^2)(1 + c1 u^2)).
 
     x1 = c2 - c3 u (1 - c1 u^2) t,  x2 = c2 + c3 u (1 - c1 u^2) t,  x3 = Z + c4 ((1 + c1 u^2)^2 t)^2
-    Spec: RFC 9380, section 6.6.1
+    Spec: spec/curves.md#svdw (RFC 9380, section 6.6.1)
     """
     field, p = curve.field, curve.p
     z, c1, c2, c3, c4 = map(field.element, (data.z, data.c1, data.c2, data.c3, data.c4))
@@ -64,7 +64,7 @@ def sswu(curve: Weierstrass[F], data: SSWU, u: F) -> Point[F]:
     """The simplified SWU map on y^2 = x^3 + A x + B, then the isogeny to `curve`, with t = inv0(Z^2 u^4 + Z u^2).
 
     x1 = -B/A (1 + t), or B/(Z A) where t = 0;  x2 = Z u^2 x1
-    Spec: RFC 9380, section 6.6.2
+    Spec: spec/curves.md#sswu (RFC 9380, section 6.6.2)
     """
     field, p = curve.field, curve.p
     a, b, z = field.element(data.a), field.element(data.b), field.element(data.z)
@@ -78,7 +78,7 @@ def sswu(curve: Weierstrass[F], data: SSWU, u: F) -> Point[F]:
 def isogeny(field: Field[F], data: SSWU, point: tuple[F, F]) -> Point[F]:
     """(x_num(x)/x_den(x), y y_num(x)/y_den(x)); the identity where a denominator is zero.
 
-    Spec: RFC 9380, section 6.6.3 and appendix E
+    Spec: spec/curves.md#sswu (RFC 9380, section 6.6.3 and appendix E)
     """
     x, y = point
     horner = partial(evaluate, field, x=x)
@@ -100,7 +100,7 @@ def evaluate(field: Field[F], coefficients: tuple[Pair, ...], x: F) -> F:
 def clear_cofactor_g2(pairing: Pairing, point: Point[Quadratic]) -> Point[Quadratic]:
     """BN: u Q + psi(3u Q) + psi^2(u Q) + psi^3(Q);  BLS12: (u^2 - u - 1) Q + psi((u - 1) Q) + psi^2(2 Q).
 
-    Spec: RFC 9380, section 7 and appendix G.3 (BLS12); Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011 (BN)
+    Spec: spec/curves.md#clear-cofactor (RFC 9380, section 7 and appendix G.3 for BLS12; Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011 for BN)
     """
     u = pairing.params.u
     times = pairing.twist.multiply

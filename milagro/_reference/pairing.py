@@ -7,6 +7,8 @@ BN:     f = f l(T, psi(Q)), T = T + psi(Q); f = f l(T, -psi^2(Q))
 e = f^(m (p^12 - 1)/r)
 
 with l(A, B) the line through A and B, taken at P.
+
+Spec: spec/curves.md#pairing
 """
 
 from __future__ import annotations
@@ -37,7 +39,10 @@ class Pairing:
         self.hard_exponent = params.final_exponent_multiple * (params.p**4 - params.p**2 + 1) // params.r
 
     def psi(self, point: Point[Quadratic], times: int = 1) -> Point[Quadratic]:
-        """Untwist, p-power, twist: (conj(x) g^2, conj(y) g^3) with g = gamma (D) or 1/gamma (M); p mod r on G2."""
+        """Untwist, p-power, twist: (conj(x) g^2, conj(y) g^3) with g = gamma (D) or 1/gamma (M); p mod r on G2.
+
+        Spec: spec/curves.md#twist
+        """
         for _ in range(times):
             if point is not None:
                 x, y = point
@@ -85,7 +90,10 @@ class Pairing:
         return self.tower.mul(f, self.line(self.twist.add(t, q1), q2, p))
 
     def final_exponentiation(self, f: Fp12) -> Fp12:
-        """f^(m (p^12-1)/r) = (f^((p^6-1)(p^2+1)))^(m (p^4-p^2+1)/r)."""
+        """f^(m (p^12-1)/r) = (f^((p^6-1)(p^2+1)))^(m (p^4-p^2+1)/r).
+
+        Spec: spec/curves.md#final-exponentiation
+        """
         f = self.tower.mul(self.tower.conj(f), self.tower.inv(f))
         f = self.tower.mul(self.tower.frobenius(f, 2), f)
         return self.tower.pow(f, self.hard_exponent)

@@ -1,4 +1,7 @@
-"""Square roots: which root is the answer matters as much as that there is one. p = 3 mod 4 throughout."""
+"""Square roots: which root is the answer matters as much as that there is one. p = 3 mod 4 throughout.
+
+Spec: spec/curves.md#fields
+"""
 
 from __future__ import annotations
 

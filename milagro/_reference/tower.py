@@ -3,6 +3,8 @@
 The original library builds the same field as Fp4 = Fp2[v]/(v^2 - xi), Fp12 = Fp4[w]/(w^3 - v) and writes
 a + w b + w^2 c with a = a.a + v a.b, ...; v is w^3, so its order a.a a.b b.a b.b c.a c.b is w^0 w^3 w^1 w^4 w^2 w^5.
 Fp4 is the part of Fp12 with w^0 and w^3 only, and needs no arithmetic of its own.
+
+Spec: spec/curves.md#towers
 """
 
 from __future__ import annotations

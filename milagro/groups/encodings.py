@@ -178,7 +178,7 @@ class _ZCashUncompressed(_Layout):
 
 
 class _Eip197(_Layout):
-    """x || y without flags, imaginary part first; all zero is the identity (0 is no root of x^3 + b)."""
+    """x || y without flags, imaginary part first; all zero is the identity, since (0, 0) is on neither curve."""
 
     def encode(self, p: Any) -> bytes:
         if self.ops.is_identity(p):

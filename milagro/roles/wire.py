@@ -14,6 +14,12 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
+    def __repr__(self) -> str:
+        # Messages carry tickets, codes and shares, so none of them shows what it holds.
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
+
 
 def to_text(octets: bytes) -> str:
     """`octets` in base64url without padding (RFC 4648, section 5)."""

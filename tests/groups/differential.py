@@ -309,7 +309,7 @@ def tower(E: Curve, source: random.Random) -> bytes:
     return E.ops.tower(name, *operands)
 
 
-@operation(4)
+@operation(8)
 def square_roots(E: Curve, source: random.Random) -> bytes:
     """Of squares, of their negatives, of real and imaginary elements: the cases that the rule tells apart."""
     field = source.choice(["fp", "fp2"])

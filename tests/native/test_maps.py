@@ -62,7 +62,7 @@ def test_maps_of_exceptional_elements(pair: Pair, group: str) -> None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_point_and_its_opposite_cancel(pair: Pair, rng: random.Random, group: str) -> None:
-    """u and -u under SSWU always; under SvdW, where they exchange two candidates for x, unless both lie under points."""
+    """u and -u under SSWU always; under SvdW, where they exchange two candidates for x, unless both are good."""
     p, length = pair.params.p, pair.params.hash_length
     to_curve, equal, neg = (getattr(pair.N, f"{group}_{name}") for name in ("map_to_curve", "equal", "neg"))
     opposite = 0

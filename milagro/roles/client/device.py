@@ -47,18 +47,12 @@ class DeviceRecord(Message):
     identity: Octets
     token: Octets
 
-    def __repr__(self) -> str:
-        return f"DeviceRecord(server={self.server!r}, user={self.user!r}, device={self.device!r})"
-
 
 class PermitRecord(Message):
     """The permit for one slot. Secret: `permit`."""
 
     slot: int
     permit: Octets
-
-    def __repr__(self) -> str:
-        return f"PermitRecord(slot={self.slot})"
 
 
 @dataclass(frozen=True, slots=True)

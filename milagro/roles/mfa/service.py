@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, InvalidSignature, Replay
+from milagro.errors import Expired, InvalidSignature, ParameterError, Replay
 from milagro.octets import frame
 from milagro.protocols.mpin.v2 import (
     Authenticated,
@@ -39,6 +39,7 @@ Checkpoint = Callable[[str], None]
 FRESH_SECONDS = 60
 _ANSWERED = "this login was answered before, or is over; start again"
 _SALT_OCTETS = 16
+_USER_OCTETS = 256
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _CODE_LENGTH = 16
 
@@ -169,7 +170,7 @@ class MfaService:
         """Who logged in, if the second pass answers its challenge with the right token and PIN.
 
         Spec: spec/mpin.md#two-pass
-        Raises: InvalidSignature, Replay, Expired, Locked, Suspended, AuthenticationFailed
+        Raises: InvalidSignature, ParameterError, Replay, Expired, Locked, Suspended, AuthenticationFailed
         """
         now = self._clock()
         received = PassTwo.from_bytes(message)
@@ -249,10 +250,14 @@ def code_hash(code: str) -> bytes:
 def invite(records: MfaRecords, user: str, now: int, lifetime: timedelta) -> str:
     """A one-time invitation code for `user`, of which the database keeps only the hash.
 
+    Raises: ParameterError if no identity can have this name
     Secret: the result, until it is used
     """
+    name = canonical_name(user)
+    if not name.isprintable() or not 1 <= len(name.encode()) <= _USER_OCTETS:
+        raise ParameterError(f"a user's name has 1 to {_USER_OCTETS} octets and no control characters")
     code = new_code()
-    records.invite(code_hash(code), canonical_name(user), now + int(lifetime.total_seconds()))
+    records.invite(code_hash(code), name, now + int(lifetime.total_seconds()))
     return code
 
 

@@ -9,11 +9,13 @@ from datetime import timedelta
 
 import pytest
 
+from milagro.errors import NotOnCurve
 from milagro.groups import Curve, G1Point, curve
 from milagro.protocols.mpin import v2
 
 NOW = 1_700_000_000
 PIN = "1234"
+CONTEXT = v2.Context("mfa.example", "https://login.example", "shop")
 ISSUERS = ("one.example", "two.example")
 
 
@@ -35,7 +37,7 @@ class Deployment:
 
     suite: v2.Suite
     algorithm: str = "ed25519"
-    context: v2.Context = v2.Context("mfa.example", "https://login.example", "shop")
+    context: v2.Context = CONTEXT
     limits: v2.Limits = field(default_factory=v2.Limits)
 
     def __post_init__(self) -> None:
@@ -135,7 +137,7 @@ def small_order(E: Curve) -> bytes:
     for x in range(1, 1000):
         try:
             p = E.ops.g1_from_x(x.to_bytes(E.field_bytes, "big"), 0, "parity")
-        except Exception:  # noqa: BLE001, S112 - no point has this x
+        except NotOnCurve:
             continue
         torsion = E.ops.g1_mul_integer(p, E.order)
         if not E.ops.g1_is_identity(torsion):
