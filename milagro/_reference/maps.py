@@ -100,7 +100,8 @@ def evaluate(field: Field[F], coefficients: tuple[Pair, ...], x: F) -> F:
 def clear_cofactor_g2(pairing: Pairing, point: Point[Quadratic]) -> Point[Quadratic]:
     """BN: u Q + psi(3u Q) + psi^2(u Q) + psi^3(Q);  BLS12: (u^2 - u - 1) Q + psi((u - 1) Q) + psi^2(2 Q).
 
-    Spec: spec/curves.md#clear-cofactor (RFC 9380, section 7 and appendix G.3 for BLS12; Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011 for BN)
+    Spec: spec/curves.md#clear-cofactor (RFC 9380, section 7 and appendix G.3 for BLS12; Fuentes-Castaneda, Knapp and
+    Rodriguez-Henriquez 2011 for BN)
     """
     u = pairing.params.u
     times = pairing.twist.multiply

@@ -13,6 +13,7 @@ from milagro.conformance.case import Case, MissingField
 from milagro.conformance.kinds import NotUnderstood, Opened, open_file
 from milagro.conformance.literals import BadLiteral
 from milagro.conformance.report import FileReport, Mismatch, Report
+from milagro.conformance.textfiles import Block
 
 _LARGEST_FILE = 64 * 2**20
 Progress = Callable[[int, int, str], None]
@@ -96,17 +97,22 @@ def check_part(path: str, backend: str, part: Part) -> FileReport:
     opened = _opened(path, backend)
     result = FileReport(path, opened.report.kind)
     for block in opened.cases[part[0] : part[1]]:
-        case = Case(result, block.name, block.fields, block.line)
-        try:
-            opened.check(case, block)
-        except MissingField as error:
-            case.fail(str(error), "the field is missing", "a value")
-        except BadLiteral as error:
-            case.fail("case", f"not understood: {error}", "a value")
-        except Exception as error:  # one strange case must not hide what the others show
-            case.fail("case", f"{type(error).__name__}: {error}", "a case that can be checked")
-        case.finish()
+        check_case(opened, block, result)
     return result
+
+
+def check_case(opened: Opened, block: Block, report: FileReport) -> None:
+    """Check one case of a file and put the findings into `report`."""
+    case = Case(report, block.name, block.fields, block.line)
+    try:
+        opened.check(case, block)
+    except MissingField as error:
+        case.fail(str(error), "the field is missing", "a value")
+    except BadLiteral as error:
+        case.fail("case", f"not understood: {error}", "a value")
+    except Exception as error:  # one strange case must not hide what the others show
+        case.fail("case", f"{type(error).__name__}: {error}", "a case that can be checked")
+    case.finish()
 
 
 def _run(tasks: list[tuple[FileReport, Part]], backend: str, jobs: int, progress: Progress | None) -> None:

@@ -119,7 +119,8 @@ def _add_health(app: FastAPI, ready: Check) -> None:
         try:
             ready()
         except MilagroError as error:
-            raise Unavailable(f"not ready: {error}") from error
+            _log.warning("not ready", error=type(error).__name__, reason=str(error))
+            raise Unavailable("not ready; the server's log says why") from error
         return {"status": "ready"}
 
 

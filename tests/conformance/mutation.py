@@ -9,9 +9,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from milagro.conformance.case import Case
+from milagro.conformance.checker import check_case
 from milagro.conformance.kinds import NotUnderstood, Opened, open_file
-from milagro.conformance.literals import BadLiteral
 from milagro.conformance.report import FileReport, Mismatch
 
 DIGITS = "0123456789abcdef"
@@ -61,12 +60,7 @@ def findings(path: str, text: str, change: Change, original: Opened, backend: st
         before = known.get(block.name)
         if before is None or _values(before) != _values(block.fields):
             part = FileReport(path, changed.report.kind)
-            case = Case(part, block.name, block.fields, block.line)
-            try:
-                changed.check(case, block)
-            except BadLiteral as error:
-                case.fail("case", str(error), "")
-            case.finish()
+            check_case(changed, block, part)
             found += part.mismatches
     return found
 
@@ -91,6 +85,9 @@ def touched(original: Opened, path: str, text: str, change: Change, backend: str
     return result
 
 
-def names_the_spot(found: list[Mismatch], fields: set[str]) -> bool:
-    """Whether a finding is about one of the fields, or was computed from one; any finding, if no field is changed."""
-    return any(not fields or fields & {mismatch.field, *mismatch.inputs} for mismatch in found)
+def names_the_spot(found: list[Mismatch], fields: set[str], line: int) -> bool:
+    """Whether a finding is about a changed field, was computed from one, or stands at the changed line.
+
+    Where no field is changed (a number, a comment, a file that is not understood) any finding will do.
+    """
+    return any(not fields or mismatch.line == line or fields & {mismatch.field, *mismatch.inputs} for mismatch in found)

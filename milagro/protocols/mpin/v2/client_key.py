@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature as CryptographyInvalidSignature
@@ -74,6 +75,7 @@ def check_public_key(algorithm: str, public_key: bytes) -> None:
         _p256_public(public_key)
 
 
+@lru_cache(maxsize=4096)
 def _check_ed25519(public_key: bytes) -> None:
     y = int.from_bytes(public_key, "little") & (2**255 - 1)
     if y >= _P25519:
@@ -87,6 +89,7 @@ def _check_ed25519(public_key: bytes) -> None:
         raise NotOnCurve("the octets of an Ed25519 key are no point")
 
 
+@lru_cache(maxsize=4096)
 def _p256_public(public_key: bytes) -> ec.EllipticCurvePublicKey:
     if public_key[0] != 4:
         raise InvalidFlags("a P-256 key is an uncompressed point, 04 || x || y")

@@ -40,6 +40,7 @@ from milagro.protocols.mpin.v2.sessions import (
     Once,
     check_age,
     check_client,
+    check_latest,
     need_length,
     nonzero,
     response,
@@ -261,13 +262,16 @@ class FullVerifier:
     context: Context
     limits: Limits = DEFAULT_LIMITS
 
-    def challenge(self, full_one: FullOne | bytes, pinned: Identity | None, now: int, random: Random) -> FullChallenged:
+    def challenge(
+        self, full_one: FullOne | bytes, pinned: Identity | None, now: int, random: Random, latest: int = 0
+    ) -> FullChallenged:
         """A new session for a first pass that the pinned identity's key signed for this context; W = w T.
 
         Draws 16 octets for the session id, then 32 for the nonce, then w.
         Spec: spec/mpin.md#full
         Raises: as Verifier.challenge of two-pass
         """
+        check_latest(now, latest, self.limits.seconds("leeway"))
         suite = self.suite
         first = full_one if isinstance(full_one, FullOne) else FullOne.from_bytes(full_one)
         check_client(suite, self.context, first.identity, first.signature, first.signed(self.context), pinned)

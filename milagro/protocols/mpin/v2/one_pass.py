@@ -29,6 +29,7 @@ from milagro.protocols.mpin.v2.sessions import (
     Limits,
     ReplayCache,
     check_client,
+    check_latest,
     need_length,
     nonzero,
     response,
@@ -133,25 +134,27 @@ def login_once(
 class OnePassVerifier:
     """The server's side of one-pass logins at one context. It remembers the latest time that it was shown.
 
+    `latest` is the latest time that the server has on record from before it was started.
+
     Spec: spec/mpin.md#one-pass
     """
 
     __slots__ = ("_latest", "_lock", "context", "limits", "replays", "suite")
 
-    def __init__(self, suite: Suite, context: Context, replays: ReplayCache, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, suite: Suite, context: Context, replays: ReplayCache, limits: Limits = DEFAULT_LIMITS, latest: int = 0
+    ) -> None:
         self.suite = suite
         self.context = context
         self.replays = replays
         self.limits = limits
-        self._latest = 0
+        self._latest = latest
         self._lock = threading.Lock()
 
     def _check_time(self, time: int, now: int) -> None:
         leeway, window = self.limits.seconds("leeway"), self.limits.seconds("window")
         with self._lock:
-            if check_now(now) < self._latest - leeway:
-                raise Expired("the server's clock ran backwards; logins wait until it is right")
-            self._latest = max(self._latest, now)
+            self._latest = check_latest(now, self._latest, leeway)
         if not now - window <= time <= now + leeway:
             raise Expired("the login is too old, or from a clock that is ahead; log in again")
 

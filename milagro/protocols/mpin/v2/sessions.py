@@ -100,6 +100,18 @@ def check_age(now: int, created: int, lifetime: int, leeway: int) -> None:
         raise Expired("the session is over; start again")
 
 
+def check_latest(now: int, latest: int, leeway: int) -> int:
+    """The later of the two times, if the server's clock is not more than `leeway` behind the latest time it showed.
+
+    Without this a clock that is set back would make old permits and old logins good again.
+    Spec: spec/mpin.md#sessions
+    Raises: Expired
+    """
+    if check_now(now) < latest - leeway:
+        raise Expired("the server's clock ran backwards; logins wait until it is right")
+    return max(now, latest)
+
+
 class Once:
     """Something that can be taken once, also when threads race for it."""
 

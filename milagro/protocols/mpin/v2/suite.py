@@ -6,13 +6,13 @@ Nothing else in this profile hashes to a group or starts a message, so no two pu
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from milagro.errors import MalformedEnvelope, ParameterError, WrongLength
-from milagro.groups import Curve, Xmd
+from milagro.groups import Curve, Xmd, curve
 from milagro.octets import frame, i2osp, os2ip, unframe
 from milagro.params import SSWU
 
@@ -24,6 +24,7 @@ HashName = Literal["sha256", "sha384", "sha512"]
 Pin = str | bytes
 
 PREFIX = "MPIN-V2_"
+DEFAULT_CURVE = "BLS12-381"
 PURPOSES = (
     *("ID_", "PERMIT_", "PIN_", "CHALLENGE_", "ONEPASS_", "SIGN_", "FULL-CHALLENGE_", "FULL_", "KEY_"),
     *("COMMITMENT_", "SERVER-SHARE_", "CLIENT-SHARE_", "PERMIT-SHARE_"),
@@ -96,6 +97,10 @@ def read_labelled(octets: bytes, purpose: str, count: int) -> tuple[str, list[by
     return suite_id, fields[1:]
 
 
+def _default_curve() -> Curve:
+    return curve(DEFAULT_CURVE)
+
+
 @dataclass(frozen=True)
 class Suite:
     """A curve, the hash behind every hash here, and the length of a time slot (None: no permits).
@@ -105,7 +110,7 @@ class Suite:
     Raises: ParameterError
     """
 
-    curve: Curve
+    curve: Curve = field(default_factory=_default_curve)
     hash: HashName = "sha256"
     slot: timedelta | None = None
 

@@ -34,6 +34,7 @@ from milagro.protocols.mpin.v2.sessions import (
     Once,
     check_age,
     check_client,
+    check_latest,
     need_length,
     nonzero,
     response,
@@ -276,22 +277,25 @@ def need_realm(context: Context, identity: Identity) -> None:
 class Verifier:
     """The server's side of two-pass logins at one context.
 
-    Spec: spec/mpin.md#two-pass
+    Spec: spec/mpin.md#two-pass, spec/mpin.md#refusals
     """
 
     suite: Suite
     context: Context
     limits: Limits = DEFAULT_LIMITS
 
-    def challenge(self, pass_one: PassOne | bytes, pinned: Identity | None, now: int, random: Random) -> Challenged:
+    def challenge(
+        self, pass_one: PassOne | bytes, pinned: Identity | None, now: int, random: Random, latest: int = 0
+    ) -> Challenged:
         """A new session for a first pass that the pinned identity's key signed for this context.
 
         Draws 16 octets for the session id, then 32 for the nonce. `pinned` is what the relying party pinned for
-        `pass_one.identity.account`, or None.
+        `pass_one.identity.account`, or None; `latest` the latest time at which the server remembers to have acted.
         Spec: spec/mpin.md#two-pass
         Raises: EncodingError, InvalidSignature, AuthenticationFailed (nothing or another identity pinned), Expired
-            (slot), WrongRound (y = 0)
+            (slot, or the clock ran backwards), WrongRound (y = 0)
         """
+        check_latest(now, latest, self.limits.seconds("leeway"))
         first = pass_one if isinstance(pass_one, PassOne) else PassOne.from_bytes(pass_one)
         check_client(self.suite, self.context, first.identity, first.signature, first.signed(self.context), pinned)
         current_slot(self.suite, first.slot, now, self.limits.seconds("grace"))
