@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import signal
 import socket
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from milagro.errors import ConfigError, Unavailable
+from milagro.roles import logs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastapi import FastAPI
 
     from milagro.roles.config import ServerConfig
 
+_log = logs.logger(__name__)
 _BACKLOG = 512
 _GRACE_SECONDS = 10
 _IDLE_SECONDS = 15
@@ -53,4 +59,19 @@ def run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
         ssl_keyfile=str(config.tls_key) if config.tls_key else None,
         lifespan="off",
     )
-    uvicorn.Server(settings).run(sockets=[listener])
+    _Server(settings).run(sockets=[listener])
+    _log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """A server for which being told to stop is no failure: the process goes on, and ends with 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stops at SIGTERM and SIGINT for the time of the block."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,6 +1,6 @@
 """An MFA server that kills itself with SIGKILL at one named point. Run by test_crash.py in a process of its own.
 
-    python crashing_server.py CONFIG CHECKPOINT
+python crashing_server.py CONFIG CHECKPOINT
 """
 
 from __future__ import annotations

@@ -55,13 +55,11 @@ class RealServer:
     def start(self, deadly: str = "never") -> None:
         arguments = [sys.executable, str(SCRIPT), str(self.world.folder / "mfa" / "milagro.toml"), deadly]
         environment = {**os.environ, "PYTHONPATH": str(Path(milagro.__file__).parent.parent)}
-        self.process = subprocess.Popen(
-            arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
-        )
+        self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
         for _ in range(300):
             try:
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=1).close()
-                return
+                return  # noqa: TRY300
             except OSError:
                 assert self.process.poll() is None, self.process.stderr.read().decode()  # type: ignore[union-attr]
                 time.sleep(0.1)

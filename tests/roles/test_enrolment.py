@@ -190,7 +190,9 @@ def test_requests_of_holders_are_fresh_and_theirs(world: World) -> None:
     ).to_bytes()
     assert ask("/v1/permits", now, good, stranger) == (403, "holder-not-proven")
     mallory = other_key()
-    own = Identity.create(world.mfa.suite, "login.test", "alice", "laptop", mallory, now, secrets.token_bytes).to_bytes()
+    own = Identity.create(
+        world.mfa.suite, "login.test", "alice", "laptop", mallory, now, secrets.token_bytes
+    ).to_bytes()
     proof = mallory.sign(proofs.permits("login.test", MFA_URL, own, now))
     assert ask("/v1/permits", now, proof, own) == (404, "unknown-identity")
 
@@ -199,7 +201,9 @@ def test_requests_of_holders_are_fresh_and_theirs(world: World) -> None:
 def fetch(world: World) -> None:
     world.config.server_secret.unlink(missing_ok=True)
     suite = world.config.suite.open()
-    mfa_keys.KeyFetch(world.config, suite, world.authority, lambda dta: world.dial(dta.url), world.clock).run(PASSPHRASE)
+    mfa_keys.KeyFetch(world.config, suite, world.authority, lambda dta: world.dial(dta.url), world.clock).run(
+        PASSPHRASE
+    )
 
 
 def test_a_dta_with_another_commitment_than_the_pinned_one_is_refused(world: World) -> None:

@@ -47,7 +47,7 @@ class Stage:
         self.action: Any = lambda: None
         self.ready: Any = lambda: None
         self.metrics = Metrics()
-        app = application("Test", "A test.", config, lambda: self.ready(), self.metrics)
+        app = application("Test", "A test.", config, lambda: self.ready(), self.metrics)  # noqa: PLW0108 - set later
 
         @app.post("/act")
         def act(_body: Body) -> dict[str, bool]:
@@ -196,7 +196,7 @@ def test_too_many_requests_at_once_are_shed() -> None:
 def test_request_ids_are_taken_over_if_they_are_harmless() -> None:
     stage = Stage()
     assert stage.act(**{"x-request-id": "abc-123.DEF_4"}).headers["x-request-id"] == "abc-123.DEF_4"
-    for odd in ("short", "a" * 65, "with space", "quote\"quote"):
+    for odd in ("short", "a" * 65, "with space", 'quote"quote'):
         assert stage.act(**{"x-request-id": odd}).headers["x-request-id"] != odd
 
 

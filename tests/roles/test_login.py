@@ -182,7 +182,9 @@ def test_strangers_cannot_tell_accounts_apart(world: World) -> None:
     key = Ed25519Key.generate(secrets.token_bytes)
     texts = []
     for user in ("alice", "nobody"):
-        identity = Identity.create(world.mfa.suite, "login.test", user, "laptop", key, world.clock(), secrets.token_bytes)
+        identity = Identity.create(
+            world.mfa.suite, "login.test", user, "laptop", key, world.clock(), secrets.token_bytes
+        )
         token, permit = issue_alone(world, identity)
         started = start_login(Credential(token, key), CONTEXT, world.clock(), secrets.token_bytes, permit)
         body = {"message": to_text(started.message.to_bytes())}

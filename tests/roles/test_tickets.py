@@ -1,4 +1,4 @@
-"""A D-TA issues once, to the right one, for the right thing, on the word of the right authority; else it says why not."""
+"""A D-TA issues once, to the right one, for the right thing, on the right word; else it says why not."""
 
 from __future__ import annotations
 
@@ -112,7 +112,10 @@ def test_a_good_ticket_gets_the_share_once(holder: Holder) -> None:
 
 def test_a_ticket_made_by_the_authority_is_a_good_one(holder: Holder) -> None:
     now = holder.world.clock()
-    assert holder.ask(holder.world.authority.ticket("dta-1", holder.subject, Purpose.CLIENT_SHARE, now)) == (200, "issued")
+    assert holder.ask(holder.world.authority.ticket("dta-1", holder.subject, Purpose.CLIENT_SHARE, now)) == (
+        200,
+        "issued",
+    )
 
 
 def test_a_handmade_token_is_refused_for_nothing_but_its_faults(holder: Holder) -> None:
@@ -143,7 +146,11 @@ FAULTS: dict[str, tuple[Callable[[Holder], str], int, str]] = {
         "ticket-forged",
     ),
     "flipped signature": (lambda h: flip(h.ticket()), 403, "ticket-forged"),
-    "claims changed under the signature": (lambda h: swap(h.ticket(audience="dta-2"), h.ticket()), 403, "ticket-forged"),
+    "claims changed under the signature": (
+        lambda h: swap(h.ticket(audience="dta-2"), h.ticket()),
+        403,
+        "ticket-forged",
+    ),
     "no signature": (lambda h: unsigned(h.ticket()), 400, "ticket-malformed"),
     "signed with a secret": (lambda h: header_of(h, alg="HS256"), 400, "ticket-malformed"),
     "type of another token": (lambda h: header_of(h, typ="JWT"), 400, "ticket-malformed"),

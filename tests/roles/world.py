@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from milagro.roles.messages import LoginAnswer
-    from milagro.roles.mfa.service import Checkpoint
     from milagro.roles.mfa.config import MfaConfig
+    from milagro.roles.mfa.service import Checkpoint
     from milagro.roles.tickets import Authority
 
 START = 1_800_000_000

@@ -22,6 +22,11 @@ def test_suite_ids(backend_name: str) -> None:
     assert name("BN254CX", "sha512").endswith("_XMD:SHA-512_SVDW_RO_")
 
 
+def test_the_default_curve(backend_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MILAGRO_BACKEND", backend_name)
+    assert v2.Suite() == v2.Suite(curve("BLS12-381", backend=backend_name))
+
+
 def test_no_tag_is_another_one_and_none_is_too_long(any_curve: Any) -> None:
     suite = v2.Suite(any_curve)
     tags = [suite.dst(purpose) for purpose in v2.PURPOSES]

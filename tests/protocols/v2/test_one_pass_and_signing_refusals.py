@@ -63,6 +63,29 @@ def test_a_server_clock_that_runs_backwards(deployment: Any, now: int) -> None:
         verifier.accept(deployment.once(), deployment.identity, now)
 
 
+def test_a_server_clock_that_creeps_backwards_within_the_leeway(deployment: Any, now: int) -> None:
+    verifier = deployment.once_verifier()
+    for at in (now + 8, now + 4):
+        verifier.accept(deployment.once(now=at), deployment.identity, at)
+    with pytest.raises(errors.Expired):
+        verifier.accept(deployment.once(), deployment.identity, now)
+
+
+def test_a_server_clock_behind_its_record_from_before_a_restart(deployment: Any, now: int) -> None:
+    replays = v2.MemoryReplayCache()
+    verifier = v2.OnePassVerifier(deployment.suite, deployment.context, replays, latest=now + 6)
+    with pytest.raises(errors.Expired):
+        verifier.accept(deployment.once(), deployment.identity, now)
+
+
+def test_one_pass_with_the_permit_of_another_slot(permits: Any, now: int) -> None:
+    for at in (now - 3600, now + 3600):
+        permit = permits.permit_for(permits.identity, at)
+        login = v2.login_once(permits.credential, permits.context, "1234", now, permits.random, permit)
+        with pytest.raises(errors.Expired):
+            permits.once_verifier().accept(login, permits.identity, now)
+
+
 def test_the_replay_cache_keeps_a_login_as_long_as_it_would_be_accepted(deployment: Any, now: int) -> None:
     replays = v2.MemoryReplayCache()
     verifier = v2.OnePassVerifier(deployment.suite, deployment.context, replays, v2.Limits())

@@ -376,3 +376,22 @@ def test_a_session_of_another_context_is_not_resumed(deployment: Any) -> None:
     other = v2.Verifier(deployment.suite, replace(deployment.context, origin="https://other"))
     with pytest.raises(errors.ParameterError):
         other.resume(challenged.to_bytes())
+
+
+def test_a_message_of_any_shape_has_a_largest_length(deployment: Any) -> None:
+    _, second = deployment.second_pass()
+    with pytest.raises(errors.WrongLength):
+        v2.PassTwo.from_bytes(replace(second, V=bytes(9000)).to_bytes())
+
+
+@pytest.mark.parametrize(("latest", "fine"), [(0, True), (5, True), (6, False)])
+def test_a_server_clock_behind_its_own_record(deployment: Any, now: int, latest: int, fine: bool) -> None:
+    full = v2.start_full(deployment.credential, deployment.context, now, deployment.random, deployment.permit)
+    full_verifier = v2.FullVerifier(deployment.suite, deployment.context)
+    attempts = [(deployment.verifier, deployment.started().message), (full_verifier, full.message)]
+    for verifier, message in attempts:
+        if fine:
+            verifier.challenge(message, deployment.identity, now, deployment.random, now + latest)
+        else:
+            with pytest.raises(errors.Expired):
+                verifier.challenge(message, deployment.identity, now, deployment.random, now + latest)

@@ -1,0 +1,92 @@
+"""The demo, end to end, and what it leaves behind: nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import milagro
+from tests.conftest import require_backend
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(milagro.__file__).parent.parent)}
+DEMO = [sys.executable, "-m", "milagro", "demo"]
+STEPS = ["keys", "dtas", "mfa", "invite", "enrol", "login", "refusal"]
+
+
+@pytest.fixture(autouse=True)
+def native_backend() -> None:
+    require_backend("native")
+
+
+def servers_under(folder: Path) -> list[int]:
+    """The processes whose command line names `folder`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in line and b"serve" in line:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def test_it_ends_well(tmp_path: Path) -> None:
+    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(DEMO, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" ... ok ") == len(STEPS)
+    assert "Everything behaved" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert servers_under(tmp_path) == []
+
+
+def test_json_and_keep(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    done = subprocess.run(
+        [*DEMO, "--json", "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=120
+    )
+    report = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert report["ok"]
+    assert [step["step"] for step in report["steps"]] == STEPS
+    assert all(step["ok"] for step in report["steps"])
+    assert {path.name for path in kept.iterdir()} >= {"dta-one", "dta-two", "login.demo", "device", "logs"}
+    assert servers_under(kept) == []
+    again = subprocess.run([*DEMO, "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+
+
+def test_a_step_that_misbehaves_fails_the_demo(tmp_path: Path) -> None:
+    # The reference backend is refused by the roles, so the very first step cannot succeed.
+    environment = {**ENVIRONMENT, "MILAGRO_BACKEND": "reference", "TMPDIR": str(tmp_path)}
+    done = subprocess.run([*DEMO, "--json"], capture_output=True, text=True, env=environment, timeout=120)
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert not report["ok"]
+    assert "not constant-time" in report["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_nothing(tmp_path: Path, how: signal.Signals) -> None:
+    environment = {**ENVIRONMENT, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    for _ in range(600):
+        if servers_under(tmp_path):
+            break
+        time.sleep(0.05)
+    process.send_signal(how)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert error == b"stopped\n"
+    assert servers_under(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

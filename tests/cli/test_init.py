@@ -1,0 +1,137 @@
+"""`milagro init`: a new server, or nothing at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from milagro.cli import main, prompts
+from milagro.cli.init import to_toml
+from milagro.errors import DecryptionFailed
+from milagro.roles.dta import config as dta_config
+from milagro.roles.dta.service import open_service
+from milagro.roles.mfa import config as mfa_config
+from milagro.roles.mfa.keys import open_authority
+from milagro.stores.keys import Passphrase
+from tests.conftest import require_backend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+KEY = "00" * 32
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture(autouse=True)
+def setup(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_backend("native")
+    monkeypatch.setenv("MILAGRO_TEST_PASSPHRASE", PASSPHRASE)
+
+
+def init(role: str, folder: Path, *arguments: str, **options: Any) -> Result:
+    extra = ("--passphrase-env", "MILAGRO_TEST_PASSPHRASE", "--argon2-memory-mib", "8")
+    return CliRunner().invoke(main, ["init", role, str(folder), *extra, *arguments], **options)
+
+
+def test_a_dta(tmp_path: Path) -> None:
+    result = init("dta", tmp_path / "dta", "--name", "dta-1", "--authority", f"login.test={KEY}", "--port", "8101")
+    assert result.exit_code == 0, result.stderr
+    path = tmp_path / "dta" / "milagro.toml"
+    config = dta_config.read_config(path)
+    assert (config.name, config.common.server.port, config.authorities) == ("dta-1", 8101, {"login.test": bytes(32)})
+    assert {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "dta").iterdir()} == {
+        "milagro.toml": 0o600,
+        "master-share.sealed": 0o600,
+    }
+    service = open_service(config, Passphrase(PASSPHRASE.encode()))
+    assert service.status().commitment.hex() in result.output
+    assert f"milagro serve dta --config {path}" in result.output
+    assert PASSPHRASE not in result.output + path.read_text()
+    with pytest.raises(DecryptionFailed):
+        open_service(config, Passphrase(b"wrong"))
+
+
+def test_an_mfa_server(tmp_path: Path) -> None:
+    dtas = ("--dta", "dta-1=http://127.0.0.1:8101", "--dta", "dta-2=https://dta.example")
+    result = init("mfa", tmp_path, "--name", "login.test", "--slot-seconds", "0", *dtas)
+    assert result.exit_code == 0, result.stderr
+    config = mfa_config.read_config(tmp_path / "milagro.toml")
+    assert [(dta.name, dta.url) for dta in config.dtas] == [
+        ("dta-1", "http://127.0.0.1:8101"),
+        ("dta-2", "https://dta.example"),
+    ]
+    assert config.suite.slot_seconds == 0
+    authority = open_authority(config, Passphrase(PASSPHRASE.encode()))
+    assert f"--authority login.test={authority.key.public_key.hex()}" in result.output
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    arguments = ("--name", "dta-1", "--authority", f"login.test={KEY}")
+    assert init("dta", tmp_path, *arguments).exit_code == 0
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    result = init("dta", tmp_path, *arguments)
+    assert result.exit_code == 5
+    assert "not overwritten" in result.stderr
+    (tmp_path / "milagro.toml").unlink()
+    assert init("dta", tmp_path, *arguments).exit_code == 5  # the sealed share is still there
+    del before["milagro.toml"]
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--name", "dta-1", "--authority", "login.test=abc"), "public_key"),
+        (("--name", "dta-1", "--authority", KEY), "NAME=VALUE"),
+        (("--name", "dta-1", "--authority", f"a={KEY}", "--host", "0.0.0.0"), "no TLS"),
+        (("--name", "dta-1", "--authority", f"a={KEY}", "--curve", "BN999"), "BN999"),
+        (("--name", "x" * 65, "--authority", f"a={KEY}"), "64 characters"),
+        (("--name", "dta-1", "--authority", f"a={KEY}", "--passphrase-env", "MILAGRO_TEST_UNSET"), "not set"),
+        (("--name", "dta-1", "--authority", f"a={KEY}", "--tls-certificate", "none.pem"), "cannot be read"),
+    ],
+)
+def test_a_failed_init_leaves_nothing_behind(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
+    result = init("dta", tmp_path / "new", *arguments)
+    assert result.exit_code != 0
+    assert text in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert not list((tmp_path / "new").glob("*"))
+
+
+def test_a_person_is_asked_for_the_passphrase_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "is_terminal", lambda: True)
+    arguments = ["init", "dta", str(tmp_path), "--name", "dta-1", "--authority", f"a={KEY}", "--argon2-memory-mib", "8"]
+    result = CliRunner().invoke(main, arguments, input="typed one\ntyped one\n")
+    assert result.exit_code == 0, result.stderr
+    assert "typed one" not in result.output
+    open_service(dta_config.read_config(tmp_path / "milagro.toml"), Passphrase(b"typed one"))
+
+
+def test_nobody_is_asked_where_nobody_sits(tmp_path: Path) -> None:
+    arguments = ["init", "dta", str(tmp_path), "--name", "dta-1", "--authority", f"a={KEY}"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "there is no passphrase" in result.stderr
+
+
+def test_a_server_behind_a_proxy_or_with_tls(tmp_path: Path) -> None:
+    arguments = ("--name", "dta-1", "--authority", f"a={KEY}", "--host", "0.0.0.0", "--behind-proxy")
+    assert init("dta", tmp_path, *arguments, "--public-url", "https://dta.example").exit_code == 0
+    server = dta_config.read_config(tmp_path / "milagro.toml").common.server
+    assert (server.host, server.public_url) == ("0.0.0.0", "https://dta.example")
+
+
+def test_toml_text() -> None:
+    tables: list[tuple[str, dict[str, Any]]] = [
+        ("", {"role": 'a "quoted" \\ name\n'}),
+        ("empty", {"a": None}),
+        ("[list]", {"n": 5}),
+        ("[list]", {"n": 6}),
+    ]
+    import tomllib
+
+    assert tomllib.loads(to_toml(tables)) == {"role": 'a "quoted" \\ name\n', "list": [{"n": 5}, {"n": 6}]}
