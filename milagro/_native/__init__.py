@@ -4,7 +4,8 @@ One extension module for each word count, w4, w6 and w8, made of the same text; 
 from milagro.params. Scalars, points and pairing values are handles whose memory the module owns and wipes.
 
 Secret: scalars and the points and powers made from them never become Python integers. g1_mul, g2_mul, g1_msm, g2_msm,
-gt_exp, the RFC 9380 maps, encoding, equality and inversion have no branch and no address that depends on them.
+gt_exp, pairings, the RFC 9380 maps, encoding, equality and inversion have no branch and no address that depends on
+them, but for whether a point is the identity and for what a method returns (a truth value, a sign, a refusal).
 Maps of the original library, *_mul_integer and subgroup checks take public values and may vary in time.
 """
 

@@ -26,12 +26,9 @@ cdef inline void fp_sqr(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil
 
 
 cdef void fp_mul_small(fp_t* z, const fp_t* x, unsigned int k, const curve_t* E) noexcept nogil:
-    # k*x for a small public k, by doubling and adding
+    # k*x for a small public k > 0, by doubling and adding
     cdef fp_t t = x[0]
     cdef unsigned int bit = 1
-    if k == 0:
-        memset(z, 0, sizeof(fp_t))
-        return
     while 2 * bit <= k:
         bit *= 2
     while bit > 1:

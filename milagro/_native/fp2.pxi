@@ -55,14 +55,16 @@ cdef inline void fp2_mul_fp(fp2_t* z, const fp2_t* x, const fp_t* k, const curve
 
 
 cdef void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
-    # (a + ib)(m + in) = ma - nb + i(mb + na); m, n are small public numbers
-    cdef fp_t ma, mb, na, nb
-    fp_mul_small(&ma, &x.a, E.xi_a, E)
-    fp_mul_small(&mb, &x.b, E.xi_a, E)
-    fp_mul_small(&na, &x.a, E.xi_b, E)
-    fp_mul_small(&nb, &x.b, E.xi_b, E)
-    fp_sub(&z.a, &ma, &nb, E)
-    fp_add(&z.b, &mb, &na, E)
+    # (a + ib)(m + in) = ma - nb + i(mb + na); m, n are small public numbers, 1 on most curves
+    cdef fp2_t mx = x[0], nx = x[0]
+    if E.xi_a != 1:
+        fp_mul_small(&mx.a, &x.a, E.xi_a, E)
+        fp_mul_small(&mx.b, &x.b, E.xi_a, E)
+    if E.xi_b != 1:
+        fp_mul_small(&nx.a, &x.a, E.xi_b, E)
+        fp_mul_small(&nx.b, &x.b, E.xi_b, E)
+    fp_sub(&z.a, &mx.a, &nx.b, E)
+    fp_add(&z.b, &mx.b, &nx.a, E)
 
 
 cdef void fp2_norm(fp_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:

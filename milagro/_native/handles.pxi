@@ -133,6 +133,7 @@ cdef int normalise(element* xy, const element* P, const curve_t* E) except -1:
         raise IdentityElement("the identity has no coordinates")
     with nogil:
         pt_affine(xy, P, E)
+        mont_wipe_stack()
     return 0
 
 

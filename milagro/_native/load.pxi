@@ -106,6 +106,8 @@ cdef int load_curve(curve_t* E, object params) except -1:
     E.d_twist = params.twist == "D"
     E.b3 = 3 * params.b
     E.xi_a, E.xi_b = params.xi
+    if E.xi_a == 0 or E.xi_b == 0 or params.b == 0:
+        raise ParameterError(f"{params.name} has a zero where the native backend multiplies by small numbers")
     load_fp(&E.b, params.b, E)
     load_fp2(&E.twist_b, params.twist_b, E)
     fp2_add(&E.twist_b3, &E.twist_b, &E.twist_b, E)
@@ -135,7 +137,7 @@ cdef class CurveData:
     cdef curve_t E
     cdef readonly str name
 
-    def __init__(self, params):
+    def __cinit__(self, params):
         memset(&self.E, 0, sizeof(curve_t))
         self.name = params.name
         load_curve(&self.E, params)

@@ -124,6 +124,12 @@ MONT_CALL void mont_wipe(void *memory, size_t size) {
     __asm__ __volatile__("" : : "r"(memory) : "memory");
 }
 
+/* Zero the stack below the caller, where the functions that it called kept their variables. */
+MONT_CALL void mont_wipe_stack(void) {
+    uint8_t below[32768];
+    mont_wipe(below, sizeof below);
+}
+
 /* ---- residues modulo m ---------------------------------------------------------------------------------- */
 
 /* z = t mod m for t = carry*R + t < 2m */

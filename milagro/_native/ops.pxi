@@ -117,6 +117,7 @@ cdef class PointOps(CurveData):
         cdef G1 R = new_g1(self)
         with nogil:
             pt_mul(R.P, p.P, &k.k, &self.E)
+            mont_wipe_stack()
         return R
 
     def g1_mul_integer(self, G1 p not None, k):
@@ -145,6 +146,7 @@ cdef class PointOps(CurveData):
                 for i in range(n):
                     pt_table(&tables[3 * TABLE * i], &tables[3 * TABLE * i + 3], &self.E)
                 pt_sum_of_multiples(R.P, tables, ks, n, &self.E)
+                mont_wipe_stack()
         finally:
             mont_wipe(memory, table_size + scalar_size)
             free(memory)
@@ -186,6 +188,7 @@ cdef class PointOps(CurveData):
         cdef const uint8_t* octets = octets_of(u)
         with nogil:
             hash_to_point(R.P, octets, size, count, &self.E)
+            mont_wipe_stack()
         return R
 
     def g1_map_original(self, bytes h not None):
@@ -245,6 +248,7 @@ cdef class PointOps(CurveData):
         cdef G2 R = new_g2(self)
         with nogil:
             pt_mul(R.P, p.P, &k.k, &self.E)
+            mont_wipe_stack()
         return R
 
     def g2_mul_integer(self, G2 p not None, k):
@@ -273,6 +277,7 @@ cdef class PointOps(CurveData):
                 for i in range(n):
                     pt_table(&tables[3 * TABLE * i], &tables[3 * TABLE * i + 3], &self.E)
                 pt_sum_of_multiples(R.P, tables, ks, n, &self.E)
+                mont_wipe_stack()
         finally:
             mont_wipe(memory, table_size + scalar_size)
             free(memory)
@@ -314,6 +319,7 @@ cdef class PointOps(CurveData):
         cdef const uint8_t* octets = octets_of(u)
         with nogil:
             hash_to_point(R.P, octets, size, count, &self.E)
+            mont_wipe_stack()
         return R
 
     def g2_map_original(self, bytes h not None):

@@ -53,6 +53,7 @@ cdef class CurveOps(PointOps):
         cdef GT R = new_gt(self)
         with nogil:
             gt_pow(&R.f, &f.f, &k.k, &self.E)
+            mont_wipe_stack()
         return R
 
     def gt_trace(self, GT f not None):
@@ -116,6 +117,7 @@ cdef class CurveOps(PointOps):
             with nogil:
                 miller_loop(f, pairs, n, &self.E)
                 final_exponentiation(f, &self.E)
+                mont_wipe_stack()
         finally:
             mont_wipe(pairs, count * sizeof(pair_t))
             free(pairs)

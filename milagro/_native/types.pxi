@@ -33,6 +33,7 @@ cdef extern from "mont.h":
     limb mont_below(const limb* x, const limb* y) noexcept nogil
     limb mont_word_equal(limb x, limb y) noexcept nogil
     void mont_wipe(void* memory, size_t size) noexcept nogil
+    void mont_wipe_stack() noexcept nogil
 
 cdef enum:
     INTEGER_OCTETS = 72     # the longest public multiplier

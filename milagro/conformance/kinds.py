@@ -262,7 +262,7 @@ def _own(path: str, value: dict[str, Any], backend: str) -> Opened:
         blocks = own_files.blocks(report, value)
     except own_files.Malformed as error:
         raise NotUnderstood(str(error)) from error
-    return Opened(report, blocks, lambda case, block: own_files.check(case, value, block.name, backend), slice_size=8)
+    return Opened(report, blocks, lambda case, block: own_files.check(case, value, backend), slice_size=8)
 
 
 def _mpin(report: FileReport, entries: Sequence[tuple[int, dict[str, Field]]], backend: str) -> Opened:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -94,8 +95,10 @@ class Reader:
         return readers
 
     def text(self, key: str, default: str | None = None, *, limit: int = 200) -> str:
-        """A string of 1 to `limit` characters."""
-        value: str = self._take(key, str, "a string", default is None, default or "")
+        """A string of 1 to `limit` characters, in the normal form NFC that names have in identities."""
+        value = unicodedata.normalize("NFC", self._take(key, str, "a string", default is None, default or ""))
+        if not value.isprintable():
+            self._fault(key, "has a control character")
         if key in self._table and isinstance(self._table[key], str) and not 1 <= len(value) <= limit:
             self._fault(key, f"must have 1 to {limit} characters")
         return value

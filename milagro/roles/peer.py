@@ -74,7 +74,7 @@ class Peer:
             with self._client.stream(method, path, json=body) as response:
                 content = self._read(response)
         except httpx.HTTPError as error:
-            raise Unavailable(f"the server {self.url} cannot be reached: {type(error).__name__}") from error
+            raise Unavailable(f"the server {self.url} cannot be reached: {error or type(error).__name__}") from error
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response.status_code, content)
         return self._parse(content, answer)

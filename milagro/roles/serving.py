@@ -6,6 +6,7 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -47,7 +48,10 @@ def listen(config: ServerConfig) -> socket.socket:
 
 
 def run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, then lets the requests under way finish."""
+    """Serves until SIGTERM or SIGINT, then lets the requests under way finish.
+
+    Raises: ConfigError if the certificate and its key do not fit
+    """
     settings = uvicorn.Config(
         app,
         log_config=None,
@@ -59,6 +63,10 @@ def run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
         ssl_keyfile=str(config.tls_key) if config.tls_key else None,
         lifespan="off",
     )
+    try:
+        settings.load()
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(f"[server] tls_certificate and tls_key cannot be used together: {error}") from error
     _Server(settings).run(sockets=[listener])
     _log.info("stopped")
 

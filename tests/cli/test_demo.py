@@ -23,6 +23,7 @@ STEPS = ["keys", "dtas", "mfa", "invite", "enrol", "login", "refusal"]
 @pytest.fixture(autouse=True)
 def native_backend() -> None:
     require_backend("native")
+    ENVIRONMENT.pop("MILAGRO_BACKEND", None)
 
 
 def servers_under(folder: Path) -> list[int]:

@@ -29,6 +29,7 @@ PASSPHRASE = "correct horse"
 @pytest.fixture(autouse=True)
 def setup(monkeypatch: pytest.MonkeyPatch) -> None:
     require_backend("native")
+    monkeypatch.delenv("MILAGRO_BACKEND", raising=False)
     monkeypatch.setenv("MILAGRO_TEST_PASSPHRASE", PASSPHRASE)
 
 

@@ -11,12 +11,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 import milagro
+from milagro.errors import Unavailable
+from milagro.roles.messages import DtaStatusAnswer
+from milagro.roles.peer import Peer
 from tests.conftest import require_backend
 
 if TYPE_CHECKING:
@@ -36,6 +46,7 @@ ENVIRONMENT = {
 @pytest.fixture(autouse=True)
 def native_backend() -> None:
     require_backend("native")
+    ENVIRONMENT.pop("MILAGRO_BACKEND", None)
 
 
 def command(*arguments: str) -> list[str]:
@@ -239,6 +250,55 @@ def test_an_absent_dta(site: Site) -> None:
 def test_the_reference_backend_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENVIRONMENT, "MILAGRO_BACKEND", "reference")
     assert "not constant-time" in site.run("serve", "dta", "--config", site.config("dta-1"), code=7)
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """A certificate of its own for 127.0.0.1, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(who)
+        .issuer_name(who)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    paths[0].write_bytes(signed.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return str(paths[0]), str(paths[1])
+
+
+def test_tls(site: Site) -> None:
+    path = Path(site.config("dta-1"))
+    plain = path.read_text()
+    chain, key = certificate(site.folder, "good")
+    _, other_key = certificate(site.folder, "other")
+    secure = plain.replace(
+        'public_url = "http:', f'tls_certificate = "{chain}"\ntls_key = "{key}"\npublic_url = "https:'
+    )
+    path.write_text(secure.replace(key, other_key))
+    assert "cannot be used together" in site.run("serve", "dta", "--config", str(path), code=2)
+    path.write_text(secure)
+    with (site.folder / "dta-1.log").open("ab") as log:
+        arguments = command("serve", "dta", "--config", str(path))
+        site.running["dta-1"] = subprocess.Popen(arguments, stdout=log, stderr=log, env=ENVIRONMENT)
+    url = site.urls["dta-1"].replace("http:", "https:")
+    for _ in range(300):
+        try:
+            status = Peer(url, Path(chain)).get("/v1/status", DtaStatusAnswer)
+            break
+        except Unavailable:
+            time.sleep(0.1)
+    assert status.name == "dta-1"
+    with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        Peer(url).get("/v1/status", DtaStatusAnswer)
 
 
 def test_an_unreachable_server_and_an_empty_device(site: Site) -> None:

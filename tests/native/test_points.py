@@ -174,3 +174,36 @@ def test_the_identity_has_no_coordinates(pair: Pair, group: str) -> None:
     assert outcome(getattr(N, f"{group}_sign"), generator, "even") is ParameterError
     assert outcome(getattr(N, f"{group}_from_x"), bytes(width), 2, "parity") is ParameterError
     assert outcome(getattr(N, f"{group}_from_x"), bytes(width), 0, "Parity") is ParameterError
+
+
+def fp2_power(pair: Pair, x: bytes, exponent: int) -> bytes:
+    result = pair.octets(1) + pair.octets(0)
+    for bit in bin(exponent)[2:]:
+        result = pair.N.tower("fp2_sqr", result)
+        if bit == "1":
+            result = pair.N.tower("fp2_mul", result, x)
+    return result
+
+
+def test_y_may_be_imaginary(pair: Pair) -> None:
+    """Points of the twist over a value of x^3 + b' that is real and no square in Fp: y is a multiple of i."""
+    p, tower, octets = pair.params.p, pair.N.tower, pair.octets
+    third = (p * p - 1) // 3
+    if third % 3 == 0:
+        pytest.skip("cube roots in this Fp2 are not a power")
+    twist_b = octets(pair.params.twist_b[0]) + octets(pair.params.twist_b[1])
+    found = 0
+    for value in range(p - 1, p - 60, -1):
+        cube = tower("fp2_sub", octets(value) + octets(0), twist_b)
+        if pow(value, (p - 1) // 2, p) == 1 or fp2_power(pair, cube, third) != octets(1) + octets(0):
+            continue
+        x = fp2_power(pair, cube, pow(3, -1, third))
+        for sign, rule in product((0, 1), ("parity", "larger")):
+            point = pair.call("g2_from_x", x, sign, rule)
+            pair.same_point("g2", point)
+            assert pair.N.g2_to_affine(point[0])[1][: pair.params.field_bytes] == octets(0)
+            assert pair.agree("g2_sign", point, rule) == sign
+        found += 1
+        if found == 3:
+            break
+    assert found > 0

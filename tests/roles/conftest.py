@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def native_backend() -> None:
-    """Roles hold secrets, so they run on the native backend only."""
+def native_backend() -> Iterator[None]:
+    """Roles hold secrets, so they run on the native backend only, whatever the environment of the run says."""
     require_backend("native")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MILAGRO_BACKEND", raising=False)
+        yield
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ from milagro.protocols.mpin.v2 import (
     Token,
     start_login,
 )
+from milagro.roles import proofs
 from milagro.roles.client.device import DeviceFolder
+from milagro.roles.mfa.service import MfaService
 from milagro.roles.refusals import code_of
 from milagro.roles.wire import to_octets, to_text
 from tests.roles.world import MFA_URL, PIN, SLOT, WRONG, Client, World, login
@@ -261,6 +263,36 @@ def test_too_many_logins_under_way_are_shed(world: World) -> None:
     assert code_of(caught.value) == "busy"
 
 
+def test_one_device_cannot_take_all_sessions(world: World) -> None:
+    login(world.enrol())
+    login(world.enrol("bob", "phone"))
+    for _ in range(64):
+        first_pass(world)
+    with pytest.raises(MilagroError) as caught:
+        first_pass(world)
+    assert code_of(caught.value) == "busy"
+    assert login(world.client("phone")).user == "bob"
+
+
+def test_two_servers_on_one_database_count_together(world: World) -> None:
+    login(world.enrol())
+    twin = MfaService(world.config, world.mfa.suite, world.authority, world.mfa._server_secret, clock=world.clock)
+    answers = []
+    for _ in range(20):
+        started, challenge = first_pass(world)
+        answers.append(started.answer(challenge, WRONG, world.clock()).to_bytes())
+
+    def attempt(number: int) -> str:
+        with pytest.raises(MilagroError) as caught:
+            (world.mfa if number % 2 else twin).pass_two(answers[number])
+        return code_of(caught.value)
+
+    with ThreadPoolExecutor(20) as pool:
+        codes = sorted(pool.map(attempt, range(20)))
+    twin.close()
+    assert codes == ["authentication-failed"] * 3 + ["locked"] * 17
+
+
 def test_suspension_refuses_permits_and_logins(world: World) -> None:
     client = world.enrol()
     login(client)
@@ -276,6 +308,30 @@ def test_suspension_refuses_permits_and_logins(world: World) -> None:
     assert world.attempts() == 0
     world.mfa.records.suspend("alice", suspended=False)
     assert login(client).user == "alice"
+
+
+def test_a_suspended_or_locked_device_hears_it_in_pass_one_and_gets_no_permit(world: World) -> None:
+    client = world.enrol()
+    login(client)
+    device = DeviceFolder(world.folder / "devices" / "laptop")
+    identity, now = device.record().identity, world.clock()
+    proof = device.stored_key().sign(proofs.permits("login.test", MFA_URL, identity, now))
+    world.mfa.permits(identity, now, proof)
+
+    def codes() -> list[str]:
+        found = []
+        for step in (lambda: world.mfa.permits(identity, now, proof), lambda: first_pass(world)):
+            with pytest.raises(MilagroError) as caught:
+                step()
+            found.append(code_of(caught.value))
+        return found
+
+    world.mfa.records.suspend("alice", suspended=True)
+    assert codes() == ["suspended", "suspended"]
+    world.mfa.records.suspend("alice", suspended=False)
+    for _ in range(3):
+        refused(client, WRONG)
+    assert codes() == ["locked", "locked"]
 
 
 def test_a_removed_device_is_a_stranger(world: World) -> None:

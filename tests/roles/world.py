@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -130,9 +131,7 @@ class World:
         else:
             fetch = mfa_keys.KeyFetch(self.config, suite, self.authority, lambda dta: self.dial(dta.url), self.clock)
             secret = fetch.run(PASSPHRASE)
-        self.mfa = MfaService(
-            self.config, suite, self.authority, secret, clock=self.clock, checkpoint=lambda name: self.checkpoint(name)
-        )
+        self.mfa = MfaService(self.config, suite, self.authority, secret, clock=self.clock, checkpoint=self.checkpoint)
         app = mfa_http.create_app(self.mfa, self.config.common.server)
         self.http[MFA_URL] = TestClient(app, raise_server_exceptions=False)
 
@@ -151,7 +150,8 @@ class World:
         return client
 
     def post(self, url: str, path: str, body: Any) -> tuple[int, dict[str, Any]]:
-        answer = self.http[url].post(path, json=body)
+        headers = {"content-type": "application/json"}
+        answer = self.http[url].post(path, content=json.dumps(body), headers=headers)
         return answer.status_code, answer.json()
 
     def attempts(self, user: str = "alice", name: str = "laptop") -> int:

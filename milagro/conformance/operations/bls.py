@@ -70,11 +70,15 @@ def recover_signature(x: Inputs) -> Results:
 
 
 # -- the IETF's form --------------------------------------------------------------------------------------------
+_PLACEMENTS = {placement.value: placement for placement in ietf.Placement}
+_SCHEMES = {scheme.value: scheme for scheme in ietf.Scheme}
+
+
 def _suite(x: Inputs) -> ietf.Suite:
     placement, scheme = x.text("placement"), x.text("scheme", "NUL")
-    if placement not in list(ietf.Placement) or scheme not in list(ietf.Scheme):
+    if placement not in _PLACEMENTS or scheme not in _SCHEMES:
         raise BadLiteral("no such placement or scheme")
-    return ietf.Suite(x.E, ietf.Placement(placement), ietf.Scheme(scheme))
+    return ietf.Suite(x.E, _PLACEMENTS[placement], _SCHEMES[scheme])
 
 
 @operation("bls-ietf.key-gen")

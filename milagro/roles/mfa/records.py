@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_ATTEMPTS = 3
+_SESSIONS_PER_DEVICE = 64
 _LATE_SECONDS = 60  # for so long an answer that comes too late hears that it is late
 
 _tables = MetaData()
@@ -193,12 +194,15 @@ class MfaRecords:
     def open_session(self, session: StoredSession, now: int, limit: int) -> None:
         """Stores a login between its passes and deletes those that are over.
 
-        Raises: Busy if `limit` logins are under way
+        Raises: Busy if `limit` logins are under way, or too many of this device
         """
         with self.state.write() as connection:
             connection.execute(delete(_session).where(_session.c.expires < now - _LATE_SECONDS))
             if connection.execute(select(func.count()).select_from(_session)).scalar_one() >= limit:
                 raise Busy("too many logins are under way; try again")
+            own = select(func.count()).where(_session.c.device == session.digest)
+            if connection.execute(own).scalar_one() >= _SESSIONS_PER_DEVICE:
+                raise Busy("too many logins of this device are under way; try again in a few minutes")
             values = {
                 "id": session.session_id,
                 "device": session.digest,

@@ -1,0 +1,18 @@
+"""The topics of our vectors: each function gives the file of one topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from milagro.conformance.topics import bls, curves, encodings, mpin_v1, mpin_v2, wcc
+from milagro.conformance.topics._book import Book
+
+TOPICS: tuple[Callable[[str], Book], ...] = (
+    *curves.TOPICS,
+    *encodings.TOPICS,
+    *mpin_v1.TOPICS,
+    *wcc.TOPICS,
+    *bls.TOPICS,
+    *mpin_v2.TOPICS,
+)
+"""Each takes the name of a backend."""
