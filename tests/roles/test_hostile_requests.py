@@ -66,7 +66,22 @@ def good_bodies(world: World) -> dict[tuple[str, str], dict[str, Any]]:
 
 def spoilt(value: Any, chance: random.Random) -> Any:
     """Something near `value`, or far from it."""
-    odd = [None, True, -1, 1 << 70, 0.5, "", "A" * 5000, "\u0000", "\ud800", "\U0010ffff", [], {}, [value], {"a": value}]
+    odd = [
+        None,
+        True,
+        -1,
+        1 << 70,
+        0.5,
+        "",
+        "A" * 5000,
+        "\u0000",
+        "\ud800",
+        "\U0010ffff",
+        [],
+        {},
+        [value],
+        {"a": value},
+    ]
     if not isinstance(value, str) or chance.random() < 0.3:
         return chance.choice(odd)
     try:

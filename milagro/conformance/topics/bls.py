@@ -184,7 +184,7 @@ def _bad_ietf(book: Book, placement: str, one: dict[str, Any]) -> None:
         outside = codec.encode(ops.from_affine(*stray)).hex()
         infinity = "c0" + "00" * (len(good) // 2 - 1)
         for name, octets, error, layer in (
-            ("empty", "", WrongLength, "protocols"), ("short", good[:-2], WrongLength, "protocols"),
+            ("empty", "", WrongLength, "groups"), ("short", good[:-2], WrongLength, "groups"),
             ("no-flag", f"{int(good[:2], 16) & 0x7F:02x}" + good[2:], InvalidFlags, "groups"),
             ("not-reduced", "9f" + "ff" * (len(good) // 2 - 1), NonCanonical, "backend"),
             ("outside-the-subgroup", outside, NotInSubgroup, "groups"),
