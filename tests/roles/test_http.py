@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -227,7 +228,11 @@ def test_metrics_count_requests_by_route() -> None:
 
 def test_the_api_describes_itself() -> None:
     client = Stage().client
-    assert client.get("/docs").status_code == 200
+    page = client.get("/docs")
+    assert page.status_code == 200
+    for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert source.startswith("/"), "the page asks a third party"
+        assert client.get(source).status_code == 200
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {"/act", "/healthz", "/readyz", "/metrics"}
     assert described["components"]["schemas"]["Body"]["properties"]["secret"]["format"] == "base64url"

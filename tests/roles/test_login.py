@@ -123,6 +123,22 @@ def test_a_session_survives_a_restart_and_is_used_once(world: World) -> None:
     assert world.attempts() == 0
 
 
+def test_a_recorded_first_pass_opens_no_second_session(world: World) -> None:
+    login(world.enrol())
+    started, _ = first_pass(world)
+    with pytest.raises(Replay):
+        world.mfa.pass_one(started.message.to_bytes())
+
+
+def test_a_clock_that_was_set_back_opens_no_session_even_after_a_restart(world: World) -> None:
+    login(world.enrol())
+    world.clock.now -= 3600
+    for _ in range(2):
+        with pytest.raises(Expired, match="clock ran backwards"):
+            first_pass(world)
+        world.start_mfa()
+
+
 def test_parallel_guesses_never_get_more_than_three_evaluated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     login(world.enrol())
     evaluated: list[int] = []

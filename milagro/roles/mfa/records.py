@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from milagro.errors import AlreadyExists, NotFound
+from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
 from milagro.stores.state import Schema, State
@@ -76,9 +76,13 @@ _session = Table(
     _tables,
     Column("id", LargeBinary, primary_key=True),
     Column("device", ForeignKey("device.digest"), nullable=False),
+    Column("first_pass", LargeBinary, nullable=False, unique=True),  # hashed: a recorded one opens no second session
     Column("expires", Integer, nullable=False, index=True),
     Column("state", LargeBinary, nullable=False),
 )
+
+# The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
+_clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Integer, nullable=False))
 
 SCHEMA = Schema(_tables, version=1, application=0x4D4D4641)
 
@@ -113,6 +117,7 @@ class StoredSession:
 
     session_id: bytes
     digest: bytes
+    first_pass: bytes
     expires: int
     octets: bytes
 
@@ -194,10 +199,13 @@ class MfaRecords:
     def open_session(self, session: StoredSession, now: int, limit: int) -> None:
         """Stores a login between its passes and deletes those that are over.
 
-        Raises: Busy if `limit` logins are under way, or too many of this device
+        Raises: Busy if `limit` logins are under way, or too many of this device; Replay if this one is
         """
         with self.state.write() as connection:
             connection.execute(delete(_session).where(_session.c.expires < now - _LATE_SECONDS))
+            same = select(func.count()).where(_session.c.first_pass == session.first_pass)
+            if connection.execute(same).scalar_one():
+                raise Replay("this login was begun before; start again")
             if connection.execute(select(func.count()).select_from(_session)).scalar_one() >= limit:
                 raise Busy("too many logins are under way; try again")
             own = select(func.count()).where(_session.c.device == session.digest)
@@ -206,16 +214,25 @@ class MfaRecords:
             values = {
                 "id": session.session_id,
                 "device": session.digest,
+                "first_pass": session.first_pass,
                 "expires": session.expires,
                 "state": session.octets,
             }
             connection.execute(insert(_session).values(values))
+            later = update(_clock).values(latest=func.max(_clock.c.latest, now))
+            if connection.execute(later).rowcount == 0:
+                connection.execute(insert(_clock).values(id=1, latest=now))
+
+    def latest(self) -> int:
+        """The latest time at which a login was begun, 0 if none was."""
+        with self.state.read() as connection:
+            return connection.execute(select(_clock.c.latest)).scalar() or 0
 
     def session(self, session_id: bytes) -> StoredSession | None:
         """A login between its passes, left where it is."""
         with self.state.read() as connection:
             row = connection.execute(select(_session).where(_session.c.id == session_id)).one_or_none()
-        return None if row is None else StoredSession(row.id, row.device, row.expires, row.state)
+        return None if row is None else StoredSession(row.id, row.device, row.first_pass, row.expires, row.state)
 
     def count_attempt(self, session: StoredSession) -> bool:
         """Uses the session up and takes one attempt; False if another request used it up before.

@@ -150,17 +150,21 @@ class MfaService:
         """The challenge to a first pass whose signature and identity are right.
 
         Spec: spec/mpin.md#two-pass
-        Raises: InvalidSignature, AuthenticationFailed, Expired, Suspended, Locked, Busy, EncodingError
+        Raises: InvalidSignature, AuthenticationFailed, Expired, Suspended, Locked, Busy, Replay, EncodingError
         """
         now = self._clock()
         received = PassOne.from_bytes(message)
         device = self.records.pinned(received.identity.user, received.identity.device)
         pinned = device.identity if device else None
-        challenged = self._verifier.challenge(received, pinned, now, secrets.token_bytes)
+        challenged = self._verifier.challenge(received, pinned, now, secrets.token_bytes, self.records.latest())
         if device is not None:
             check_usable(device)  # only the holder of the pinned key gets this far
         session = StoredSession(
-            challenged.session_id, challenged.identity.digest(), challenged.expires, challenged.to_bytes()
+            challenged.session_id,
+            challenged.identity.digest(),
+            hashlib.sha256(message).digest(),
+            challenged.expires,
+            challenged.to_bytes(),
         )
         self.records.open_session(session, now, self.config.max_sessions)
         self._checkpoint("pass-1")
