@@ -11,6 +11,7 @@ import click
 from milagro.backend import NAMES
 from milagro.conformance import Report
 from milagro.conformance import check as check_files
+from milagro.conformance.make import write_all
 from milagro.errors import MilagroError, status_of
 
 _SHOWN = 50  # mismatches in the text output; the JSON output has all
@@ -65,8 +66,6 @@ def _text(report: Report) -> str:
 @click.option("--backend", type=click.Choice(NAMES), help="The arithmetic that computes.  [default: MILAGRO_BACKEND]")
 def make(out: Path, backend: str | None) -> None:
     """Write the project's own vectors, the same octets every time."""
-    from milagro.conformance.make import write_all
-
     try:
         written = write_all(out, backend)
     except MilagroError as error:

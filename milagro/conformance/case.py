@@ -39,6 +39,7 @@ class Case:
         self.line = line
         self._seen: set[str] = set()
         self._reading: list[str] | None = None
+        self._missing: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         return name in self.fields
@@ -55,7 +56,7 @@ class Case:
     def check(self, name: str, reader: Callable[[Any], Any], compute: Callable[[], Any]) -> None:
         """Compare a field with the value that `compute` gives from the others."""
         if name not in self.fields:
-            self.fail(name, "the field is missing", "a value")
+            self.require(name)
             return
         try:
             expected = self.read(name, reader)
@@ -77,9 +78,10 @@ class Case:
             self.fail(name, fault, shown(expected), inputs)
 
     def require(self, *names: str) -> None:
-        """Report each of the fields that is missing."""
+        """Report each of the fields that is missing, once."""
         for name in names:
-            if name not in self.fields:
+            if name not in self.fields and name not in self._missing:
+                self._missing.add(name)
                 self.fail(name, "the field is missing", "a value")
 
     def fail(self, name: str, got: str, expected: str, inputs: tuple[str, ...] = ()) -> None:

@@ -73,14 +73,14 @@ def _first_look(file: Path, backend: str) -> tuple[FileReport, list[Part]]:
         opened = _open(str(file), backend)
     except NotUnderstood as error:
         return _failed(str(file), str(error)), []
-    except Exception as error:  # whatever a strange file provokes is a finding about it, not a crash
+    except Exception as error:  # noqa: BLE001 - whatever a strange file provokes is a finding about it, not a crash
         return _failed(str(file), f"it cannot be read: {type(error).__name__}: {error}"), []
     size = opened.slice_size
     return opened.report, [(at, at + size) for at in range(0, len(opened.cases), size)]
 
 
 def _open(path: str, backend: str) -> Opened:
-    if os.path.getsize(path) > _LARGEST_FILE:
+    if Path(path).stat().st_size > _LARGEST_FILE:
         raise NotUnderstood(f"it is larger than {_LARGEST_FILE} octets")
     try:
         content = Path(path).read_text(encoding="utf-8")
@@ -110,23 +110,19 @@ def check_case(opened: Opened, block: Block, report: FileReport) -> None:
         case.fail(str(error), "the field is missing", "a value")
     except BadLiteral as error:
         case.fail("case", f"not understood: {error}", "a value")
-    except Exception as error:  # one strange case must not hide what the others show
+    except Exception as error:  # noqa: BLE001 - one strange case must not hide what the others show
         case.fail("case", f"{type(error).__name__}: {error}", "a case that can be checked")
     case.finish()
 
 
 def _run(tasks: list[tuple[FileReport, Part]], backend: str, jobs: int, progress: Progress | None) -> None:
-    done = 0
-    for report, result in _results(tasks, backend, min(jobs, len(tasks))):
+    for done, (report, result) in enumerate(_results(tasks, backend, min(jobs, len(tasks))), 1):
         report.add(result)
-        done += 1
         if progress:
             progress(done, len(tasks), report.path)
 
 
-def _results(
-    tasks: list[tuple[FileReport, Part]], backend: str, jobs: int
-) -> Iterable[tuple[FileReport, FileReport]]:
+def _results(tasks: list[tuple[FileReport, Part]], backend: str, jobs: int) -> Iterable[tuple[FileReport, FileReport]]:
     if jobs <= 1:
         for report, part in tasks:
             yield report, check_part(report.path, backend, part)

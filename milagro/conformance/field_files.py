@@ -61,6 +61,7 @@ def _compare(report: FileReport, line: int, name: str, written: str, computed: s
 
 def check_fp2(case: Case, number: int, tower: Tower) -> None:
     """Every field of one case of an fp2 file."""
+    case.require("FP2_1", "FP2_2", "BIGsc")
     a, b = _reader(case, "FP2_1", _FP2), _reader(case, "FP2_2", _FP2)
 
     def scalar() -> int:
@@ -113,6 +114,7 @@ def check_fp12(case: Case, number: int, tower: Tower) -> None:
         "FP12pinpow": lambda: tower.power(x["1"](), number),
         "FP12pow4": lambda: _product(tower, [(x[k](), scalar[k]()) for k in "1234"]),
     }
+    case.require(*(f"FP12_{k}" for k in x), *(f"BIGsc{k}" for k in scalar), *(f"FP12smul_y_{k}" for k in sparse))
     _check_all(case, _FP12, results)
     traces: dict[str, Callable[[], Coefficients]] = {
         "FP12compow": lambda: tower.trace(tower.power(x["c"](), scalar["1"](), cyclotomic=True)),

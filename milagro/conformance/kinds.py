@@ -63,13 +63,17 @@ def _names(curve: CurveParams) -> tuple[str, ...]:
 
 def curve_named(name: str) -> CurveParams | None:
     """The curve with this name or alias in any letter case."""
-    return next((curve for curve in map(params.get, params.NAMES) if name.lower() in map(str.lower, _names(curve))), None)
+    return next(
+        (curve for curve in map(params.get, params.NAMES) if name.lower() in map(str.lower, _names(curve))), None
+    )
 
 
 def curve_in_path(path: str) -> CurveParams | None:
     """The curve whose name, the longest that fits, stands in the file name."""
     stem = PurePath(path).stem.lower()
-    known = sorted(((name.lower(), curve) for curve in params.NAMES for name in _names(params.get(curve))), reverse=True)
+    known = sorted(
+        ((name.lower(), curve) for curve in params.NAMES for name in _names(params.get(curve))), reverse=True
+    )
     found = max(((name, curve) for name, curve in known if name in stem), key=lambda pair: len(pair[0]), default=None)
     return params.get(found[1]) if found else None
 
@@ -95,7 +99,9 @@ def _faults(report: FileReport, source: TextFile) -> None:
 def _numbered(report: FileReport, blocks: Sequence[Block], numbers: list[int], name: str) -> None:
     """Check the numbers that the cases carry."""
     for at, reason in numbering.faults(numbers).items():
-        report.mismatches.append(Mismatch(report.path, blocks[at].line, blocks[at].name, name, reason, str(numbers[at])))
+        report.mismatches.append(
+            Mismatch(report.path, blocks[at].line, blocks[at].name, name, reason, str(numbers[at]))
+        )
 
 
 def _headed(path: str, content: str, kind: str) -> tuple[FileReport, TextFile, list[int]]:
@@ -194,8 +200,13 @@ def _with_suites(report: FileReport, source: TextFile) -> tuple[list[Block], lis
     for block in source.blocks:
         own = {name: value for name, value in block.fields.items() if name not in ("suite", "dst")}
         if "msg" in own:
-            cases.append(Block(f"{context['suite'].value if 'suite' in context else '?'} msg {block.name[:20]!r}",
-                               block.line, {**context, **own}))
+            cases.append(
+                Block(
+                    f"{context['suite'].value if 'suite' in context else '?'} msg {block.name[:20]!r}",
+                    block.line,
+                    {**context, **own},
+                )
+            )
         elif own:
             stray = ", ".join(own)
             report.mismatches.append(Mismatch(report.path, block.line, "", stray, "a field outside any case", ""))
@@ -252,8 +263,11 @@ def _open_object(path: str, value: dict[str, Any], backend: str) -> Opened:
     curve = _curve_of(path, None, named if isinstance(named, str) else None)
     fields = {name: Field(item) for name, item in value.items()}
     group = groups.curve(curve.name, backend)
-    return Opened(FileReport(path, "oracle", curve.name), [Block("", 0, fields)],
-                  lambda case, block: oracle_files.check(case, group))
+    return Opened(
+        FileReport(path, "oracle", curve.name),
+        [Block("", 0, fields)],
+        lambda case, block: oracle_files.check(case, group),
+    )
 
 
 def _own(path: str, value: dict[str, Any], backend: str) -> Opened:
@@ -273,11 +287,17 @@ def _mpin(report: FileReport, entries: Sequence[tuple[int, dict[str, Field]]], b
     blocks = [Block(f"{key} {_plain(entry.get(key))}", line, entry) for line, entry in entries]
     _mpin_numbers(report, blocks, key)
     named = Counter(str(_plain(entry.get("CURVE"))) for _, entry in entries if "CURVE" in entry).most_common(1)
-    curve = (curve_named(named[0][0]) if named else None) or _mpin_curve(report.path, [entry for _, entry in entries], backend)
+    curve = (curve_named(named[0][0]) if named else None) or _mpin_curve(
+        report.path, [entry for _, entry in entries], backend
+    )
     report.curve = curve.name
     group, hash_name = groups.curve(curve.name, backend), _hash_in_path(report.path)
-    return Opened(report, blocks, lambda case, block: mpin_files.check(
-        case, Octets(group, case, hash_name=hash_name), _names(curve)), slice_size=10)
+    return Opened(
+        report,
+        blocks,
+        lambda case, block: mpin_files.check(case, Octets(group, case, hash_name=hash_name), _names(curve)),
+        slice_size=10,
+    )
 
 
 def _plain(value: Field | None) -> Any:

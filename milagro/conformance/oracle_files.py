@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 from milagro.conformance.case import Case
 from milagro.conformance.env import Octets, status
@@ -45,6 +45,7 @@ def map_input(k: int, length: int) -> bytes:
 def check_general(case: Case, curve: Curve) -> None:
     """The fields that do not depend on a hash: generators, maps, BLS."""
     o = Octets(curve, case)
+    case.require("bls_sk", "map_in_0")
     names = (curve.name, *curve.params.aliases)
     case.check("curve", lambda value: names[0] if text(value) in names else text(value), lambda: names[0])
     o.expect("pair_gen", lambda: curve.pairing(curve.g1, curve.g2).to_bytes())
@@ -97,32 +98,47 @@ class Run:
 
     def check(self) -> None:
         """Every field of this hash."""
+        self.case.require(*(self.o.prefix + name for name in ("ms1", "ms2", "x", "y", "r", "w", "dvs_z")))
         for part in (self.issuing, self.two_pass, self.permits, self.wrong_pin, self.one_pass, self.dvs, self.wcc):
             part()
 
     def code(self, name: str, compute: Callable[[], int]) -> None:
+        """Compare a status code or another whole number."""
         self.case.check(self.o.prefix + name, integer, compute)
 
     @cached_property
     def hashed(self) -> bytes:
+        """HID of the client."""
         return hashing.hashed_identity(self.curve, IDENTITY, hash_name=self.hash_name)
 
     def issuing(self) -> None:
+        """Shares, sums, token and permit."""
         E, o = self.curve, self.o
         o.expect("hid", lambda: hashing.hashed_identity(E, IDENTITY, hash_name=self.hash_name))
-        o.expect_point("ss", lambda: issuing.recombine_g2(
-            [issuing.server_secret(E, o.scalar(k)) for k in ("ms1", "ms2")]))
-        o.expect_point("cs", lambda: issuing.recombine_g1(
-            [issuing.client_secret(E, o.scalar(k), o.raw("hid")) for k in ("ms1", "ms2")]))
+        o.expect_point(
+            "ss", lambda: issuing.recombine_g2([issuing.server_secret(E, o.scalar(k)) for k in ("ms1", "ms2")])
+        )
+        o.expect_point(
+            "cs",
+            lambda: issuing.recombine_g1([issuing.client_secret(E, o.scalar(k), o.raw("hid")) for k in ("ms1", "ms2")]),
+        )
         o.expect_point("token", lambda: client.extract_pin(E, o.g1("cs"), IDENTITY, PIN, hash_name=self.hash_name))
-        o.expect_point("tp", lambda: issuing.recombine_g1(
-            [issuing.time_permit(E, o.scalar(k), o.raw("hid"), DATE, hash_name=self.hash_name) for k in ("ms1", "ms2")]))
+        o.expect_point(
+            "tp",
+            lambda: issuing.recombine_g1(
+                [
+                    issuing.time_permit(E, o.scalar(k), o.raw("hid"), DATE, hash_name=self.hash_name)
+                    for k in ("ms1", "ms2")
+                ]
+            ),
+        )
 
     def sec(self, pin: int, permit: bool) -> G1Point:
         """The client's combined secret for an entered PIN."""
         time_permit = self.o.g1("tp") if permit else None
         return client.combined_secret(
-            self.curve, IDENTITY, self.o.g1("token"), pin, time_permit, hash_name=self.hash_name)
+            self.curve, IDENTITY, self.o.g1("token"), pin, time_permit, hash_name=self.hash_name
+        )
 
     def commitment(self, permit: bool) -> client.Commitment:
         """The commitment as it stands in the file."""
@@ -132,29 +148,48 @@ class Run:
         """The server's verdict on `v`."""
         o = self.o
         state = server.ServerTwoPass.start(
-            self.curve, o.g2("ss"), IDENTITY, self.commitment(date != 0), o.scalar("y"),
-            date=date, hash_name=self.hash_name)
+            self.curve,
+            o.g2("ss"),
+            IDENTITY,
+            self.commitment(date != 0),
+            o.scalar("y"),
+            date=date,
+            hash_name=self.hash_name,
+        )
         state.verify(v, evidence=evidence)
 
     def two_pass(self) -> None:
+        """The good run without permits, and the FULL exchange on it."""
         E, o = self.curve, self.o
         o.expect_point("HID", lambda: hashing.identity_point(E, o.raw("hid")))
-        o.expect_point("u", lambda: client.commit(E, IDENTITY, o.scalar("x"), hash_name=self.hash_name).u)
+        o.expect_point("u", lambda: client.commit(E, IDENTITY, o.scalar("x"), hash_name=self.hash_name).for_date(0))
         o.expect_point("v", lambda: client.response(o.scalar("x"), o.scalar("y"), self.sec(PIN, permit=False)))
         self.code("rc", lambda: status(lambda: self.serve(o.g1("v"), 0)))
-        o.expect("g1", lambda: full.precompute(E, o.g1("token"), IDENTITY, hash_name=self.hash_name).g1.to_bytes())
-        o.expect("g2", lambda: full.precompute(E, o.g1("token"), IDENTITY, hash_name=self.hash_name).g2.to_bytes())
+        for name in ("g1", "g2"):
+            o.expect(name, partial(self.precomputed, name))
         o.expect_point("Z", lambda: full.exchange_point(E, IDENTITY, o.scalar("r"), hash_name=self.hash_name))
         o.expect_point("T", lambda: full.exchange_point(E, IDENTITY, o.scalar("w"), hash_name=self.hash_name))
         o.expect("hm", lambda: self.transcript("v", "T", permit=False))
         self.session_keys("", permit=False)
 
+    def precomputed(self, name: str) -> bytes:
+        """One of the two values that a FULL client keeps."""
+        values = full.precompute(self.curve, self.o.g1("token"), IDENTITY, hash_name=self.hash_name)
+        return (values.g1 if name == "g1" else values.g2).to_bytes()
+
     def transcript(self, v: str, w_point: str, permit: bool) -> bytes:
         """HASH_ALL of a run."""
         o = self.o
         return hashing.transcript_hash(
-            self.curve, o.raw("hid"), commitment=o.g1("tp_ut" if permit else "u"), v=o.g1(v), y=o.scalar("y"),
-            r_point=o.g1("Z"), w_point=o.g1(w_point), hash_name=self.hash_name)
+            self.curve,
+            o.raw("hid"),
+            commitment=o.g1("tp_ut" if permit else "u"),
+            v=o.g1(v),
+            y=o.scalar("y"),
+            r_point=o.g1("Z"),
+            w_point=o.g1(w_point),
+            hash_name=self.hash_name,
+        )
 
     def session_keys(self, prefix: str, permit: bool) -> None:
         """The client's key and the server's key of a FULL run."""
@@ -166,22 +201,38 @@ class Run:
         def client_key() -> bytes:
             precomputed = full.Precomputed(E.gt_from_bytes(o.raw("g1")), E.gt_from_bytes(o.raw("g2")))
             return full.client_session_key(
-                E, precomputed, PIN, r=o.scalar("r"), x=o.scalar("x"), transcript=transcript(),
-                w_point=o.g1(f"{prefix}T"), hash_name=self.hash_name)
+                E,
+                precomputed,
+                PIN,
+                r=o.scalar("r"),
+                x=o.scalar("x"),
+                transcript=transcript(),
+                w_point=o.g1(f"{prefix}T"),
+                hash_name=self.hash_name,
+            )
 
         def server_key() -> bytes:
             return full.server_session_key(
-                E, o.g2("ss"), IDENTITY, r_point=o.g1("Z"), w=o.scalar("w"),
-                commitment=o.g1("tp_ut" if permit else "u"), transcript=transcript(), hash_name=self.hash_name)
+                E,
+                o.g2("ss"),
+                IDENTITY,
+                r_point=o.g1("Z"),
+                w=o.scalar("w"),
+                commitment=o.g1("tp_ut" if permit else "u"),
+                transcript=transcript(),
+                hash_name=self.hash_name,
+            )
 
         o.expect(f"{prefix}ck", client_key)
         o.expect(f"{prefix}sk", server_key)
 
     def permits(self) -> None:
+        """The good run with permits, and the FULL exchange on it."""
         E, o = self.curve, self.o
         o.expect_point("tp_HTID", lambda: hashing.dated_point(E, IDENTITY, DATE, hash_name=self.hash_name))
-        o.expect_point("tp_ut", lambda: client.commit(
-            E, IDENTITY, o.scalar("x"), DATE, hash_name=self.hash_name).for_date(DATE))
+        o.expect_point(
+            "tp_ut", lambda: client.commit(E, IDENTITY, o.scalar("x"), DATE, hash_name=self.hash_name).for_date(DATE)
+        )
         o.expect_point("tp_sec", lambda: self.sec(PIN, permit=True))
         o.expect_point("tp_v", lambda: client.response(o.scalar("x"), o.scalar("y"), o.g1("tp_sec")))
         self.code("tp_rc", lambda: status(lambda: self.serve(o.g1("tp_v"), DATE)))
@@ -197,6 +248,7 @@ class Run:
         return None
 
     def wrong_pin(self) -> None:
+        """Runs with a wrong PIN or on a wrong day, and what the server sees of them."""
         E, o = self.curve, self.o
 
         def difference(rejection: server.ProofRejected | None) -> int:
@@ -206,6 +258,7 @@ class Run:
             return pin_error.pin_error(E, E.gt_from_bytes(o.raw(f"{prefix}E")), E.gt_from_bytes(o.raw(f"{prefix}F")))
 
         for prefix, pin, date in (("bad_", BAD_PIN, 0), ("bad_tp_", BAD_PERMIT_PIN, DATE)):
+
             def v(pin: int = pin, date: int = date) -> G1Point:
                 return client.response(o.scalar("x"), o.scalar("y"), self.sec(pin, permit=date != 0))
 
@@ -221,25 +274,34 @@ class Run:
         self.code("expired_err", lambda: difference(self.rejected(lambda: o.g1("tp_v"), DATE + 1)))
 
     def one_pass(self) -> None:
+        """One message with and without permits, and one that is late."""
         self._one_pass("op_", MESSAGE, DATE)
         self._one_pass("op0_", b"", 0)
         self.code("op0_late_rc", lambda: self._one_pass_status("op0_", b"", 0, TIME + 1))
 
     def _one_pass(self, prefix: str, message: bytes, date: int) -> None:
         E, o = self.curve, self.o
-        o.expect_scalar(f"{prefix}y", lambda: hashing.time_challenge(
-            E, TIME, o.g1("tp_ut" if date else "u"), message, hash_name=self.hash_name))
-        o.expect_point(f"{prefix}v", lambda: client.response(
-            o.scalar("x"), o.scalar(f"{prefix}y"), self.sec(PIN, permit=date != 0)))
+        o.expect_scalar(
+            f"{prefix}y",
+            lambda: hashing.time_challenge(E, TIME, o.g1("tp_ut" if date else "u"), message, hash_name=self.hash_name),
+        )
+        o.expect_point(
+            f"{prefix}v",
+            lambda: client.response(o.scalar("x"), o.scalar(f"{prefix}y"), self.sec(PIN, permit=date != 0)),
+        )
         self.code(f"{prefix}rc", lambda: self._one_pass_status(prefix, message, date, TIME))
 
     def _one_pass_status(self, prefix: str, message: bytes, date: int, time: int) -> int:
         o = self.o
         sent = client.OnePass(self.commitment(date != 0), o.g1(f"{prefix}v"), time)
-        return status(lambda: server.verify_one_pass(
-            self.curve, o.g2("ss"), IDENTITY, sent, message=message, date=date, hash_name=self.hash_name))
+        return status(
+            lambda: server.verify_one_pass(
+                self.curve, o.g2("ss"), IDENTITY, sent, message=message, date=date, hash_name=self.hash_name
+            )
+        )
 
     def dvs(self) -> None:
+        """The client-key mode."""
         E, o = self.curve, self.o
 
         def identity() -> bytes:
@@ -255,24 +317,49 @@ class Run:
 
         def verify(with_key: bool) -> int:
             sent = client.OnePass(client.Commitment(o.g1("dvs_u")), o.g1("dvs_v"), TIME)
-            return status(lambda: server.verify_one_pass(
-                E, o.g2("ss"), identity(), sent, message=message(),
-                client_key=o.g2("dvs_pa") if with_key else None, hash_name=self.hash_name))
+            return status(
+                lambda: server.verify_one_pass(
+                    E,
+                    o.g2("ss"),
+                    identity(),
+                    sent,
+                    message=message(),
+                    client_key=o.g2("dvs_pa") if with_key else None,
+                    hash_name=self.hash_name,
+                )
+            )
 
         o.expect_point("dvs_pa", lambda: dvs.client_public_key(E, o.scalar("dvs_z")))
         o.expect_point("dvs_zcs", secret)
-        o.expect_point("dvs_token", lambda: client.extract_pin(
-            E, o.g1("dvs_zcs"), identity(), PIN, hash_name=self.hash_name))
-        o.expect_point("dvs_u", lambda: client.commit(E, identity(), o.scalar("x"), hash_name=self.hash_name).u)
-        o.expect_scalar("dvs_y", lambda: hashing.time_challenge(
-            E, TIME, o.g1("dvs_u"), message(), hash_name=self.hash_name))
-        o.expect_point("dvs_v", lambda: signature.sign(
-            E, identity(), o.g1("dvs_token"), PIN, x=o.scalar("x"), time=TIME, message=MESSAGE,
-            hash_name=self.hash_name).v)
+        o.expect_point(
+            "dvs_token", lambda: client.extract_pin(E, o.g1("dvs_zcs"), identity(), PIN, hash_name=self.hash_name)
+        )
+        o.expect_point(
+            "dvs_u", lambda: client.commit(E, identity(), o.scalar("x"), hash_name=self.hash_name).for_date(0)
+        )
+        o.expect_scalar(
+            "dvs_y", lambda: hashing.time_challenge(E, TIME, o.g1("dvs_u"), message(), hash_name=self.hash_name)
+        )
+        o.expect_point(
+            "dvs_v",
+            lambda: (
+                signature.sign(
+                    E,
+                    identity(),
+                    o.g1("dvs_token"),
+                    PIN,
+                    x=o.scalar("x"),
+                    time=TIME,
+                    message=MESSAGE,
+                    hash_name=self.hash_name,
+                ).v
+            ),
+        )
         self.code("dvs_rc", lambda: verify(with_key=True))
         self.code("dvs_nopa_rc", lambda: verify(with_key=False))
 
     def wcc(self) -> None:
+        """The Chow-Choo exchange, with the first master secret."""
         E, o, name = self.curve, self.o, self.hash_name
 
         def transcript() -> wcc.Transcript:
@@ -289,8 +376,7 @@ class Run:
         o.expect_scalar("wcc_pia", lambda: transcript().pia)
         o.expect_scalar("wcc_pib", lambda: transcript().pib)
         o.expect("wcc_k1", lambda: wcc.sender_session_key(transcript(), o.scalar("x"), o.g1("wcc_ak")))
-        o.expect("wcc_k2", lambda: wcc.receiver_session_key(
-            transcript(), o.scalar("y"), o.scalar("w"), o.g2("wcc_bk")))
+        o.expect("wcc_k2", lambda: wcc.receiver_session_key(transcript(), o.scalar("y"), o.scalar("w"), o.g2("wcc_bk")))
         self.code("wcc_rc1", lambda: status(lambda: (o.g1("wcc_pag1"), o.g2("wcc_pbg2"), o.g1("wcc_pgg1"))))
         self.code("wcc_rc2", lambda: status(lambda: (o.g1("wcc_pag1"), o.g2("wcc_pbg2"), o.g1("wcc_pgg1"))))
 

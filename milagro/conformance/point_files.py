@@ -27,17 +27,18 @@ _MISSPELT_FP512BN = (
 _BLS383_ECP_B = 9  # the coefficient of another curve of that name; the points are on y^2 = x^3 + 15
 
 
-def check_header(report: FileReport, comments: list[tuple[int, str]], params: CurveParams, names: tuple[str, ...]) -> None:
+def check_header(
+    report: FileReport, comments: list[tuple[int, str]], params: CurveParams, names: tuple[str, ...]
+) -> None:
     """Recompute the constants in the comments at the head of a file: name, modulus, A and B."""
     wanted = {"curve": CHOICE, "Modulus": MODULUS, "A and B": COEFFICIENTS}
     for line, comment in comments:
-        name = next((name for name, form in wanted.items() if form.fullmatch(comment)), None)
-        if name is None:
+        fitting = [(name, found) for name, form in wanted.items() if (found := form.fullmatch(comment))]
+        if not fitting:
             _wrong(report, line, "comment", "not understood, or there twice", comment)
-            continue
-        found = wanted.pop(name).fullmatch(comment)
-        assert found is not None
-        {"curve": _choice, "Modulus": _modulus, "A and B": _coefficients}[name](report, line, found, params, names)
+        for name, found in fitting:
+            del wanted[name]
+            _HEADER_CHECKS[name](report, line, found, params, names)
     for name in wanted:
         _wrong(report, 1, name, "the comment is missing", "a value")
 
@@ -75,9 +76,13 @@ def _wrong(report: FileReport, line: int, name: str, got: str, expected: str) ->
     report.mismatches.append(Mismatch(report.path, line, "header", name, got, expected))
 
 
+_HEADER_CHECKS = {"curve": _choice, "Modulus": _modulus, "A and B": _coefficients}
+
+
 def check_ecp(case: Case, number: int, tower: Tower) -> None:
     """Every field of one case of an ecp file."""
     ops = tower.ops
+    case.require("ECP1", "ECP2", "BIGscalar1", "BIGscalar2")
 
     def p(name: str) -> Any:
         return tower.g1(case.read(name, point))
@@ -136,6 +141,7 @@ def _off_curve(tower: Tower, case: Case, name: str) -> Coefficients | str:
 def check_ecp2(case: Case, number: int, tower: Tower) -> None:
     """Every field of one case of an ecp2 file."""
     ops = tower.ops
+    case.require(*(f"ECP2{i}" for i in range(1, 5)), *(f"BIGscalar{i}" for i in range(1, 5)))
 
     def p(i: int) -> Any:
         return tower.g2(case.read(f"ECP2{i}", twist_point))

@@ -130,7 +130,9 @@ def read_json(text: str) -> Any:
     Raises: JsonFault
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float, parse_int=_int)
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float, parse_int=_int
+        )
     except json.JSONDecodeError as error:
         raise JsonFault(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
@@ -154,4 +156,3 @@ def _int(digits: str) -> int:
     if len(digits) > 4000:
         raise JsonFault(f"a number of {len(digits)} digits")
     return int(digits)
-

@@ -46,7 +46,7 @@ def _point(x: Inputs, name: str, group: str) -> Any:
 def group(x: Inputs) -> Results:
     """Sum, difference, negative, multiple and sum of multiples of two points."""
     which = _group(x)
-    P, Q, k, l = _point(x, "P", which), _point(x, "Q", which), x.scalar("k"), x.scalar("l")
+    P, Q, k, m = _point(x, "P", which), _point(x, "Q", which), x.scalar("k"), x.scalar("l")
     multi = x.E.multi_multiply_g1 if which == "G1" else x.E.multi_multiply_g2
     return {
         "P+Q": (P + Q).to_bytes().hex(),
@@ -54,7 +54,7 @@ def group(x: Inputs) -> Results:
         "2P": (P + P).to_bytes().hex(),
         "-P": (-P).to_bytes().hex(),
         "kP": (k * P).to_bytes().hex(),
-        "kP+lQ": multi([P, Q], [k, l]).to_bytes().hex(),  # type: ignore[operator]
+        "kP+lQ": multi([P, Q], [k, m]).to_bytes().hex(),
     }
 
 
@@ -125,7 +125,7 @@ def published_pairing(x: Inputs) -> Results:
     exponent is m times the draft's, m = 1 for BN and 3 for BLS12.
     """
     E = x.E
-    e = [octets for octets in x.octet_list("e")]
+    e = x.octet_list("e")
     at = dict(zip((0, 2, 4, 1, 3, 5), [e[2 * i] + e[2 * i + 1] for i in range(6)], strict=True))
     octets = b"".join(at[k] for k in (0, 3, 1, 4, 2, 5))
     ours = E.gt_from_bytes(octets) ** E.scalar(E.params.final_exponent_multiple)
@@ -136,7 +136,7 @@ def published_pairing(x: Inputs) -> Results:
     Q = G2Point._make(E, ops.g2_from_affine(qs[0] + qs[1], qs[2] + qs[3]))
     return {
         "is_pairing_of_generators": E.pairing(E.g1, E.g2) == ours,
-        "generators": [P == E.g1, Q == E.g2],
+        "generators": [E.g1 == P, E.g2 == Q],
         "m": E.params.final_exponent_multiple,
     }
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from milagro.conformance.operations._registry import Inputs, Results, operation, original
 from milagro.groups import Encoding, G1Point
-from milagro.protocols.mpin.v1 import client, dvs, full, hashing, issuing, permits_encoding, pin_error, server, signature
+from milagro.protocols.mpin.v1 import (
+    client,
+    dvs,
+    full,
+    hashing,
+    issuing,
+    permits_encoding,
+    pin_error,
+    server,
+    signature,
+)
 from milagro.protocols.original_hash import numbered_hash
 
 _MILAGRO = Encoding.MILAGRO
@@ -90,10 +100,16 @@ def client_two_pass(x: Inputs) -> Results:
     """The client's messages: U, UT, V."""
     date = x.integer("date", 0)
     state, commitment = client.ClientTwoPass.start(
-        x.E, x.octets("identity"), x.g1("token"), x.integer("pin"), x.scalar("x"),
-        permit=_permit(x), date=date, hash_name=x.hash_name(),
+        x.E,
+        x.octets("identity"),
+        x.g1("token"),
+        x.integer("pin"),
+        x.scalar("x"),
+        permit=_permit(x),
+        date=date,
+        hash_name=x.hash_name(),
     )
-    result = {"U": original(commitment.u)}
+    result = {"U": original(commitment.for_date(0))}
     if commitment.ut is not None:
         result["UT"] = original(commitment.ut)
     return {**result, "V": original(state.respond(x.scalar("y")))}
@@ -103,7 +119,8 @@ def client_two_pass(x: Inputs) -> Results:
 def client_responds_twice(x: Inputs) -> Results:
     """A second response of one state."""
     state, _ = client.ClientTwoPass.start(
-        x.E, x.octets("identity"), x.g1("token"), x.integer("pin"), x.scalar("x"), hash_name=x.hash_name())
+        x.E, x.octets("identity"), x.g1("token"), x.integer("pin"), x.scalar("x"), hash_name=x.hash_name()
+    )
     state.respond(x.scalar("y"))
     return {"V": original(state.respond(x.scalar("y2")))}
 
@@ -117,8 +134,14 @@ def server_two_pass(x: Inputs) -> Results:
     """The server's verdict."""
     key = x.g2("client_key") if "client_key" in x else None
     state = server.ServerTwoPass.start(
-        x.E, x.g2("SS"), x.octets("identity"), _commitment(x), x.scalar("y"),
-        date=x.integer("date", 0), client_key=key, hash_name=x.hash_name(),
+        x.E,
+        x.g2("SS"),
+        x.octets("identity"),
+        _commitment(x),
+        x.scalar("y"),
+        date=x.integer("date", 0),
+        client_key=key,
+        hash_name=x.hash_name(),
     )
     state.verify(x.g1("V"))
     return {"accepted": True}
@@ -128,8 +151,13 @@ def server_two_pass(x: Inputs) -> Results:
 def evidence(x: Inputs) -> Results:
     """What a rejected run shows, and the PIN error in it."""
     state = server.ServerTwoPass.start(
-        x.E, x.g2("SS"), x.octets("identity"), _commitment(x), x.scalar("y"),
-        date=x.integer("date", 0), hash_name=x.hash_name(),
+        x.E,
+        x.g2("SS"),
+        x.octets("identity"),
+        _commitment(x),
+        x.scalar("y"),
+        date=x.integer("date", 0),
+        hash_name=x.hash_name(),
     )
     try:
         state.verify(x.g1("V"), evidence=True)
@@ -159,10 +187,18 @@ def time_challenge(x: Inputs) -> Results:
 def client_one_pass(x: Inputs) -> Results:
     """The client's one message."""
     sent = client.one_pass(
-        x.E, x.octets("identity"), x.g1("token"), x.integer("pin"), x.scalar("x"), time=x.integer("time"),
-        message=x.octets("message"), permit=_permit(x), date=x.integer("date", 0), hash_name=x.hash_name(),
+        x.E,
+        x.octets("identity"),
+        x.g1("token"),
+        x.integer("pin"),
+        x.scalar("x"),
+        time=x.integer("time"),
+        message=x.octets("message"),
+        permit=_permit(x),
+        date=x.integer("date", 0),
+        hash_name=x.hash_name(),
     )
-    result = {"U": original(sent.commitment.u), "V": original(sent.v)}
+    result = {"U": original(sent.commitment.for_date(0)), "V": original(sent.v)}
     return {**result, "UT": original(sent.commitment.ut)} if sent.commitment.ut is not None else result
 
 
@@ -171,8 +207,13 @@ def server_one_pass(x: Inputs) -> Results:
     """The server's verdict on one message."""
     sent = client.OnePass(_commitment(x), x.g1("V"), x.integer("time"))
     server.verify_one_pass(
-        x.E, x.g2("SS"), x.octets("identity"), sent, message=x.octets("message"),
-        date=x.integer("date", 0), hash_name=x.hash_name(),
+        x.E,
+        x.g2("SS"),
+        x.octets("identity"),
+        sent,
+        message=x.octets("message"),
+        date=x.integer("date", 0),
+        hash_name=x.hash_name(),
     )
     return {"accepted": True}
 
@@ -183,20 +224,36 @@ def full_run(x: Inputs) -> Results:
     E, name, identity, date = x.E, x.hash_name(), x.octets("identity"), x.integer("date", 0)
     precomputed = full.precompute(E, x.g1("token"), identity, hash_name=name)
     state, commitment, r_point = full.FullClient.start(
-        E, identity, x.g1("token"), precomputed, x.integer("pin"), x=x.scalar("x"), r=x.scalar("r"),
-        permit=_permit(x), date=date, hash_name=name)
+        E,
+        identity,
+        x.g1("token"),
+        precomputed,
+        x.integer("pin"),
+        x=x.scalar("x"),
+        r=x.scalar("r"),
+        permit=_permit(x),
+        date=date,
+        hash_name=name,
+    )
     serving = full.FullServer.start(
-        E, x.g2("SS"), identity, commitment, r_point, y=x.scalar("y"), w=x.scalar("w"), date=date, hash_name=name)
+        E, x.g2("SS"), identity, commitment, r_point, y=x.scalar("y"), w=x.scalar("w"), date=date, hash_name=name
+    )
     y, w_point = serving.challenge
     v, client_key = state.respond(y, w_point)
     server_key = serving.finish(v)
     hashed = hashing.hashed_identity(E, identity, hash_name=name)
     transcript = hashing.transcript_hash(
-        E, hashed, commitment=commitment.for_date(date), v=v, y=y, r_point=r_point, w_point=w_point, hash_name=name)
+        E, hashed, commitment=commitment.for_date(date), v=v, y=y, r_point=r_point, w_point=w_point, hash_name=name
+    )
     return {
-        "g1": precomputed.g1.to_bytes().hex(), "g2": precomputed.g2.to_bytes().hex(),
-        "R": original(r_point), "W": original(w_point), "V": original(v),
-        "HASH_ALL": transcript.hex(), "client_key": client_key.hex(), "server_key": server_key.hex(),
+        "g1": precomputed.g1.to_bytes().hex(),
+        "g2": precomputed.g2.to_bytes().hex(),
+        "R": original(r_point),
+        "W": original(w_point),
+        "V": original(v),
+        "HASH_ALL": transcript.hex(),
+        "client_key": client_key.hex(),
+        "server_key": server_key.hex(),
     }
 
 
@@ -223,9 +280,16 @@ def require_bound(x: Inputs) -> Results:
 def sign(x: Inputs) -> Results:
     """A client-key signature."""
     sent = signature.sign(
-        x.E, x.octets("identity"), x.g1("token"), x.integer("pin"), x=x.scalar("x"), time=x.integer("time"),
-        message=x.octets("message"), hash_name=x.hash_name())
-    return {"U": original(sent.commitment.u), "V": original(sent.v)}
+        x.E,
+        x.octets("identity"),
+        x.g1("token"),
+        x.integer("pin"),
+        x=x.scalar("x"),
+        time=x.integer("time"),
+        message=x.octets("message"),
+        hash_name=x.hash_name(),
+    )
+    return {"U": original(sent.commitment.for_date(0)), "V": original(sent.v)}
 
 
 @operation("mpin-v1.verify-signature")
@@ -233,8 +297,8 @@ def verify_signature(x: Inputs) -> Results:
     """The verdict on a client-key signature."""
     sent = client.OnePass(client.Commitment(x.g1("U")), x.g1("V"), x.integer("time"))
     signature.verify(
-        x.E, x.g2("SS"), x.octets("identity"), sent, x.octets("message"),
-        client_key=x.g2("Pa"), hash_name=x.hash_name())
+        x.E, x.g2("SS"), x.octets("identity"), sent, x.octets("message"), client_key=x.g2("Pa"), hash_name=x.hash_name()
+    )
     return {"accepted": True}
 
 

@@ -9,6 +9,7 @@ from milagro.conformance.literals import BadLiteral
 from milagro.conformance.operations._registry import Inputs, Results, operation
 from milagro.protocols.mpin import v2
 from milagro.protocols.mpin.v2.client_key import check_public_key, verify_signature
+from milagro.protocols.mpin.v2.two_pass import challenge_scalar
 
 
 def _suite(x: Inputs) -> v2.Suite:
@@ -82,7 +83,8 @@ def identity(x: Inputs) -> Results:
     """A new identity, its digest and its point."""
     made_suite, key = _suite(x), _key(x)
     made = v2.Identity.create(
-        made_suite, x.text("realm"), x.text("user"), x.text("device"), key, x.integer("issued_at"), x.random())
+        made_suite, x.text("realm"), x.text("user"), x.text("device"), key, x.integer("issued_at"), x.random()
+    )
     return {
         "public_key": key.public_key.hex(),
         "identity": made.to_bytes().hex(),
@@ -127,7 +129,11 @@ def issue(x: Inputs) -> Results:
         "server_share": share.server_share().to_bytes().hex(),
         "client_share": share.client_share(who).to_bytes().hex(),
     }
-    return {**result, "permit_share": share.permit_share(who, x.integer("slot")).to_bytes().hex()} if "slot" in x else result
+    return (
+        {**result, "permit_share": share.permit_share(who, x.integer("slot")).to_bytes().hex()}
+        if "slot" in x
+        else result
+    )
 
 
 @operation("mpin-v2.combine-server-shares")
@@ -227,15 +233,8 @@ def challenge(x: Inputs) -> Results:
         "state": challenged.to_bytes().hex(),
         "session_id": challenged.session_id.hex(),
         "expires": challenged.expires,
-        "y": v2_challenge(made, context, first, challenged.message).hex(),
+        "y": challenge_scalar(made, context, first, challenged.message).to_bytes().hex(),
     }
-
-
-def v2_challenge(made: v2.Suite, context: v2.Context, first: v2.PassOne, asked: v2.Challenge) -> bytes:
-    """The octets of y."""
-    from milagro.protocols.mpin.v2.two_pass import challenge_scalar
-
-    return challenge_scalar(made, context, first, asked).to_bytes()
 
 
 @operation("mpin-v2.accept")
@@ -276,7 +275,8 @@ def sign(x: Inputs) -> Results:
     """A signature over a message."""
     made = _suite(x)
     signed = v2.sign(
-        _credential(x, made), _context(x), x.octets("message"), _pin(x), x.integer("now"), x.random(), _permit(x, made))
+        _credential(x, made), _context(x), x.octets("message"), _pin(x), x.integer("now"), x.random(), _permit(x, made)
+    )
     return {"signature": signed.to_bytes().hex()}
 
 
@@ -285,7 +285,8 @@ def verify(x: Inputs) -> Results:
     """The verdict on a signature over a message."""
     made = _suite(x)
     counted = v2.SignatureVerifier(made, _context(x)).accept(
-        x.octets("signature"), x.octets("message"), _pinned(x), x.integer("now"))
+        x.octets("signature"), x.octets("message"), _pinned(x), x.integer("now")
+    )
     return _authenticated(counted.verify(_server_secret(x, made)))
 
 

@@ -23,9 +23,13 @@ def run(x: Inputs) -> Results:
     pb, pg, key = wcc.respond(E, a, b, key_b, pa, y=x.scalar("y"), w=x.scalar("w"), hash_name=name)
     transcript = wcc.Transcript(E, a, b, pa, pb, pg, name)
     return {
-        "Pa": original(pa), "Pb": original(pb), "Pg": original(pg),
-        "pia": transcript.pia.to_bytes(E.field_bytes).hex(), "pib": transcript.pib.to_bytes(E.field_bytes).hex(),
-        "sender_session_key": state.finish(pb, pg).hex(), "receiver_session_key": key.hex(),
+        "Pa": original(pa),
+        "Pb": original(pb),
+        "Pg": original(pg),
+        "pia": transcript.pia.to_bytes(E.field_bytes).hex(),
+        "pib": transcript.pib.to_bytes(E.field_bytes).hex(),
+        "sender_session_key": state.finish(pb, pg).hex(),
+        "receiver_session_key": key.hex(),
     }
 
 
@@ -33,8 +37,15 @@ def run(x: Inputs) -> Results:
 def respond(x: Inputs) -> Results:
     """The receiver's answer to a first message."""
     pb, pg, key = wcc.respond(
-        x.E, x.octets("sender"), x.octets("receiver"), x.g2("receiver_key"), x.g1("Pa"),
-        y=x.scalar("y"), w=x.scalar("w"), hash_name=x.hash_name())
+        x.E,
+        x.octets("sender"),
+        x.octets("receiver"),
+        x.g2("receiver_key"),
+        x.g1("Pa"),
+        y=x.scalar("y"),
+        w=x.scalar("w"),
+        hash_name=x.hash_name(),
+    )
     return {"Pb": original(pb), "Pg": original(pg), "key": key.hex()}
 
 
@@ -42,6 +53,7 @@ def respond(x: Inputs) -> Results:
 def finish_twice(x: Inputs) -> Results:
     """A second answer to one sender."""
     state, _ = wcc.Sender.start(
-        x.E, x.octets("sender"), x.octets("receiver"), x.g1("sender_key"), x.scalar("x"), hash_name=x.hash_name())
+        x.E, x.octets("sender"), x.octets("receiver"), x.g1("sender_key"), x.scalar("x"), hash_name=x.hash_name()
+    )
     state.finish(x.g2("Pb"), x.g1("Pg"))
     return {"key": state.finish(x.g2("Pb"), x.g1("Pg")).hex()}

@@ -37,7 +37,8 @@ class Book:
     def E(self, curve: str | None = None) -> Curve:
         """A curve on the backend that makes the vectors."""
         name = curve or self.curve
-        assert name is not None
+        if name is None:
+            raise Unexpected(f"{self.topic}: no curve is named")
         return groups.curve(name, self.backend)
 
     def scalar(self, label: str, curve: str | None = None, wide: bool = False) -> str:
@@ -53,16 +54,16 @@ class Book:
         return results
 
     def good(
-        self, id: str, operation: str, inputs: dict[str, Any], *, spec: str | None = None, curve: str | None = None
+        self, name: str, operation: str, inputs: dict[str, Any], *, spec: str | None = None, curve: str | None = None
     ) -> dict[str, Any]:
         """Add a case that must succeed; gives its results."""
         results = self.run(operation, inputs, curve)
-        self._add(id, operation, inputs, spec, curve, {"expected": results})
+        self._add(name, operation, inputs, spec, curve, {"expected": results})
         return results
 
     def bad(
         self,
-        id: str,
+        name: str,
         operation: str,
         inputs: dict[str, Any],
         error: type[MilagroError],
@@ -75,13 +76,19 @@ class Book:
         results, refused = run(operation, Inputs(inputs, curve or self.curve, self.backend))
         wanted = {"error": error.__name__, "layer": layer}
         if refused != wanted:
-            raise Unexpected(f"{self.topic}: {id}: {operation} gives {refused or results}, not {wanted}")
-        self._add(id, operation, inputs, spec, curve, {"refused": wanted})
+            raise Unexpected(f"{self.topic}: {name}: {operation} gives {refused or results}, not {wanted}")
+        self._add(name, operation, inputs, spec, curve, {"refused": wanted})
 
     def _add(
-        self, id: str, operation: str, inputs: dict[str, Any], spec: str | None, curve: str | None, end: dict[str, Any]
+        self,
+        name: str,
+        operation: str,
+        inputs: dict[str, Any],
+        spec: str | None,
+        curve: str | None,
+        end: dict[str, Any],
     ) -> None:
-        case: dict[str, Any] = {"id": id, "operation": operation, "inputs": inputs, **end}
+        case: dict[str, Any] = {"id": name, "operation": operation, "inputs": inputs, **end}
         if spec and spec != self.spec:
             case["spec"] = spec
         if curve and curve != self.curve:
@@ -90,10 +97,17 @@ class Book:
 
     def document(self) -> dict[str, Any]:
         """The finished file."""
-        return sealed({
-            "schema": SCHEMA, "topic": self.topic, "spec": self.spec, "source": self.source, "seed": self.seed,
-            **({"curve": self.curve} if self.curve else {}), "cases": self.cases,
-        })
+        return sealed(
+            {
+                "schema": SCHEMA,
+                "topic": self.topic,
+                "spec": self.spec,
+                "source": self.source,
+                "seed": self.seed,
+                **({"curve": self.curve} if self.curve else {}),
+                "cases": self.cases,
+            }
+        )
 
 
 def sealed(document: dict[str, Any]) -> dict[str, Any]:

@@ -57,22 +57,37 @@ def _good_points(book: Book, curve: str, encoding: Encoding, group: str) -> None
     if encoding is Encoding.MILAGRO and group == "G1":
         E = book.E(curve)
         octets = (E.g1 * E.scalar(7)).to_bytes(Encoding.MILAGRO_COMPRESSED).hex()
-        book.good(f"{curve}-{encoding}-{group}-compressed-read", "decode",
-                  {"group": group, "encoding": encoding.value, "octets": octets}, spec=spec, curve=curve)
+        book.good(
+            f"{curve}-{encoding}-{group}-compressed-read",
+            "decode",
+            {"group": group, "encoding": encoding.value, "octets": octets},
+            spec=spec,
+            curve=curve,
+        )
 
 
 def _good_scalars(book: Book, E: Curve) -> None:
     for name, k in (("zero", 0), ("one", 1), ("most", E.order - 1)):
         for size in sorted({E.scalar_bytes, E.field_bytes}):
-            book.good(f"{E.name}-scalar-{name}-{size}", "decode-scalar", {"octets": i2osp(k, size).hex()},
-                      spec=SPEC + "encoding-scalar", curve=E.name)
+            book.good(
+                f"{E.name}-scalar-{name}-{size}",
+                "decode-scalar",
+                {"octets": i2osp(k, size).hex()},
+                spec=SPEC + "encoding-scalar",
+                curve=E.name,
+            )
 
 
 def _good_gt(book: Book, E: Curve) -> None:
     e = E.pairing(E.g1, E.g2)
     for name, value in (("generator", e), ("power", e ** E.scalar(5)), ("one", E.gt_one)):
-        book.good(f"{E.name}-gt-{name}", "decode-gt", {"octets": value.to_bytes().hex(), "allow_identity": True},
-                  spec=SPEC + "encoding-gt", curve=E.name)
+        book.good(
+            f"{E.name}-gt-{name}",
+            "decode-gt",
+            {"octets": value.to_bytes().hex(), "allow_identity": True},
+            spec=SPEC + "encoding-gt",
+            curve=E.name,
+        )
 
 
 Bad = tuple[str, bytes, type[MilagroError], str]
@@ -88,10 +103,24 @@ def refusals(backend: str) -> Book:
                 for name, octets, error, layer in _bad_points(book, E, encoding, group):
                     inputs = {"group": group, "encoding": encoding.value, "octets": octets.hex()}
                     spec = SPEC + ("subgroup-check" if error is NotInSubgroup else "refusals")
-                    book.bad(f"{curve}-{encoding}-{group}-{name}", "decode", inputs, error, layer=layer, spec=spec, curve=curve)
+                    book.bad(
+                        f"{curve}-{encoding}-{group}-{name}",
+                        "decode",
+                        inputs,
+                        error,
+                        layer=layer,
+                        spec=spec,
+                        curve=curve,
+                    )
         for encoding in set(Encoding) - set(E.encodings):
-            book.bad(f"{curve}-{encoding}-not-of-this-curve", "decode",
-                     {"group": "G1", "encoding": encoding.value, "octets": "00"}, ParameterError, layer="groups", curve=curve)
+            book.bad(
+                f"{curve}-{encoding}-not-of-this-curve",
+                "decode",
+                {"group": "G1", "encoding": encoding.value, "octets": "00"},
+                ParameterError,
+                layer="groups",
+                curve=curve,
+            )
         _bad_scalars(book, E)
         _bad_gt(book, E)
     book.cases.sort(key=lambda case: str(case["id"]))
@@ -145,8 +174,12 @@ def _bad_points(book: Book, E: Curve, encoding: Encoding, group: str) -> Iterato
 
 def _bad_lengths(at: _Layout) -> Iterator[Bad]:
     for name, octets in {
-        "empty": b"", "one-octet": at.good[:1], "one-short": at.good[:-1], "one-long": at.good + b"\0",
-        "zero-in-front": b"\0" + at.good, "doubled": at.good * 2,
+        "empty": b"",
+        "one-octet": at.good[:1],
+        "one-short": at.good[:-1],
+        "one-long": at.good + b"\0",
+        "zero-in-front": b"\0" + at.good,
+        "doubled": at.good * 2,
     }.items():
         yield name, octets, WrongLength, "groups"
 
@@ -213,11 +246,25 @@ def _bad_flags(at: _Layout) -> Iterator[Bad]:
 def _bad_scalars(book: Book, E: Curve) -> None:
     spec, n = SPEC + "refusals", E.scalar_bytes
     for name, octets in (("empty", b""), ("short", bytes(n - 1)), ("long", bytes(E.field_bytes + 1))):
-        book.bad(f"{E.name}-scalar-{name}", "decode-scalar", {"octets": octets.hex()}, WrongLength,
-                 layer="groups", spec=spec, curve=E.name)
+        book.bad(
+            f"{E.name}-scalar-{name}",
+            "decode-scalar",
+            {"octets": octets.hex()},
+            WrongLength,
+            layer="groups",
+            spec=spec,
+            curve=E.name,
+        )
     for name, value in (("r", E.order), ("most", (1 << 8 * n) - 1)):
-        book.bad(f"{E.name}-scalar-is-{name}", "decode-scalar", {"octets": i2osp(value, n).hex()}, NonCanonical,
-                 layer="backend", spec=spec, curve=E.name)
+        book.bad(
+            f"{E.name}-scalar-is-{name}",
+            "decode-scalar",
+            {"octets": i2osp(value, n).hex()},
+            NonCanonical,
+            layer="backend",
+            spec=spec,
+            curve=E.name,
+        )
 
 
 def _bad_gt(book: Book, E: Curve) -> None:
@@ -226,13 +273,18 @@ def _bad_gt(book: Book, E: Curve) -> None:
     p = i2osp(E.params.p, n)
     two = i2osp(2, n) + bytes(11 * n)
     for name, octets, error, layer in (
-        ("short", e[:-1], WrongLength, "backend"), ("long", e + b"\0", WrongLength, "backend"),
-        ("first-is-p", p + e[n:], NonCanonical, "backend"), ("last-is-p", e[:-n] + p, NonCanonical, "backend"),
-        ("zero", bytes(12 * n), NotInSubgroup, "groups"), ("two", two, NotInSubgroup, "groups"),
+        ("short", e[:-1], WrongLength, "backend"),
+        ("long", e + b"\0", WrongLength, "backend"),
+        ("first-is-p", p + e[n:], NonCanonical, "backend"),
+        ("last-is-p", e[:-n] + p, NonCanonical, "backend"),
+        ("zero", bytes(12 * n), NotInSubgroup, "groups"),
+        ("two", two, NotInSubgroup, "groups"),
         ("changed", e[:-1] + bytes([e[-1] ^ 1]), NotInSubgroup, "groups"),
         ("one", E.gt_one.to_bytes(), IdentityElement, "groups"),
     ):
-        book.bad(f"{E.name}-gt-{name}", "decode-gt", {"octets": octets.hex()}, error, layer=layer, spec=spec, curve=E.name)
+        book.bad(
+            f"{E.name}-gt-{name}", "decode-gt", {"octets": octets.hex()}, error, layer=layer, spec=spec, curve=E.name
+        )
 
 
 TOPICS: tuple[Callable[[str], Book], ...] = (encodings, refusals)

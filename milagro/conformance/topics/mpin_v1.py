@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from milagro.conformance.topics._book import Book, flipped
-from milagro.conformance.topics.curves import stray_point
+from milagro.conformance.topics.curves import need_stray_point
 from milagro.errors import (
     AuthenticationFailed,
     InvalidFlags,
@@ -43,17 +43,21 @@ class Parties:
         self.token = self.run("mpin-v1.token", {**self.base, "CS": self.CS, "pin": PIN})["token"]
 
     def run(self, operation: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The results of an operation on this curve."""
         return self.book.run(operation, inputs, self.curve)
 
     def scalar(self, label: str) -> str:
+        """A random scalar of these parties."""
         return self.book.scalar(f"{self.name}/{label}", self.curve, wide=True)
 
     def permit(self, date: int = DATE) -> str:
+        """The time permit of a day."""
         inputs = {**self.masters, "HID": self.hashed, "date": date, "hash": self.hash_name}
         permit: str = self.run("mpin-v1.time-permit", inputs)["TP"]
         return permit
 
     def client(self, pin: int = PIN, **more: Any) -> dict[str, Any]:
+        """The inputs of a client."""
         return {**self.base, "token": self.token, "pin": pin, "x": self.scalar("x"), **more}
 
     def two_pass(self, pin: int = PIN, **more: Any) -> dict[str, Any]:
@@ -81,11 +85,20 @@ def hashing(backend: str) -> Book:
     for curve in CURVES:
         for name in HASHES:
             for n, data in ((0, b""), (0, b"abc"), (1, b"abc"), (DATE, b"abc"), (2**31 - 1, b"")):
-                book.good(f"{curve}-{name}-{n}-{len(data)}", "mpin-v1.numbered-hash",
-                          {"n": n, "data": data.hex(), "hash": name}, curve=curve)
+                book.good(
+                    f"{curve}-{name}-{n}-{len(data)}",
+                    "mpin-v1.numbered-hash",
+                    {"n": n, "data": data.hex(), "hash": name},
+                    curve=curve,
+                )
             for i, identity in enumerate((IDENTITY, b'{"userID": "alice"}', b"\0")):
-                book.good(f"{curve}-{name}-identity-{i}", "mpin-v1.hashed-identity",
-                          {"identity": identity.hex(), "hash": name}, curve=curve, spec=SPEC + "hashed-identity")
+                book.good(
+                    f"{curve}-{name}-identity-{i}",
+                    "mpin-v1.hashed-identity",
+                    {"identity": identity.hex(), "hash": name},
+                    curve=curve,
+                    spec=SPEC + "hashed-identity",
+                )
     for name, n in (("negative", -1), ("beyond-31-bits", 2**31)):
         book.bad(f"number-{name}", "mpin-v1.numbered-hash", {"n": n, "data": ""}, ParameterError)
     return book
@@ -96,13 +109,25 @@ def issuing(backend: str) -> Book:
     book = Book("mpin-v1/issuing", SPEC + "client-secret", backend, DEFAULT)
     for one in _each(book):
         c = one.curve
-        book.good(f"{one.name}-server-secret", "mpin-v1.server-secret", one.masters, spec=SPEC + "server-secret", curve=c)
+        book.good(
+            f"{one.name}-server-secret", "mpin-v1.server-secret", one.masters, spec=SPEC + "server-secret", curve=c
+        )
         book.good(f"{one.name}-client-secret", "mpin-v1.client-secret", {**one.masters, "HID": one.hashed}, curve=c)
         for pin in (0, PIN, 9999):
-            book.good(f"{one.name}-token-{pin}", "mpin-v1.token", {**one.base, "CS": one.CS, "pin": pin},
-                      spec=SPEC + "token", curve=c)
-        book.good(f"{one.name}-factor", "mpin-v1.factor", {**one.base, "CS": one.CS, "factor": 2**32 - 5, "bits": 32},
-                  spec=SPEC + "token", curve=c)
+            book.good(
+                f"{one.name}-token-{pin}",
+                "mpin-v1.token",
+                {**one.base, "CS": one.CS, "pin": pin},
+                spec=SPEC + "token",
+                curve=c,
+            )
+        book.good(
+            f"{one.name}-factor",
+            "mpin-v1.factor",
+            {**one.base, "CS": one.CS, "factor": 2**32 - 5, "bits": 32},
+            spec=SPEC + "token",
+            curve=c,
+        )
     _recombination(book, Parties(book, DEFAULT, "sha256"))
     return book
 
@@ -114,7 +139,9 @@ def _recombination(book: Book, one: Parties) -> None:
     book.good("recombine-three", "mpin-v1.recombine", {"shares": [*shares, one.token]}, spec=spec)
     book.bad("recombine-none", "mpin-v1.recombine", {"shares": []}, ParameterError, spec=spec)
     for name, octets, error, layer in _bad_octets(book, shares[0]):
-        book.bad(f"recombine-{name}", "mpin-v1.recombine", {"shares": [shares[1], octets]}, error, layer=layer, spec=spec)
+        book.bad(
+            f"recombine-{name}", "mpin-v1.recombine", {"shares": [shares[1], octets]}, error, layer=layer, spec=spec
+        )
 
 
 def _bad_octets(book: Book, good: str) -> list[tuple[str, str, type[Any], str]]:
@@ -135,8 +162,12 @@ def time_permits(backend: str) -> Book:
     book = Book("mpin-v1/time-permits", SPEC + "time-permit", backend, DEFAULT)
     for one in _each(book):
         for date in (1, 16574, DATE):
-            book.good(f"{one.name}-day-{date}", "mpin-v1.time-permit", {
-                **one.masters, "HID": one.hashed, "date": date, "hash": one.hash_name}, curve=one.curve)
+            book.good(
+                f"{one.name}-day-{date}",
+                "mpin-v1.time-permit",
+                {**one.masters, "HID": one.hashed, "date": date, "hash": one.hash_name},
+                curve=one.curve,
+            )
         _dated_login(book, one)
     for seconds in (0, 86399, 86400, TIME):
         book.good(f"day-of-{seconds}", "mpin-v1.day", {"seconds": seconds})
@@ -150,13 +181,25 @@ def time_permits(backend: str) -> Book:
 
 def _dated_login(book: Book, one: Parties) -> None:
     permit = one.permit()
-    book.good(f"{one.name}-client", "mpin-v1.client-two-pass",
-              one.client(y=one.scalar("y"), permit=permit, date=DATE), curve=one.curve)
+    book.good(
+        f"{one.name}-client",
+        "mpin-v1.client-two-pass",
+        one.client(y=one.scalar("y"), permit=permit, date=DATE),
+        curve=one.curve,
+    )
     good = one.two_pass(permit=permit, date=DATE)
     book.good(f"{one.name}-server", "mpin-v1.server-two-pass", good, curve=one.curve)
-    book.bad(f"{one.name}-next-day", "mpin-v1.server-two-pass", {**good, "date": DATE + 1}, AuthenticationFailed, curve=one.curve)
+    book.bad(
+        f"{one.name}-next-day",
+        "mpin-v1.server-two-pass",
+        {**good, "date": DATE + 1},
+        AuthenticationFailed,
+        curve=one.curve,
+    )
     other = one.two_pass(permit=one.permit(DATE + 1), date=DATE)
-    book.bad(f"{one.name}-permit-of-another-day", "mpin-v1.server-two-pass", other, AuthenticationFailed, curve=one.curve)
+    book.bad(
+        f"{one.name}-permit-of-another-day", "mpin-v1.server-two-pass", other, AuthenticationFailed, curve=one.curve
+    )
 
 
 def two_pass(backend: str) -> Book:
@@ -164,19 +207,34 @@ def two_pass(backend: str) -> Book:
     book = Book("mpin-v1/two-pass", SPEC + "two-pass", backend, DEFAULT)
     for one in _each(book):
         for i, pin in enumerate((PIN, 0)):
-            book.good(f"{one.name}-client-{pin}", "mpin-v1.client-two-pass", one.client(pin, y=one.scalar("y")),
-                      spec=SPEC + ("commitment", "response")[i], curve=one.curve)
+            book.good(
+                f"{one.name}-client-{pin}",
+                "mpin-v1.client-two-pass",
+                one.client(pin, y=one.scalar("y")),
+                spec=SPEC + ("commitment", "response")[i],
+                curve=one.curve,
+            )
         good = one.two_pass()
         book.good(f"{one.name}-server", "mpin-v1.server-two-pass", good, curve=one.curve)
         for name, inputs in {
-            "wrong-pin": one.two_pass(PIN + 1), "pin-off-by-10000": one.two_pass(PIN + 10000 - 1),
+            "wrong-pin": one.two_pass(PIN + 1),
+            "pin-off-by-10000": one.two_pass(PIN + 10000 - 1),
             "other-challenge": {**good, "y": one.scalar("other y")},
             "other-identity": {**good, "identity": b"mallory@example.org".hex()},
-            "other-server": {**good, "SS": one.run("mpin-v1.server-secret", {**one.masters, "s1": one.scalar("t")})["SS"]},
+            "other-server": {
+                **good,
+                "SS": one.run("mpin-v1.server-secret", {**one.masters, "s1": one.scalar("t")})["SS"],
+            },
             "V-is-U": {**good, "V": good["U"]},
         }.items():
-            book.bad(f"{one.name}-{name}", "mpin-v1.server-two-pass", inputs, AuthenticationFailed,
-                     spec=SPEC + "verification", curve=one.curve)
+            book.bad(
+                f"{one.name}-{name}",
+                "mpin-v1.server-two-pass",
+                inputs,
+                AuthenticationFailed,
+                spec=SPEC + "verification",
+                curve=one.curve,
+            )
     _bad_messages(book, Parties(book, DEFAULT, "sha256"))
     _stray_messages(book)
     return book
@@ -199,12 +257,17 @@ def _stray_messages(book: Book) -> None:
     curve = "BLS12-381"
     one = Parties(book, curve, "sha256")
     good = one.two_pass()
-    stray = stray_point(book, curve, "G1")
-    assert stray
+    stray = need_stray_point(book, curve, "G1")
     octets = "04" + stray[0].hex() + stray[1].hex()
     for field in ("U", "V"):
-        book.bad(f"{field}-outside-the-subgroup", "mpin-v1.server-two-pass", {**good, field: octets}, NotInSubgroup,
-                 layer="groups", curve=curve)
+        book.bad(
+            f"{field}-outside-the-subgroup",
+            "mpin-v1.server-two-pass",
+            {**good, field: octets},
+            NotInSubgroup,
+            layer="groups",
+            curve=curve,
+        )
 
 
 def one_pass(backend: str) -> Book:
@@ -213,24 +276,51 @@ def one_pass(backend: str) -> Book:
     for one in _each(book):
         c = one.curve
         plain, signed = one.one_pass(), one.one_pass(message=MESSAGE, permit=one.permit(), date=DATE)
-        for name, inputs, more in (("plain", plain, {}), ("permit-and-message", signed, {"permit": one.permit(), "date": DATE})):
-            book.good(f"{one.name}-{name}-challenge", "mpin-v1.time-challenge", {
-                "time": TIME, "U": inputs.get("UT", inputs["U"]), "message": inputs["message"], "hash": one.hash_name},
-                spec=SPEC + "time-challenge", curve=c)
-            book.good(f"{one.name}-{name}-client", "mpin-v1.client-one-pass",
-                      one.client(time=TIME, message=inputs["message"], **more), curve=c)
+        dated: dict[str, Any] = {"permit": one.permit(), "date": DATE}
+        runs: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+            ("plain", plain, {}),
+            ("permit-and-message", signed, dated),
+        )
+        for name, inputs, more in runs:
+            book.good(
+                f"{one.name}-{name}-challenge",
+                "mpin-v1.time-challenge",
+                {"time": TIME, "U": inputs.get("UT", inputs["U"]), "message": inputs["message"], "hash": one.hash_name},
+                spec=SPEC + "time-challenge",
+                curve=c,
+            )
+            book.good(
+                f"{one.name}-{name}-client",
+                "mpin-v1.client-one-pass",
+                one.client(time=TIME, message=inputs["message"], **more),
+                curve=c,
+            )
             book.good(f"{one.name}-{name}-server", "mpin-v1.server-one-pass", inputs, curve=c)
-            for fault, change in {"late": {"time": TIME + 1}, "other-message": {"message": "00"}}.items():
-                book.bad(f"{one.name}-{name}-{fault}", "mpin-v1.server-one-pass", {**inputs, **change}, AuthenticationFailed, curve=c)
-        book.bad(f"{one.name}-wrong-pin", "mpin-v1.server-one-pass", one.one_pass(PIN + 1), AuthenticationFailed, curve=c)
+            faults: dict[str, dict[str, Any]] = {"late": {"time": TIME + 1}, "other-message": {"message": "00"}}
+            for fault, change in faults.items():
+                book.bad(
+                    f"{one.name}-{name}-{fault}",
+                    "mpin-v1.server-one-pass",
+                    {**inputs, **change},
+                    AuthenticationFailed,
+                    curve=c,
+                )
+        book.bad(
+            f"{one.name}-wrong-pin", "mpin-v1.server-one-pass", one.one_pass(PIN + 1), AuthenticationFailed, curve=c
+        )
     _limits(book, Parties(book, DEFAULT, "sha256"))
     return book
 
 
 def _limits(book: Book, one: Parties) -> None:
     client = one.client(time=TIME, message="")
-    book.bad("time-beyond-31-bits", "mpin-v1.client-one-pass", {**client, "time": 2**31}, ParameterError,
-             spec=SPEC + "time-challenge")
+    book.bad(
+        "time-beyond-31-bits",
+        "mpin-v1.client-one-pass",
+        {**client, "time": 2**31},
+        ParameterError,
+        spec=SPEC + "time-challenge",
+    )
     # The original cuts a message off at 256 octets, so that what follows is not bound.
     long = {**client, "message": "5a" * 257}
     book.bad("message-too-long", "mpin-v1.client-one-pass", long, ParameterError, spec=SPEC + "time-challenge")
@@ -244,7 +334,9 @@ def full(backend: str) -> Book:
         base = one.client(SS=one.SS, r=one.scalar("r"), y=one.scalar("y"), w=one.scalar("w"))
         book.good(f"{one.name}", "mpin-v1.full", base, curve=one.curve, spec=SPEC + sections[i % 4])
         book.good(f"{one.name}-permit", "mpin-v1.full", {**base, "permit": one.permit(), "date": DATE}, curve=one.curve)
-        book.bad(f"{one.name}-wrong-pin", "mpin-v1.full", {**base, "pin": PIN + 1}, AuthenticationFailed, curve=one.curve)
+        book.bad(
+            f"{one.name}-wrong-pin", "mpin-v1.full", {**base, "pin": PIN + 1}, AuthenticationFailed, curve=one.curve
+        )
     return book
 
 
@@ -263,7 +355,13 @@ def pin_error(backend: str) -> Book:
     seen = one.run("mpin-v1.evidence", one.two_pass(PIN - 7))
     book.good("search", "mpin-v1.pin-error", {"E": seen["E"], "F": seen["F"]})
     book.good("search-exchanged", "mpin-v1.pin-error", {"E": seen["F"], "F": seen["E"]})
-    book.bad("search-outside-GT", "mpin-v1.pin-error", {"E": flipped(seen["E"]), "F": seen["F"]}, NotInSubgroup, layer="groups")
+    book.bad(
+        "search-outside-GT",
+        "mpin-v1.pin-error",
+        {"E": flipped(seen["E"]), "F": seen["F"]},
+        NotInSubgroup,
+        layer="groups",
+    )
     return book
 
 
@@ -272,7 +370,9 @@ def dvs(backend: str) -> Book:
     book = Book("mpin-v1/dvs", SPEC + "client-key", backend, DEFAULT)
     for one in _each(book):
         c, spec = one.curve, SPEC + "client-key-signature"
-        made = book.good(f"{one.name}-key", "mpin-v1.client-key", {**one.base, **one.masters, "z": one.scalar("z")}, curve=c)
+        made = book.good(
+            f"{one.name}-key", "mpin-v1.client-key", {**one.base, **one.masters, "z": one.scalar("z")}, curve=c
+        )
         identity = {"identity": made["identity"], "hash": one.hash_name}
         token = one.run("mpin-v1.token", {**identity, "CS": made["secret"], "pin": PIN})["token"]
         signing = {**identity, "token": token, "pin": PIN, "x": one.scalar("x"), "time": TIME, "message": MESSAGE.hex()}
@@ -281,11 +381,30 @@ def dvs(backend: str) -> Book:
         book.good(f"{one.name}-verified", "mpin-v1.verify-signature", check, spec=spec, curve=c)
         other = one.run("mpin-v1.client-key", {**one.base, **one.masters, "z": one.scalar("other z")})
         wrong = one.run("mpin-v1.sign", {**signing, "pin": PIN + 1})
-        for name, change in {"other-message": {"message": "00"}, "other-time": {"time": TIME + 1}, "wrong-pin": wrong}.items():
-            book.bad(f"{one.name}-{name}", "mpin-v1.verify-signature", {**check, **change}, InvalidSignature, spec=spec, curve=c)
-        book.good(f"{one.name}-bound", "mpin-v1.require-bound", {"identity": made["identity"], "Pa": made["Pa"]}, curve=c)
-        book.bad(f"{one.name}-not-bound", "mpin-v1.require-bound", {"identity": made["identity"], "Pa": other["Pa"]},
-                 AuthenticationFailed, curve=c)
+        faults: dict[str, dict[str, Any]] = {
+            "other-message": {"message": "00"},
+            "other-time": {"time": TIME + 1},
+            "wrong-pin": wrong,
+        }
+        for name, change in faults.items():
+            book.bad(
+                f"{one.name}-{name}",
+                "mpin-v1.verify-signature",
+                {**check, **change},
+                InvalidSignature,
+                spec=spec,
+                curve=c,
+            )
+        book.good(
+            f"{one.name}-bound", "mpin-v1.require-bound", {"identity": made["identity"], "Pa": made["Pa"]}, curve=c
+        )
+        book.bad(
+            f"{one.name}-not-bound",
+            "mpin-v1.require-bound",
+            {"identity": made["identity"], "Pa": other["Pa"]},
+            AuthenticationFailed,
+            curve=c,
+        )
     return book
 
 
@@ -294,8 +413,12 @@ def obfuscated_permits(backend: str) -> Book:
     book = Book("mpin-v1/obfuscated-permits", SPEC + "obfuscated-permits", backend, DEFAULT)
     for one in _each(book):
         for i, point in enumerate((one.permit(), one.token)):
-            made = book.good(f"{one.name}-{i}", "mpin-v1.obfuscate",
-                             {"P": point, "random": book.seed_of(f"{one.name}/{i}")}, curve=one.curve)
+            made = book.good(
+                f"{one.name}-{i}",
+                "mpin-v1.obfuscate",
+                {"P": point, "random": book.seed_of(f"{one.name}/{i}")},
+                curve=one.curve,
+            )
             book.good(f"{one.name}-{i}-read", "mpin-v1.deobfuscate", {"octets": made["octets"]}, curve=one.curve)
     _bad_obfuscated(book)
     return book
@@ -305,11 +428,22 @@ def _bad_obfuscated(book: Book) -> None:
     one = Parties(book, DEFAULT, "sha256")
     good = one.run("mpin-v1.obfuscate", {"P": one.token, "random": book.seed_of("bad")})["octets"]
     for name, octets, error, layer in (
-        ("empty", "", WrongLength, "protocols"), ("short", good[:-2], WrongLength, "protocols"),
-        ("bit-2", "04" + good[2:], InvalidFlags, "protocols"), ("first-octet-ff", "ff" + good[2:], InvalidFlags, "protocols"),
+        ("empty", "", WrongLength, "protocols"),
+        ("short", good[:-2], WrongLength, "protocols"),
+        ("bit-2", "04" + good[2:], InvalidFlags, "protocols"),
+        ("first-octet-ff", "ff" + good[2:], InvalidFlags, "protocols"),
     ):
         book.bad(name, "mpin-v1.deobfuscate", {"octets": octets}, error, layer=layer)
 
 
 TOPICS: tuple[Callable[[str], Book], ...] = (
-    hashing, issuing, time_permits, two_pass, one_pass, full, pin_error, dvs, obfuscated_permits)
+    hashing,
+    issuing,
+    time_permits,
+    two_pass,
+    one_pass,
+    full,
+    pin_error,
+    dvs,
+    obfuscated_permits,
+)
