@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -53,6 +54,8 @@ def vectors(session: nox.Session) -> None:
     else:
         session.warn(f"outside vectors skipped: no folder {SHARED_VECTORS}")
     made = Path(session.create_tmp()) / "vectors"
+    shutil.rmtree(made, ignore_errors=True)
+    shutil.copytree("vectors/published", made / "published")  # typed in from standards, not made
     session.run("milagro", "vectors", "make", "--out", str(made))
     session.run("diff", "-r", "vectors", str(made), external=True)
 

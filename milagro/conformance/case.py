@@ -93,6 +93,10 @@ class Case:
         """Count the case and report the fields that nothing has looked at."""
         for name in self.fields:
             if name not in self._seen:
-                self.fail(name, "a field that this kind of file does not have", str(self.fields[name].value)[:80])
+                self.fail(
+                    name,
+                    "an unknown field, or one that nothing could be computed from",
+                    str(self.fields[name].value)[:80],
+                )
         self.report.cases += 1
         self.report.values += len(self.fields)

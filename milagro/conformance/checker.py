@@ -89,12 +89,20 @@ def _open(path: str, backend: str) -> Opened:
     return open_file(path, content, backend)
 
 
-_opened = lru_cache(maxsize=4)(_open)
+@lru_cache(maxsize=4)
+def _opened(path: str, backend: str, state: tuple[int, int]) -> Opened:
+    """The file as it was in a state, so that its parts are not read again one by one."""
+    return _open(path, backend)
+
+
+def _state(path: str) -> tuple[int, int]:
+    status = Path(path).stat()
+    return status.st_mtime_ns, status.st_size
 
 
 def check_part(path: str, backend: str, part: Part) -> FileReport:
     """The counts and mismatches of some cases of a file."""
-    opened = _opened(path, backend)
+    opened = _opened(path, backend, _state(path))
     result = FileReport(path, opened.report.kind)
     for block in opened.cases[part[0] : part[1]]:
         check_case(opened, block, result)

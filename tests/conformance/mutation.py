@@ -5,13 +5,17 @@ Only the cases that the change touches are checked again, so that many changes c
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from milagro import backend as backends
 from milagro.conformance.checker import check_case
 from milagro.conformance.kinds import NotUnderstood, Opened, open_file
 from milagro.conformance.report import FileReport, Mismatch
+from milagro.errors import BackendUnavailable
+from tests.conftest import missing
 
 DIGITS = "0123456789abcdef"
 
@@ -91,3 +95,13 @@ def names_the_spot(found: list[Mismatch], fields: set[str], line: int) -> bool:
     Where no field is changed (a number, a comment, a file that is not understood) any finding will do.
     """
     return any(not fields or mismatch.line == line or fields & {mismatch.field, *mismatch.inputs} for mismatch in found)
+
+
+def fastest_backend() -> str:
+    """The native backend, or else the reference where CI does not promise the native one."""
+    try:
+        return backends.load("native").NAME
+    except BackendUnavailable as error:
+        if os.environ.get("CI") == "true":
+            missing(str(error))
+        return "reference"

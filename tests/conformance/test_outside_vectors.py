@@ -9,8 +9,7 @@ import pytest
 
 from milagro.conformance import check
 from milagro.conformance.kinds import open_file
-from tests.conformance.mutation import changes, findings, names_the_spot, touched
-from tests.conftest import missing
+from tests.conformance.mutation import changes, fastest_backend, findings, names_the_spot, touched
 
 _FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "vectors"
 _FILES = sorted(path for path in _FOLDER.rglob("*") if path.is_file() and path.suffix != ".md")
@@ -34,7 +33,7 @@ def test_there_are_files(shared_vectors: Path) -> None:
 @pytest.mark.parametrize("path", _FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_changed_digit_is_found(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    backend = _fastest()
+    backend = fastest_backend()
     original = open_file(str(path), text, backend)
     for change in changes(text, _SAMPLE, path.name):
         found = findings(str(path), text, change, original, backend)
@@ -44,15 +43,3 @@ def test_a_changed_digit_is_found(path: Path) -> None:
         assert names_the_spot(found, fields, line), (
             f"line {line}: {change} changes {fields}, but the check says {found}"
         )
-
-
-def _fastest() -> str:
-    from milagro import backend
-    from milagro.errors import BackendUnavailable
-
-    try:
-        return backend.load("native").NAME
-    except BackendUnavailable as error:
-        if os.environ.get("CI") == "true":
-            missing(str(error))
-        return "reference"
