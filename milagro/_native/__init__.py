@@ -1,7 +1,9 @@
 """The native backend: curve arithmetic in C words, constant time where secrets go.
 
-One extension module for each word count, w4, w6 and w8, made of the same text; a curve's numbers are data, taken once
-from milagro.params. Scalars, points and pairing values are handles whose memory the module owns and wipes.
+Extension modules for each word count, w4, w6 and w8, made of the same text; a curve's numbers are data, taken once
+from milagro.params. Each exists twice: in portable C, and (w4x, w6x, w8x) with the instructions mulx, adcx and adox of
+x86-64. Which of the two is used is chosen at import by what the processor can do; both give the same octets. The
+environment variable MILAGRO_NATIVE=portable or =adx overrides the choice, for tests.
 
 Secret: scalars and the points and powers made from them never become Python integers. g1_mul, g2_mul, g1_msm, g2_msm,
 gt_exp, pairings, the RFC 9380 maps, encoding, equality and inversion have no branch and no address that depends on
@@ -11,29 +13,56 @@ Maps of the original library, *_mul_integer and subgroup checks take public valu
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 
 from milagro import params
-from milagro._native import w4, w6, w8
+from milagro._native import w4, w4x, w6, w6x, w8, w8x
 from milagro.backend import CurveOps
+from milagro.errors import BackendUnavailable
 from milagro.params import CurveParams
 
 NAME = "native"
 CONSTANT_TIME = True
 
-_BY_WORDS: dict[int, Callable[[CurveParams], CurveOps]] = {4: w4.CurveOps, 6: w6.CurveOps, 8: w8.CurveOps}
+_BY_WORDS: dict[str, dict[int, Callable[[CurveParams], CurveOps]]] = {
+    "portable": {4: w4.CurveOps, 6: w6.CurveOps, 8: w8.CurveOps},
+    "adx": {4: w4x.CurveOps, 6: w6x.CurveOps, 8: w8x.CurveOps},
+}
 
 
-def curve(name: str) -> CurveOps:
+def implementations() -> tuple[str, ...]:
+    """The implementations that this processor can run, the preferred one first."""
+    return ("adx", "portable") if w4x.supported() else ("portable",)
+
+
+def _choose(wanted: str | None) -> str:
+    possible = implementations()
+    if wanted in (None, "", *possible):
+        return wanted or possible[0]
+    raise BackendUnavailable(f"the native implementation {wanted!r} cannot run here, only {' and '.join(possible)} can")
+
+
+_CHOSEN = _choose(os.environ.get("MILAGRO_NATIVE"))
+
+
+def implementation() -> str:
+    """The implementation in use: "adx" or "portable"."""
+    return _CHOSEN
+
+
+def curve(name: str, implementation: str | None = None) -> CurveOps:
     """The native operations of the curve called `name`; one object for a curve, whatever alias names it.
 
-    Raises: ParameterError for an unknown curve
+    Another implementation than the one in use is for tests that compare them; values of the two do not mix.
+
+    Raises: ParameterError for an unknown curve, BackendUnavailable for an implementation that cannot run here
     """
-    return _curve(params.get(name).name)
+    return _curve(params.get(name).name, _choose(implementation or _CHOSEN))
 
 
 @cache
-def _curve(canonical: str) -> CurveOps:
+def _curve(canonical: str, implementation: str) -> CurveOps:
     sheet = params.get(canonical)
-    return _BY_WORDS[sheet.words](sheet)
+    return _BY_WORDS[implementation][sheet.words](sheet)

@@ -14,3 +14,9 @@ include "load.pxi"       # curve_t from a data sheet
 include "handles.pxi"    # Scalar, G1, G2, GT
 include "ops.pxi"        # CurveOps: scalars and points
 include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
+include "kernels.pxi"    # words alone, for tests
+
+
+def supported():
+    """Whether this module was compiled as its name says and the processor has the instructions it uses."""
+    return mont_supported() != 0

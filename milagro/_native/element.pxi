@@ -151,3 +151,32 @@ cdef inline void el_curve_value(element* z, const element* x, const curve_t* E) 
         fp_add(z, &t, &E.b, E)
     else:
         fp2_add(z, &t, &E.twist_b, E)
+
+
+cdef void el_inv_batch(element* z, element* products, Py_ssize_t n, const curve_t* E) noexcept nogil:
+    # Each of z[0 .. n-1] becomes its inverse, 0 stays 0: one inversion and 3(n - 1) products (Montgomery's trick).
+    # Constant time; `products` is working space for n elements, to be wiped by the caller where they are secret.
+    cdef element t, one, inverse
+    cdef limb vanishes
+    cdef Py_ssize_t i
+    if n == 0:
+        return
+    el_one(&one, E)
+    t = one
+    for i in range(n):                      # products[i] = z[0] .. z[i-1], with 1 in place of 0
+        products[i] = t
+        inverse = z[i]
+        el_move(&inverse, &one, el_is_zero(&z[i]))
+        el_mul(&t, &t, &inverse, E)
+    el_inv(&t, &t, E)
+    for i in range(n - 1, -1, -1):          # t = 1/(z[0] .. z[i])
+        vanishes = el_is_zero(&z[i])
+        inverse = z[i]
+        el_move(&inverse, &one, vanishes)
+        el_mul(&products[i], &products[i], &t, E)
+        el_mul(&t, &t, &inverse, E)
+        memset(&inverse, 0, sizeof(element))
+        z[i] = products[i]
+        el_move(&z[i], &inverse, vanishes)
+    mont_wipe(&t, sizeof(t))
+    mont_wipe(&inverse, sizeof(inverse))

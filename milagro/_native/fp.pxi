@@ -25,12 +25,22 @@ cdef inline void fp_sqr(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil
     mont_mul(z.v, x.v, x.v, &E.p)
 
 
-cdef void fp_mul_small(fp_t* z, const fp_t* x, unsigned int k, const curve_t* E) noexcept nogil:
-    # k*x for a small public k > 0, by doubling and adding
-    cdef fp_t t = x[0]
+cdef inline unsigned int top_bit(unsigned int k) noexcept nogil:
+    # The highest power of 2 that is not above k > 0
     cdef unsigned int bit = 1
-    while 2 * bit <= k:
+    while bit <= k // 2:
         bit *= 2
+    return bit
+
+
+cdef void fp_mul_small(fp_t* z, const fp_t* x, unsigned int k, const curve_t* E) noexcept nogil:
+    # k*x for a small public k, by doubling and adding
+    cdef fp_t t = x[0]
+    cdef unsigned int bit
+    if k == 0:
+        memset(z, 0, sizeof(fp_t))
+        return
+    bit = top_bit(k)
     while bit > 1:
         bit //= 2
         fp_add(&t, &t, &t, E)
@@ -40,8 +50,9 @@ cdef void fp_mul_small(fp_t* z, const fp_t* x, unsigned int k, const curve_t* E)
 
 
 cdef inline void fp_inv(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
-    # x^(p-2) = 1/x, and 0 for 0
-    mont_pow(z.v, x.v, E.p_minus_2.v, &E.p)
+    # 1/x, and 0 for 0: 1/(xR) * R^3 / R = R/x
+    mont_inverse(z.v, x.v, &E.p)
+    mont_mul(z.v, z.v, E.p.r3, &E.p)
 
 
 cdef limb fp_sqrt(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
@@ -59,6 +70,11 @@ cdef limb fp_is_square(const fp_t* x, const curve_t* E) noexcept nogil:
     cdef fp_t t
     mont_pow(t.v, x.v, E.p.half, &E.p)
     return mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
+
+
+cdef inline limb fp_is_square_vartime(const fp_t* x, const curve_t* E) noexcept nogil:
+    # The same for a public x
+    return mont_jacobi(x.v, &E.p) >= 0
 
 
 cdef limb fp_sgn0(const fp_t* x, const curve_t* E) noexcept nogil:
@@ -107,10 +123,6 @@ cdef void scalar_product(scalar_t* z, const scalar_t* x, const scalar_t* y, cons
     mont_wipe(&t, sizeof(t))
 
 
-cdef void scalar_inverse(scalar_t* z, const scalar_t* x, const curve_t* E) noexcept nogil:
-    # x^(r-2) = 1/x, and 0 for 0
-    cdef scalar_t t
-    mont_enter(t.v, x.v, &E.r)
-    mont_pow(t.v, t.v, E.r_minus_2.v, &E.r)
-    mont_leave(z.v, t.v, &E.r)
-    mont_wipe(&t, sizeof(t))
+cdef inline void scalar_inverse(scalar_t* z, const scalar_t* x, const curve_t* E) noexcept nogil:
+    # 1/x, and 0 for 0
+    mont_inverse(z.v, x.v, &E.r)

@@ -27,33 +27,66 @@ cdef void fp6_mul_v(fp6_t* z, const fp6_t* x, const curve_t* E) noexcept nogil:
     z.a = t
 
 
-cdef inline void fp2_cross(
-    fp2_t* z, const fp2_t* x, const fp2_t* y, const fp2_t* m, const fp2_t* n,
-    const fp2_t* xm, const fp2_t* yn, const curve_t* E,
+cdef inline void fp2_wide_cross(
+    fp2_wide_t* z, const fp2_t* x, const fp2_t* y, const fp2_t* m, const fp2_t* n,
+    const fp2_wide_t* xm, const fp2_wide_t* yn, const curve_t* E,
 ) noexcept nogil:
     # xn + ym = (x + y)(m + n) - xm - yn
     cdef fp2_t s, t
     fp2_add(&s, x, y, E)
     fp2_add(&t, m, n, E)
-    fp2_mul(&s, &s, &t, E)
-    fp2_sub(&s, &s, xm, E)
-    fp2_sub(z, &s, yn, E)
+    fp2_product(z, &s, &t, E)
+    fp2_wide_sub(z, z, xm, E)
+    fp2_wide_sub(z, z, yn, E)
+
+
+cdef void fp6_product(fp6_wide_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) noexcept nogil:
+    # (aA + xi*(bC + cB)) + v*(aB + bA + xi*cC) + v^2*(aC + cA + bB) before its reduction: six products by Karatsuba
+    cdef fp2_wide_t aa, bb, cc
+    fp2_product(&aa, &x.a, &y.a, E)
+    fp2_product(&bb, &x.b, &y.b, E)
+    fp2_product(&cc, &x.c, &y.c, E)
+    fp2_wide_cross(&z.a, &x.b, &x.c, &y.b, &y.c, &bb, &cc, E)
+    fp2_wide_cross(&z.b, &x.a, &x.b, &y.a, &y.b, &aa, &bb, E)
+    fp2_wide_cross(&z.c, &x.a, &x.c, &y.a, &y.c, &aa, &cc, E)
+    fp2_wide_mul_xi(&z.a, &z.a, E)
+    fp2_wide_mul_xi(&cc, &cc, E)
+    fp2_wide_add(&z.a, &z.a, &aa, E)
+    fp2_wide_add(&z.b, &z.b, &cc, E)
+    fp2_wide_add(&z.c, &z.c, &bb, E)
+
+
+cdef void fp6_reduce(fp6_t* z, const fp6_wide_t* x, const curve_t* E) noexcept nogil:
+    fp2_reduce(&z.a, &x.a, E)
+    fp2_reduce(&z.b, &x.b, E)
+    fp2_reduce(&z.c, &x.c, E)
+
+
+cdef void fp6_wide_add(fp6_wide_t* z, const fp6_wide_t* x, const fp6_wide_t* y, const curve_t* E) noexcept nogil:
+    fp2_wide_add(&z.a, &x.a, &y.a, E)
+    fp2_wide_add(&z.b, &x.b, &y.b, E)
+    fp2_wide_add(&z.c, &x.c, &y.c, E)
+
+
+cdef void fp6_wide_sub(fp6_wide_t* z, const fp6_wide_t* x, const fp6_wide_t* y, const curve_t* E) noexcept nogil:
+    fp2_wide_sub(&z.a, &x.a, &y.a, E)
+    fp2_wide_sub(&z.b, &x.b, &y.b, E)
+    fp2_wide_sub(&z.c, &x.c, &y.c, E)
+
+
+cdef void fp6_wide_mul_v(fp6_wide_t* z, const fp6_wide_t* x, const curve_t* E) noexcept nogil:
+    # As fp6_mul_v
+    cdef fp2_wide_t t
+    fp2_wide_mul_xi(&t, &x.c, E)
+    z.c = x.b
+    z.b = x.a
+    z.a = t
 
 
 cdef void fp6_mul(fp6_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) noexcept nogil:
-    # (aA + xi*(bC + cB)) + v*(aB + bA + xi*cC) + v^2*(aC + cA + bB), six products by Karatsuba
-    cdef fp2_t aa, bb, cc, s, t, u
-    fp2_mul(&aa, &x.a, &y.a, E)
-    fp2_mul(&bb, &x.b, &y.b, E)
-    fp2_mul(&cc, &x.c, &y.c, E)
-    fp2_cross(&s, &x.b, &x.c, &y.b, &y.c, &bb, &cc, E)
-    fp2_cross(&t, &x.a, &x.b, &y.a, &y.b, &aa, &bb, E)
-    fp2_cross(&u, &x.a, &x.c, &y.a, &y.c, &aa, &cc, E)
-    fp2_mul_xi(&s, &s, E)
-    fp2_mul_xi(&cc, &cc, E)
-    fp2_add(&z.a, &aa, &s, E)
-    fp2_add(&z.b, &t, &cc, E)
-    fp2_add(&z.c, &u, &bb, E)
+    cdef fp6_wide_t t
+    fp6_product(&t, x, y, E)
+    fp6_reduce(z, &t, E)
 
 
 cdef void fp6_mul_fp2(fp6_t* z, const fp6_t* x, const fp2_t* k, const curve_t* E) noexcept nogil:
@@ -63,20 +96,27 @@ cdef void fp6_mul_fp2(fp6_t* z, const fp6_t* x, const fp2_t* k, const curve_t* E
     fp2_mul(&z.c, &x.c, &t, E)
 
 
+cdef void fp6_product_pair(
+    fp6_wide_t* z, const fp6_t* x, const fp2_t* m, const fp2_t* n, const curve_t* E,
+) noexcept nogil:
+    # (a + vb + v^2c)(m + vn) = (am + xi*cn) + v*(an + bm) + v^2*(bn + cm), five products
+    cdef fp2_wide_t am, cn
+    fp2_product(&am, &x.a, m, E)
+    fp2_product(&z.c, &x.b, n, E)
+    fp2_wide_cross(&z.b, &x.a, &x.b, m, n, &am, &z.c, E)
+    fp2_product(&cn, &x.c, n, E)
+    fp2_wide_mul_xi(&cn, &cn, E)
+    fp2_wide_add(&z.a, &am, &cn, E)
+    fp2_product(&cn, &x.c, m, E)
+    fp2_wide_add(&z.c, &z.c, &cn, E)
+
+
 cdef void fp6_mul_pair(
     fp6_t* z, const fp6_t* x, const fp2_t* m, const fp2_t* n, const curve_t* E,
 ) noexcept nogil:
-    # (a + vb + v^2c)(m + vn) = (am + xi*cn) + v*(an + bm) + v^2*(bn + cm), five products
-    cdef fp2_t am, bn, cn, cm, t
-    fp2_mul(&am, &x.a, m, E)
-    fp2_mul(&bn, &x.b, n, E)
-    fp2_mul(&cn, &x.c, n, E)
-    fp2_mul(&cm, &x.c, m, E)
-    fp2_cross(&t, &x.a, &x.b, m, n, &am, &bn, E)
-    fp2_mul_xi(&cn, &cn, E)
-    fp2_add(&z.a, &am, &cn, E)
-    z.b = t
-    fp2_add(&z.c, &bn, &cm, E)
+    cdef fp6_wide_t t
+    fp6_product_pair(&t, x, m, n, E)
+    fp6_reduce(z, &t, E)
 
 
 cdef void fp6_inv(fp6_t* z, const fp6_t* x, const curve_t* E) noexcept nogil:

@@ -75,8 +75,6 @@ cdef int load_moduli(curve_t* E, object params) except -1:
     load_limbs(E.r.m, r)
     mont_setup(&E.p)
     mont_setup(&E.r)
-    load_limbs(E.p_minus_2.v, p - 2)
-    load_limbs(E.r_minus_2.v, r - 2)
     load_limbs(E.root.v, (p + 1) // 4)
     load_limbs(E.root_inverse.v, (p - 3) // 4)
     E.field_bytes = params.field_bytes

@@ -156,7 +156,7 @@ cdef void map_original_g1(fp_t* R, const uint8_t* h, size_t size, const curve_t*
     fp_reduce(&T[0], h, size, E)
     while True:
         el_curve_value(&value, &T[0], E)
-        if not mont_is_zero(value.v) and pt_from_x(T, 0, False, E):
+        if mont_jacobi(value.v, &E.p) == 1 and pt_from_x(T, 0, False, E):
             pt_mul_integer(R, T, &E.cofactor, E)
             if not mont_is_zero(R[2].v):
                 return

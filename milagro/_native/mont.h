@@ -33,6 +33,9 @@ typedef struct {
     uint64_t word[MONT_WORDS];  /* 2^64 * R mod m: multiplying by it shifts up by one word */
     uint64_t half[MONT_WORDS];  /* (m - 1)/2 as a plain number */
     uint64_t inv;               /* -1/m mod 2^64 */
+    uint64_t spare;             /* 1 if 2m < R: a sum of two residues fits */
+    uint64_t r3[MONT_WORDS];    /* R^3 mod m */
+    int rounds;                 /* of mont_inverse */
 } mont_modulus;
 
 /* ---- single words --------------------------------------------------------------------------------------- */
@@ -53,27 +56,27 @@ MONT_INLINE uint64_t mont_word_equal(uint64_t x, uint64_t y) { return mont_word_
 
 /* ---- plain numbers of MONT_WORDS words ------------------------------------------------------------------ */
 
-MONT_INLINE uint64_t mont_raw_add(uint64_t *z, const uint64_t *x, const uint64_t *y) {
-    uint64_t carry = 0;
-    MONT_UNROLL
-    for (int i = 0; i < MONT_WORDS; i++) {
-        mont_wide t = (mont_wide)x[i] + y[i] + carry;
-        z[i] = (uint64_t)t;
-        carry = (uint64_t)(t >> 64);
-    }
-    return carry;
+/* The kernels that carry: in assembly where MONT_X86 is asked for and the target has it. mont_supported says whether the
+ * module is what was asked for and this processor can run it (CPUID leaf 7: bit 8 of EBX is BMI2, bit 19 is ADX). */
+#if defined(MONT_X86) && defined(__x86_64__)
+#include <cpuid.h>
+#include "mont_x86.h"
+MONT_CALL int mont_supported(void) {
+    unsigned int a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 8 & 1) && (b >> 19 & 1);
 }
+#elif defined(MONT_X86)
+#undef MONT_X86
+#include "mont_portable.h"
+MONT_CALL int mont_supported(void) { return 0; }
+#else
+#include "mont_portable.h"
+MONT_CALL int mont_supported(void) { return 1; }
+#endif
 
-MONT_INLINE uint64_t mont_raw_sub(uint64_t *z, const uint64_t *x, const uint64_t *y) {
-    uint64_t borrow = 0;
-    MONT_UNROLL
-    for (int i = 0; i < MONT_WORDS; i++) {
-        mont_wide t = (mont_wide)x[i] - y[i] - borrow;
-        z[i] = (uint64_t)t;
-        borrow = (uint64_t)(t >> 64) & 1;
-    }
-    return borrow;
-}
+MONT_INLINE uint64_t mont_raw_add(uint64_t *z, const uint64_t *x, const uint64_t *y) { return mont_carry_add(z, x, y, 0); }
+
+MONT_INLINE uint64_t mont_raw_sub(uint64_t *z, const uint64_t *x, const uint64_t *y) { return mont_borrow_sub(z, x, y, 0); }
 
 /* z = bit ? x : z */
 MONT_INLINE void mont_move(uint64_t *z, const uint64_t *x, uint64_t bit) {
@@ -132,27 +135,12 @@ MONT_CALL void mont_wipe_stack(void) {
 
 /* ---- residues modulo m ---------------------------------------------------------------------------------- */
 
-/* z = t mod m for t = carry*R + t < 2m */
-MONT_INLINE void mont_reduce_once(uint64_t *z, const uint64_t *t, uint64_t carry, const mont_modulus *M) {
-    uint64_t less[MONT_WORDS];
-    uint64_t borrow = mont_raw_sub(less, t, M->m);
-    uint64_t keep = mont_mask(borrow & (carry ^ 1)); /* t < m */
-    MONT_UNROLL
-    for (int i = 0; i < MONT_WORDS; i++) z[i] = less[i] ^ (keep & (less[i] ^ t[i]));
-}
-
 MONT_INLINE void mont_add(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
-    uint64_t t[MONT_WORDS];
-    uint64_t carry = mont_raw_add(t, x, y);
-    mont_reduce_once(z, t, carry, M);
+    mont_carry_add_mod(z, x, y, 0, M);
 }
 
 MONT_INLINE void mont_sub(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
-    uint64_t t[MONT_WORDS], back[MONT_WORDS];
-    uint64_t mask = mont_mask(mont_raw_sub(t, x, y));
-    MONT_UNROLL
-    for (int i = 0; i < MONT_WORDS; i++) back[i] = mask & M->m[i];
-    mont_raw_add(z, t, back);
+    mont_borrow_sub_mod(z, x, y, 0, M);
 }
 
 MONT_INLINE void mont_neg(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
@@ -172,37 +160,17 @@ MONT_INLINE void mont_halve(uint64_t *z, const uint64_t *x, const mont_modulus *
     z[MONT_WORDS - 1] = (t[MONT_WORDS - 1] >> 1) | (carry << 63);
 }
 
-/* z = x*y/R mod m, by coarsely integrated operand scanning (Koc, Acar, Kaliski 1996).
- * Invariant after each round: t < 2m, so that t[MONT_WORDS] is 0 or 1 whatever the size of m. */
+/* z = x*y/R mod m for x < m and y < m, or y < 2m where the modulus has a spare bit */
 MONT_CALL void mont_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
-    uint64_t t[MONT_WORDS + 1] = {0};
-    MONT_UNROLL
-    for (int i = 0; i < MONT_WORDS; i++) {
-        mont_wide sum;
-        uint64_t carry = 0, above, q;
-        MONT_UNROLL
-        for (int j = 0; j < MONT_WORDS; j++) { /* t += x * y[i] */
-            sum = (mont_wide)x[j] * y[i] + t[j] + carry;
-            t[j] = (uint64_t)sum;
-            carry = (uint64_t)(sum >> 64);
-        }
-        sum = (mont_wide)t[MONT_WORDS] + carry;
-        t[MONT_WORDS] = (uint64_t)sum;
-        above = (uint64_t)(sum >> 64);
-        q = t[0] * M->inv; /* t = (t + q*m)/2^64 */
-        sum = (mont_wide)q * M->m[0] + t[0];
-        carry = (uint64_t)(sum >> 64);
-        MONT_UNROLL
-        for (int j = 1; j < MONT_WORDS; j++) {
-            sum = (mont_wide)q * M->m[j] + t[j] + carry;
-            t[j - 1] = (uint64_t)sum;
-            carry = (uint64_t)(sum >> 64);
-        }
-        sum = (mont_wide)t[MONT_WORDS] + carry;
-        t[MONT_WORDS - 1] = (uint64_t)sum;
-        t[MONT_WORDS] = above + (uint64_t)(sum >> 64);
+#ifdef MONT_X86
+    if (!M->spare) {
+        uint64_t product[2 * MONT_WORDS];
+        mont_product(product, x, y);
+        mont_redc(z, product, M);
+        return;
     }
-    mont_reduce_once(z, t, t[MONT_WORDS], M);
+#endif
+    mont_mul_rows(z, x, y, M);
 }
 
 /* plain x < m -> x*R mod m, and back */
@@ -213,21 +181,38 @@ MONT_CALL void mont_leave(uint64_t *z, const uint64_t *x, const mont_modulus *M)
     mont_mul(z, x, one, M);
 }
 
-/* z = x^e for a public exponent e of MONT_WORDS words, by 4-bit windows; 0^e = 0 for e > 0 */
+#define MONT_POW_WINDOW 5
+
+/* z = x^e for a public exponent e of MONT_WORDS words, by sliding windows over odd powers; 0^e = 0 for e > 0 */
 MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const mont_modulus *M) {
-    uint64_t table[16][MONT_WORDS], t[MONT_WORDS];
-    memcpy(table[0], M->one, sizeof t);
-    for (int i = 1; i < 16; i++) mont_mul(table[i], table[i - 1], x, M);
+    uint64_t odd[1 << (MONT_POW_WINDOW - 1)][MONT_WORDS], t[MONT_WORDS];
+    int begun = 0, at = 64 * MONT_WORDS - 1;
+#define EXPONENT_BIT(i) (e[(i) / 64] >> ((i) % 64) & 1)
+    memcpy(odd[0], x, sizeof t);
+    mont_mul(t, x, x, M);
+    for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++) mont_mul(odd[i], odd[i - 1], t, M);
     memcpy(t, M->one, sizeof t);
-    int at = 16 * MONT_WORDS - 1;
-    while (at > 0 && ((e[at / 16] >> (4 * (at % 16))) & 15) == 0) at--;
-    for (; at >= 0; at--) {
-        uint64_t digit = (e[at / 16] >> (4 * (at % 16))) & 15;
-        for (int i = 0; i < 4; i++) mont_mul(t, t, t, M);
-        if (digit) mont_mul(t, t, table[digit], M);
+    while (at >= 0) {
+        if (!EXPONENT_BIT(at)) {
+            if (begun) mont_mul(t, t, t, M);
+            at--;
+            continue;
+        }
+        int end = at < MONT_POW_WINDOW - 1 ? 0 : at - MONT_POW_WINDOW + 1, digit = 0;
+        while (!EXPONENT_BIT(end)) end++;
+        for (; at >= end; at--) {
+            digit = 2 * digit + (int)EXPONENT_BIT(at);
+            if (begun) mont_mul(t, t, t, M);
+        }
+        if (begun)
+            mont_mul(t, t, odd[digit / 2], M);
+        else
+            memcpy(t, odd[digit / 2], sizeof t);
+        begun = 1;
     }
+#undef EXPONENT_BIT
     memcpy(z, t, sizeof t);
-    mont_wipe(table, sizeof table);
+    mont_wipe(odd, sizeof odd);
     mont_wipe(t, sizeof t);
 }
 
@@ -247,17 +232,44 @@ MONT_CALL void mont_reduce_octets(uint64_t *z, const uint8_t *octets, size_t siz
     mont_wipe(next, sizeof next);
 }
 
+#include "mont_inverse.h"
+
+/* ---- products before their reduction: numbers below m*R, of 2 MONT_WORDS words ------------------------------- */
+
+/* z = x + y mod m*R */
+MONT_INLINE void mont_wide_add(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    uint64_t carry = mont_raw_add(z, x, y);
+    mont_carry_add_mod(z + MONT_WORDS, x + MONT_WORDS, y + MONT_WORDS, carry, M);
+}
+
+/* z = x - y mod m*R */
+MONT_INLINE void mont_wide_sub(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    uint64_t borrow = mont_raw_sub(z, x, y);
+    mont_borrow_sub_mod(z + MONT_WORDS, x + MONT_WORDS, y + MONT_WORDS, borrow, M);
+}
+
+/* z = x - y for y <= x */
+MONT_INLINE void mont_wide_sub_plain(uint64_t *z, const uint64_t *x, const uint64_t *y) {
+    uint64_t borrow = mont_raw_sub(z, x, y);
+    mont_borrow_sub(z + MONT_WORDS, x + MONT_WORDS, y + MONT_WORDS, borrow);
+}
+
 /* Everything that is derived from the modulus in M->m. */
 MONT_CALL void mont_setup(mont_modulus *M) {
     uint64_t inv = 1, t[MONT_WORDS] = {1}, zero[MONT_WORDS] = {0};
     for (int i = 0; i < 6; i++) inv *= 2 - M->m[0] * inv; /* Newton: 2, 4, .. 64 right bits */
     M->inv = 0 - inv;
+    M->spare = 1 ^ (M->m[MONT_WORDS - 1] >> 63);
     for (int i = 0; i < 64 * MONT_WORDS; i++) mont_add(t, t, t, M);
     memcpy(M->one, t, sizeof t);
     for (int i = 0; i < 64; i++) mont_add(t, t, t, M);
     memcpy(M->word, t, sizeof t);
     for (int i = 64; i < 64 * MONT_WORDS; i++) mont_add(t, t, t, M);
     memcpy(M->r2, t, sizeof t);
+    mont_mul(M->r3, M->r2, M->r2, M);
+    int bits = 64 * MONT_WORDS;
+    while (!(M->m[(bits - 1) / 64] >> ((bits - 1) % 64) & 1)) bits--;
+    M->rounds = gcd_rounds(bits);
     memcpy(M->half, zero, sizeof zero);
     for (int i = 0; i < MONT_WORDS; i++)
         M->half[i] = M->m[i] >> 1 | (i + 1 < MONT_WORDS ? M->m[i + 1] << 63 : 0);

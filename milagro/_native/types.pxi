@@ -13,14 +13,25 @@ cdef extern from "mont.h":
         limb m[NLIMBS]
         limb one[NLIMBS]
         limb half[NLIMBS]
+        limb r3[NLIMBS]
+        limb spare          # 1 if 2m < 2^(64*NLIMBS)
 
+    int mont_supported() noexcept nogil
     void mont_setup(mont_modulus* M) noexcept nogil
     void mont_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_neg(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_halve(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_product(limb* z, const limb* x, const limb* y) noexcept nogil
+    void mont_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    limb mont_raw_add(limb* z, const limb* x, const limb* y) noexcept nogil
+    void mont_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_wide_sub_plain(limb* z, const limb* x, const limb* y) noexcept nogil
     void mont_pow(limb* z, const limb* x, const limb* e, const mont_modulus* M) noexcept nogil
+    void mont_inverse(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    int mont_jacobi(const limb* x, const mont_modulus* M) noexcept nogil
     void mont_enter(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_leave(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_reduce_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
@@ -47,6 +58,18 @@ cdef struct scalar_t:
 
 cdef struct fp_t:
     limb v[NLIMBS]
+
+cdef struct fp_wide_t:      # a sum of products before its reduction, below p * 2^(64*NLIMBS)
+    limb v[2 * NLIMBS]
+
+cdef struct fp2_wide_t:
+    fp_wide_t a
+    fp_wide_t b
+
+cdef struct fp6_wide_t:
+    fp2_wide_t a
+    fp2_wide_t b
+    fp2_wide_t c
 
 cdef struct fp2_t:          # a + i*b
     fp_t a
@@ -78,9 +101,7 @@ cdef struct map_t:          # which map to a curve, and the number of coefficien
 cdef struct curve_t:
     mont_modulus p
     mont_modulus r
-    scalar_t p_minus_2      # exponents: 1/x
-    scalar_t r_minus_2
-    scalar_t root           # (p + 1)/4, a square root where there is one
+    scalar_t root           # exponents: (p + 1)/4, a square root where there is one
     scalar_t root_inverse   # (p - 3)/4, its inverse
     int field_bytes
     int scalar_bytes

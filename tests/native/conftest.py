@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from milagro._reference import curve as reference_curve
 from milagro.backend import CurveOps
 from milagro.errors import MilagroError
 from milagro.params import CurveParams
+
+IMPLEMENTATIONS = ("portable", "adx")
 
 
 def outcome(call: Callable[..., Any], *arguments: Any) -> Any:
@@ -62,19 +65,33 @@ class Pair:
         assert self.N.gt_to_bytes(f[0]) == self.R.gt_to_bytes(f[1])
 
 
-@pytest.fixture(params=params.NAMES, scope="session")
-def pair(request: pytest.FixtureRequest) -> Pair:
-    """Each curve in turn."""
-    sheet = params.get(request.param)
+def native_pair(name: str, implementation: str) -> Pair:
+    """The curve in that native implementation and by reference; skips, or fails in CI, where it cannot be had."""
+    sheet = params.get(name)
     try:
-        native = backend.load("native").curve(sheet.name)
-    except MilagroError as error:
-        import os
+        backend.load("native")
+        from milagro import _native
 
+        if implementation not in _native.implementations():
+            pytest.skip(f"this processor cannot run {implementation}")
+        native = _native.curve(name, implementation)
+    except MilagroError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error))
         pytest.skip(str(error))
-    return Pair(sheet, native, reference_curve(sheet.name))
+    return Pair(sheet, native, reference_curve(name))
+
+
+@pytest.fixture(params=IMPLEMENTATIONS, scope="session")
+def implementation(request: pytest.FixtureRequest) -> str:
+    """Each native implementation in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(params=params.NAMES, scope="session")
+def pair(request: pytest.FixtureRequest, implementation: str) -> Pair:
+    """Each curve in turn, in each native implementation."""
+    return native_pair(request.param, implementation)
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+# The word arithmetic and the batch inversion by themselves, on Python's public integers: for differential tests only.
+
+cdef object integer_of(const limb* x, int words):
+    return int.from_bytes((<const uint8_t*>x)[:8 * words], "little")
+
+
+cdef int words_of(limb* z, object value, int words) except -1:
+    cdef bytes octets = value.to_bytes(8 * words, "little")
+    memcpy(z, PyBytes_AS_STRING(octets), 8 * words)
+    return 0
+
+
+def kernel(str name not None, object modulus, object x, object y):
+    """What one function of mont.h gives: R is 2^(64 words); x and y as the function allows them.
+
+    Raises: ParameterError for another name
+    """
+    cdef mont_modulus M
+    cdef limb X[2 * NLIMBS]
+    cdef limb Y[2 * NLIMBS]
+    cdef limb Z[2 * NLIMBS]
+    cdef int words = 2 * NLIMBS if name in ("wide_add", "wide_sub", "wide_sub_plain", "redc") else NLIMBS
+    words_of(M.m, modulus, NLIMBS)
+    mont_setup(&M)
+    words_of(X, x, words)
+    words_of(Y, y, words)
+    if name == "add":
+        mont_add(Z, X, Y, &M)
+    elif name == "sub":
+        mont_sub(Z, X, Y, &M)
+    elif name == "neg":
+        mont_neg(Z, X, &M)
+    elif name == "halve":
+        mont_halve(Z, X, &M)
+    elif name == "mul":
+        mont_mul(Z, X, Y, &M)
+    elif name == "product":
+        mont_product(Z, X, Y)
+        words = 2 * NLIMBS
+    elif name == "redc":
+        mont_redc(Z, X, &M)
+        words = NLIMBS
+    elif name == "wide_add":
+        mont_wide_add(Z, X, Y, &M)
+    elif name == "wide_sub":
+        mont_wide_sub(Z, X, Y, &M)
+    elif name == "wide_sub_plain":
+        mont_wide_sub_plain(Z, X, Y)
+    elif name == "inverse":
+        mont_inverse(Z, X, &M)
+    elif name == "pow":
+        mont_pow(Z, X, Y, &M)
+    elif name == "jacobi":
+        return mont_jacobi(X, &M)
+    else:
+        raise ParameterError(f"no kernel is called {name!r}")
+    return integer_of(Z, words)
+
+
+def inverses(CurveData curve not None, list values not None):
+    """The inverses of elements of Fp or Fp2 in octets, 0 for 0, by one inversion."""
+    if values and len(values[0]) == curve.E.field_bytes:
+        return inverses_of(values, <fp_t*>NULL, &curve.E)
+    return inverses_of(values, <fp2_t*>NULL, &curve.E)
+
+
+cdef list inverses_of(list values, element* _, const curve_t* E):
+    cdef Py_ssize_t i, n = len(values)
+    cdef element* z = <element*>allocate(2 * n * sizeof(element))
+    try:
+        for i in range(n):
+            read_element(&z[i], values[i], E)
+        el_inv_batch(z, z + n, n, E)
+        inverted = []
+        for i in range(n):
+            inverted.append(write_element(<const element*>&z[i], E))
+        return inverted
+    finally:
+        free(z)
