@@ -19,7 +19,7 @@ COEFFICIENTS = re.compile(r"# ?A ?:= ?(?P<a>[0-9]+); ?B ?:= ?(?:0x(?P<hex>[0-9A-
 COMMENTED = frozenset({"ECPeven", "ECPodd"})
 PIN = 1234  # the factor of ECPpinmul
 
-# Published slips, each accepted only where it was published (spec/curves.md, "Outside vectors").
+# Published slips, each accepted only where it was published.
 _MISSPELT_FP512BN = (
     "fffffffffffffffffffffffffff9ec7f01c60ba1d8cb5307c0bbe3c111b0ef455146cf1eacbe98b8e48c65deab236fe"
     "l916a55ce5f4c6467b4eb280922adef33"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _CIPHER = "aes-256-gcm"
+_MAX_OCTETS = 16384
 _KDF = "argon2id"
 _KEY_OCTETS = 32
 _SALT_OCTETS = 16
@@ -229,6 +230,8 @@ def _associated_data(header: Mapping[str, Any]) -> bytes:
 
 
 def _parse(content: bytes) -> dict[str, Any]:
+    if len(content) > _MAX_OCTETS:  # also bounds the nesting, which the parser meets with the C stack
+        raise MalformedEnvelope("this is not a sealed file")
     try:
         header = json.loads(content)
         fits = set(header) == _HEADER_FIELDS and set(header["kdf"]) == {

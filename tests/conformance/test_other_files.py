@@ -18,6 +18,7 @@ from milagro import groups, params
 from milagro.conformance import check
 from milagro.conformance.oracle_files import map_input
 from milagro.conformance.report import Report
+from milagro.conformance.tower import Tower
 from tests.conformance.mutation import fastest_backend
 
 ORACLE_SCALARS = ("ms1", "ms2", "x", "y", "r", "w", "dvs_z")
@@ -186,3 +187,56 @@ def test_a_hash_file_of_any_suite(tmp_path: Path, name: str) -> None:
     report = check([path], fastest_backend(), jobs=1)
     assert {mismatch.field for mismatch in report.mismatches} == {"u[0]", "Q.x", "Q.y"}  # which are missing
     assert report.files[0].curve == name
+
+
+def fp4_file(curve: str, backend: str) -> str:
+    """A file of arithmetic in Fp4 with traces of an element of GT, made with the backend's own operations."""
+    E = groups.curve(curve, backend)
+    tower, p = Tower(curve, backend), E.params.p
+    re, im = (f"{part:x}" for part in E.params.frobenius)
+    lines = [
+        (
+            f"# FP4 ARITHMETICS - CURVE: {curve}, Modulo = 0x{p:x}, BIGmax = 2^{p.bit_length()}, "
+            f"Frobenius_constant = [0x{re},0x{im}]"
+        ),
+        "",
+    ]
+    for number in (4, 5):
+        a, b = (
+            tuple(int.from_bytes(map_input(8 * number + 4 * j + i, 80), "big") % p for i in range(4)) for j in (0, 1)
+        )
+        s, t = 0x1234567890ABCDEF, 0xFEDCBA987654321
+        element = tower.unpack((E.pairing(E.g1, E.g2) ** E.scalar(number)).to_bytes())
+        k = tower.power(element, p**4)
+        inverse = tower.conj(element)
+        values: dict[str, tuple[int, ...]] = {
+            "FP4_1": a,
+            "FP4_2": b,
+            "FP4add": tower.add(a, b),
+            "FP4sub": tower.sub(a, b),
+            "FP4neg": tower.neg(a),
+            "FP4mul": tower.mul(a, b),
+            "FP4inv": tower.inv(a),
+            "FP4imul": tower.mul(a, (number - 1, 0, 0, 0)),
+            "FP12_1": tower.trace(element),
+            "FP12_2": tower.trace(k),
+            "FP12_3": tower.trace(tower.mul(k, inverse)),
+            "FP12_4": tower.trace(tower.mul(k, tower.sqr(inverse))),
+            "FP4_xtrpow": tower.trace(tower.power(element, s)),
+            "FP4_xtrpow2": tower.trace(tower.mul(tower.power(k, s), tower.power(element, t))),
+        }
+        lines += [f"# test {number}", f"BIGsc1 = {s:X}", f"BIGsc2 = {t:X}"]
+        lines += ["{} = [[{:X},{:X}],[{:X},{:X}]]".format(name, *value) for name, value in values.items()] + [""]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("curve", ["BN254"])
+def test_traces_in_fp4(tmp_path: Path, curve: str) -> None:
+    backend = fastest_backend()
+    path = tmp_path / f"test_vector_{curve}.txt"
+    path.write_text(fp4_file(curve, backend))
+    report = check([path], backend, jobs=1)
+    assert report.mismatches == []
+    assert report.files[0].kind == "fp4"
+    path.write_text(path.read_text().replace("FP4_xtrpow2 = [[", "FP4_xtrpow2 = [[1", 1))
+    assert {mismatch.field for mismatch in check([path], backend, jobs=1).mismatches} == {"FP4_xtrpow2"}

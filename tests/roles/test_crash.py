@@ -25,7 +25,7 @@ from milagro.roles.messages import EnrolmentAnswer, EnrolmentRequest, LoginAnswe
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.peer import Peer
 from milagro.roles.refusals import code_of
-from tests.roles.world import PIN, WRONG, SetClock, World, login, write
+from tests.roles.world import PIN, WRONG, World, login, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ class RealServer:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RealServer]:
     # A slot of a year, so that no slot ends during a test.
-    world = World(tmp_path, SetClock(unix_now()), slot=366 * 86400).build()
+    world = World(tmp_path, unix_now, slot=366 * 86400).build()
     real = RealServer(world)
     yield real
     real.kill()

@@ -8,25 +8,18 @@ from typing import Any
 from milagro import errors, params
 from milagro.conformance.operations import Inputs, run
 from milagro.conformance.topics._book import Book, Unexpected, flipped
-from milagro.conformance.topics.curves import need_stray_point
 from milagro.errors import (
     AuthenticationFailed,
     EncodingError,
     Expired,
-    IdentityElement,
-    InvalidFlags,
     InvalidShare,
     InvalidSignature,
-    MalformedEnvelope,
     MilagroError,
     NonCanonical,
-    NotInSubgroup,
     ParameterError,
     Replay,
     WrongLength,
-    WrongRound,
 )
-from milagro.groups import Encoding
 
 SPEC = "spec/mpin.md#"
 DEFAULT = "BLS12-381"
@@ -214,13 +207,13 @@ def _client_keys(book: Book, world: World) -> None:
     }
     for name, (octets, _) in {**wrong[world.algorithm], "short": (public[:-2], EncodingError)}.items():
         inputs = {"algorithm": world.algorithm, "public_key": octets}
-        _refused(world, f"public-key-{name}", "mpin-v2.check-public-key", inputs, EncodingError, spec)
+        refused_somehow(world, f"public-key-{name}", "mpin-v2.check-public-key", inputs, EncodingError, spec)
     if world.algorithm == "ed25519":
         unknown = {"algorithm": "rsa", "public_key": public}
         world.bad("algorithm-unknown", "mpin-v2.check-public-key", unknown, ParameterError, spec=spec)
 
 
-def _refused(
+def refused_somehow(
     world: World, name: str, operation: str, inputs: dict[str, Any], family: type[MilagroError], spec: str | None
 ) -> None:
     """A case that must be refused with some error of a family; which one is read off, then fixed by the file."""
@@ -240,7 +233,7 @@ def _bad_identities(book: Book, world: World) -> None:
         "field-missing": good[: -2 * 36],
         "length-beyond-the-end": "ff" + good[2:],
     }.items():
-        _refused(world, f"identity-{name}", "mpin-v2.read-identity", {"identity": octets}, EncodingError, None)
+        refused_somehow(world, f"identity-{name}", "mpin-v2.read-identity", {"identity": octets}, EncodingError, None)
     make = world.identity_inputs
     wrong: dict[str, dict[str, Any]] = {
         "no-user": {"user": ""},
@@ -285,7 +278,7 @@ def _bad_shares(world: World) -> None:
         for fault, some in {"missing": shares[:1], "repeated": [shares[0], shares[0]], "none": []}.items():
             world.bad(f"{kind}-share-{fault}", name, {**inputs, "shares": some}, ParameterError, spec=spec)
         bad = {**inputs, "shares": [shares[0][:-2], shares[1]]}
-        _refused(world, f"{kind}-share-cut", name, bad, EncodingError, spec)
+        refused_somehow(world, f"{kind}-share-cut", name, bad, EncodingError, spec)
     zero = {**world.issuing(0), "master_share": bytes(32).hex()}
     world.bad("master-share-zero", "mpin-v2.issue", zero, NonCanonical)
     most = {**world.issuing(0), "master_share": "ff" * 32}
@@ -328,7 +321,7 @@ def _pins(world: World, base: dict[str, Any]) -> None:
     for name, value in {"empty": "", "too-long": "p" * 1025}.items():
         world.bad(name, "mpin-v2.token", {**base, "pin": value}, ParameterError)
     for name, octets in {"cut": world.client_secret[:-2], "empty": ""}.items():
-        _refused(
+        refused_somehow(
             world, f"secret-{name}", "mpin-v2.token", {**base, "client_secret": octets, "pin": PIN}, EncodingError, None
         )
 
@@ -347,7 +340,7 @@ def permits(backend: str) -> Book:
         world.good("permit", "mpin-v2.combine-permit-shares", world.combining("permit"))
         foreign = (2 * suite[2]).to_bytes(4, "big").hex() + made["slot_octets"][8:]
         for name, octets in {"of-another-length": foreign, "empty": "", "short": foreign[2:]}.items():
-            _refused(
+            refused_somehow(
                 world, f"slot-{name}", "mpin-v2.slot-octets", {**world.suite, "octets": octets}, MilagroError, None
             )
         start = {k: v for k, v in world.client().items() if k != "permit"}
@@ -442,126 +435,6 @@ def full(backend: str) -> Book:
     return book
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------
-def refusals(backend: str) -> Book:
-    """Everything that a server or a client must refuse, row by row of the table in the spec."""
-    book = Book("mpin-v2/refusals", SPEC + "refusals", backend, DEFAULT)
-    for algorithm in ALGORITHMS:
-        world = World(book, algorithm=algorithm)
-        _pass_one(world)
-        _pass_two(world)
-        _client(world)
-        _one_message(world)
-    _points(World(book))
-    return book
-
-
-def _pass_one(world: World) -> None:
-    good, other = world.challenge_inputs(), World(world.book, algorithm=ALGORITHMS[world.algorithm == ALGORITHMS[0]])
-    octets = good["pass_one"]
-    for name, value in {
-        "empty": "",
-        "cut": octets[:-2],
-        "one-more-octet": octets + "00",
-        "length-field": "ff" + octets[2:],
-        "label-of-pass-two": octets.replace(b"PASS1_".hex(), b"PASS2_".hex(), 1),
-    }.items():
-        _refused(world, f"pass-one-{name}", "mpin-v2.challenge", {**good, "pass_one": value}, EncodingError, None)
-    for name, change, error in (
-        ("signature-changed", {"pass_one": flipped(octets)}, InvalidSignature),
-        ("other-origin", {"origin": "https://evil.example.net"}, InvalidSignature),
-        ("other-relying-party", {"relying_party": "other"}, InvalidSignature),
-        ("other-server", {"server": "mfa.example.net"}, AuthenticationFailed),
-        ("another-identity-pinned", {"pinned": other.identity}, AuthenticationFailed),
-    ):
-        world.bad(f"pass-one-{name}", "mpin-v2.challenge", {**good, **change}, error)
-    nobody = {k: v for k, v in good.items() if k != "pinned"}
-    world.bad("pass-one-nothing-pinned", "mpin-v2.challenge", nobody, AuthenticationFailed)
-    world.bad("pass-one-of-another-suite", "mpin-v2.challenge", {**good, "hash": "sha512"}, MalformedEnvelope)
-
-
-def _pass_two(world: World) -> None:
-    good, sessions = world.accept_inputs(), "sessions"
-    octets = good["pass_two"]
-    for name, value in {"empty": "", "cut": octets[:-2], "one-more-octet": octets + "00"}.items():
-        _refused(world, f"pass-two-{name}", "mpin-v2.accept", {**good, "pass_two": value}, EncodingError, None)
-    for name, change, error, spec in (
-        ("signature-changed", {"pass_two": flipped(octets)}, InvalidSignature, None),
-        ("state-of-another-origin", {"origin": "https://evil.example.net"}, ParameterError, None),
-        ("session-expired", {"now": NOW + 1 + 120}, Expired, sessions),
-        ("clock-ran-backwards", {"now": NOW + 1 - 6}, Expired, sessions),
-        ("second-time", {"twice": True}, Replay, sessions),
-        ("verified-twice", {"verify_twice": True}, WrongRound, sessions),
-    ):
-        world.bad(f"pass-two-{name}", "mpin-v2.accept", {**good, **change}, error, spec=spec)
-    for name, now in {"last-second": NOW + 1 + 119, "clock-a-little-back": NOW + 1 - 5}.items():
-        world.good(f"pass-two-{name}", "mpin-v2.accept", {**good, "now": now}, sessions)
-    _other_session(world, good)
-    for name, secret in {"of-one-issuer": world.issued[0]["server_share"]}.items():
-        _refused(
-            world, f"server-secret-{name}", "mpin-v2.accept", {**good, "server_secret": secret}, EncodingError, None
-        )
-
-
-def _other_session(world: World, good: dict[str, Any]) -> None:
-    inputs = world.challenge_inputs()
-    asked = world.run("mpin-v2.challenge", {**inputs, "random": inputs["random"] + "/other"})
-    world.bad("pass-two-of-another-session", "mpin-v2.accept", {**good, "state": asked["state"]}, WrongRound)
-
-
-def _client(world: World) -> None:
-    asked = world.run("mpin-v2.challenge", world.challenge_inputs())
-    good = world.client(ask=asked["ask"], pin=PIN, answered_at=NOW + 2)
-    world.bad("client-answers-twice", "mpin-v2.answer", {**good, "twice": True}, WrongRound, spec="sessions")
-    world.bad("client-answers-late", "mpin-v2.answer", {**good, "answered_at": NOW + 121}, Expired, spec="sessions")
-    world.bad(
-        "client-clock-ran-backwards", "mpin-v2.answer", {**good, "answered_at": NOW - 6}, Expired, spec="sessions"
-    )
-    for name, octets in {"cut": asked["ask"][:-2], "empty": ""}.items():
-        _refused(world, f"client-ask-{name}", "mpin-v2.answer", {**good, "ask": octets}, EncodingError, None)
-    world.bad(
-        "client-other-realm", "mpin-v2.start-login", {**world.client(), "server": "mfa.example.net"}, ParameterError
-    )
-    world.bad("context-empty-origin", "mpin-v2.start-login", {**world.client(), "origin": ""}, ParameterError)
-
-
-def _one_message(world: World) -> None:
-    sent = world.run("mpin-v2.login-once", world.client(pin=PIN))["message"]
-    good = world.server(message=sent, pinned=world.identity, server_secret=world.server_secret)
-    for name, value in {"empty": "", "cut": sent[:-2], "one-more-octet": sent + "00"}.items():
-        _refused(world, f"one-pass-{name}", "mpin-v2.accept-once", {**good, "message": value}, EncodingError, None)
-    for name, change, error in (
-        ("signature-changed", {"message": flipped(sent)}, InvalidSignature),
-        ("too-far-ahead", {"now": NOW - 6}, Expired),
-        ("other-server", {"server": "mfa.example.net"}, AuthenticationFailed),
-    ):
-        world.bad(f"one-pass-{name}", "mpin-v2.accept-once", {**good, **change}, error)
-
-
-def _points(world: World) -> None:
-    """A point in a message is checked like any other; the secret of a server too."""
-    E = world.book.E(DEFAULT)
-    good = world.accept_inputs()
-    secret, size = good["server_secret"], 192
-    stray = need_stray_point(world.book, DEFAULT, "G2")
-    outside = E.g2_codec(Encoding.ZCASH).encode(E.g2_ops.from_affine(*stray)).hex()
-    for name, octets, error in (
-        ("not-compressed", f"{int(secret[-size:][:2], 16) & 0x7F:02x}" + secret[-size:][2:], InvalidFlags),
-        ("outside-the-subgroup", outside, NotInSubgroup),
-        ("identity", "c0" + "00" * 95, IdentityElement),
-    ):
-        world.bad(
-            f"server-secret-{name}",
-            "mpin-v2.accept",
-            {**good, "server_secret": secret[:-size] + octets},
-            error,
-            layer="groups",
-        )
-    _refused(
-        world, "server-secret-short", "mpin-v2.accept", {**good, "server_secret": secret[:-2]}, EncodingError, None
-    )
-
-
 TOPICS: tuple[Callable[[str], Book], ...] = (
     suite,
     identity,
@@ -572,5 +445,4 @@ TOPICS: tuple[Callable[[str], Book], ...] = (
     one_pass,
     signing,
     full,
-    refusals,
 )
