@@ -68,11 +68,24 @@ def equal(left: bytes, right: bytes) -> bool:
 
 
 def xor(strings: Iterable[bytes]) -> bytes:
-    """The bitwise exclusive or of octet strings of one length."""
+    """The bitwise exclusive or of octet strings of one length.
+
+    Secret: the strings; no branch and no address depends on what they hold
+    """
     first, *rest = strings
-    result = int.from_bytes(first, "big")
+    # An octet in front that is not zero keeps every number equally long, whatever the strings hold.
+    result = int.from_bytes(b"\x80" + first, "big")
     for string in rest:
         if len(string) != len(first):
             raise ParameterError("octet strings of different lengths cannot be combined")
-        result ^= int.from_bytes(string, "big")
-    return result.to_bytes(len(first), "big")
+        result ^= int.from_bytes(b"\x01" + string, "big")
+    return result.to_bytes(1 + len(first), "big")[1:]
+
+
+def lowest_bits(octets: bytes, count: int) -> bytes:
+    """The octets with all but their `count` lowest bits cleared.
+
+    Secret: the octets, as in `xor`
+    """
+    mask = (1 << count) - 1 | 0x80 << 8 * len(octets)
+    return (int.from_bytes(b"\x80" + octets, "big") & mask).to_bytes(1 + len(octets), "big")[1:]

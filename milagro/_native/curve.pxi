@@ -1,6 +1,7 @@
 # The whole backend of one word count, from words to handles. Each file uses only those above it.
 
 include "types.pxi"      # structures, and what mont.h offers
+include "declassify.pxi"  # where a secret's verdict becomes public
 include "fp.pxi"         # Fp and numbers modulo r
 include "fp2.pxi"        # Fp2 = Fp[i]/(i^2 + 1)
 include "fp6.pxi"        # Fp6 = Fp2[v]/(v^3 - xi)

@@ -100,7 +100,7 @@ cdef int read_element(element* z, bytes octets, const curve_t* E) except -1:
     cdef Py_ssize_t size = E.field_bytes * (sizeof(element) // sizeof(fp_t))
     if len(octets) != size:
         raise WrongLength(f"a coordinate has {size} octets, got {len(octets)}")
-    if not el_from_octets(z, octets_of(octets), E):
+    if not declassify(el_from_octets(z, octets_of(octets), E)):
         raise NonCanonical("a coordinate is not below the field's modulus")
     return 0
 
@@ -114,7 +114,7 @@ cdef bytes write_element(const element* x, const curve_t* E):
 cdef int read_point(element* R, bytes x, bytes y, const curve_t* E) except -1:
     read_element(&R[0], x, E)
     read_element(&R[1], y, E)
-    if not pt_from_affine(R, E):
+    if not declassify(pt_from_affine(R, E)):
         raise NotOnCurve("the coordinates do not satisfy the equation of the curve")
     return 0
 
@@ -123,13 +123,13 @@ cdef int read_point_from_x(element* R, bytes x, int sign, bint larger, const cur
     if sign not in (0, 1):
         raise ParameterError(f"a sign is 0 or 1, got {sign}")
     read_element(&R[0], x, E)
-    if not pt_from_x(R, sign, larger, E):
+    if not declassify(pt_from_x(R, sign, larger, E)):
         raise NotOnCurve("no point of the curve has this x")
     return 0
 
 
 cdef int normalise(element* xy, const element* P, const curve_t* E) except -1:
-    if el_is_zero(&P[2]):
+    if declassify(el_is_zero(&P[2])):
         raise IdentityElement("the identity has no coordinates")
     with nogil:
         pt_affine(xy, P, E)
@@ -148,7 +148,7 @@ cdef tuple write_point(const element* P, const curve_t* E):
 cdef int sign_of_point(const element* P, bint larger, const curve_t* E) except -1:
     cdef element xy[2]
     normalise(xy, P, E)
-    cdef int sign = el_sign(&xy[1], larger, E)
+    cdef int sign = declassify(el_sign(&xy[1], larger, E))
     mont_wipe(xy, sizeof(xy))
     return sign
 

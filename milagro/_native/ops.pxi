@@ -11,7 +11,7 @@ cdef class PointOps(CurveData):
         if len(octets) != self.E.scalar_bytes:
             raise WrongLength(f"a scalar has {self.E.scalar_bytes} octets, got {len(octets)}")
         mont_from_octets(k.k.v, octets_of(octets), len(octets))
-        if not mont_below(k.k.v, self.E.r.m):
+        if not declassify(mont_below(k.k.v, self.E.r.m)):
             raise NonCanonical("a scalar is not below the group's order")
         return k
 
@@ -62,11 +62,11 @@ cdef class PointOps(CurveData):
     def scalar_equal(self, Scalar a not None, Scalar b not None):
         own(self, a)
         own(self, b)
-        return mont_equal(a.k.v, b.k.v) == 1
+        return declassify(mont_equal(a.k.v, b.k.v))
 
     def scalar_is_zero(self, Scalar a not None):
         own(self, a)
-        return mont_is_zero(a.k.v) == 1
+        return declassify(mont_is_zero(a.k.v))
 
     # -- G1 ---------------------------------------------------------------------------- Spec: spec/curves.md#curves
 
@@ -155,18 +155,18 @@ cdef class PointOps(CurveData):
     def g1_equal(self, G1 p not None, G1 q not None):
         own(self, p)
         own(self, q)
-        return pt_equal(<const fp_t*>p.P, <const fp_t*>q.P, &self.E) == 1
+        return declassify(pt_equal(<const fp_t*>p.P, <const fp_t*>q.P, &self.E))
 
     def g1_is_identity(self, G1 p not None):
         own(self, p)
-        return el_is_zero(&p.P[2]) == 1
+        return declassify(el_is_zero(&p.P[2]))
 
     def g1_in_subgroup(self, G1 p not None):
         own(self, p)
         cdef limb member
         with nogil:
             member = pt_in_subgroup(<const fp_t*>p.P, &self.E)
-        return member == 1
+        return declassify(member)
 
     def g1_map_to_curve(self, bytes u not None, Py_ssize_t count):
         cdef Py_ssize_t i, size = octets_per_element(u, count, 1)
@@ -286,18 +286,18 @@ cdef class PointOps(CurveData):
     def g2_equal(self, G2 p not None, G2 q not None):
         own(self, p)
         own(self, q)
-        return pt_equal(<const fp2_t*>p.P, <const fp2_t*>q.P, &self.E) == 1
+        return declassify(pt_equal(<const fp2_t*>p.P, <const fp2_t*>q.P, &self.E))
 
     def g2_is_identity(self, G2 p not None):
         own(self, p)
-        return el_is_zero(&p.P[2]) == 1
+        return declassify(el_is_zero(&p.P[2]))
 
     def g2_in_subgroup(self, G2 p not None):
         own(self, p)
         cdef limb member
         with nogil:
             member = pt_in_subgroup(<const fp2_t*>p.P, &self.E)
-        return member == 1
+        return declassify(member)
 
     def g2_map_to_curve(self, bytes u not None, Py_ssize_t count):
         cdef Py_ssize_t i, size = octets_per_element(u, count, 2)

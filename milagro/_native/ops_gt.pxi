@@ -24,7 +24,7 @@ cdef class CurveOps(PointOps):
         cdef GT R = new_gt(self)
         if len(octets) != 12 * self.E.field_bytes:
             raise WrongLength(f"an element of Fp12 has {12 * self.E.field_bytes} octets, got {len(octets)}")
-        if not fp12_from_octets(&R.f, octets_of(octets), &self.E):
+        if not declassify(fp12_from_octets(&R.f, octets_of(octets), &self.E)):
             raise NonCanonical("a coefficient is not below the field's modulus")
         return R
 
@@ -68,18 +68,18 @@ cdef class CurveOps(PointOps):
     def gt_equal(self, GT f not None, GT g not None):
         own(self, f)
         own(self, g)
-        return fp12_equal(&f.f, &g.f) == 1
+        return declassify(fp12_equal(&f.f, &g.f))
 
     def gt_is_one(self, GT f not None):
         own(self, f)
-        return fp12_is_one(&f.f, &self.E) == 1
+        return declassify(fp12_is_one(&f.f, &self.E))
 
     def gt_in_subgroup(self, GT f not None):
         own(self, f)
         cdef limb member
         with nogil:
             member = gt_in_subgroup(&f.f, &self.E)
-        return member == 1
+        return declassify(member)
 
     # -- pairings ------------------------------------------------------------------------ Spec: spec/curves.md#pairing
 
@@ -94,7 +94,7 @@ cdef class CurveOps(PointOps):
     def pairing_check(self, ps, qs):
         cdef GT R = new_gt(self)
         self.multiply_pairings(&R.f, ps, qs)
-        return fp12_is_one(&R.f, &self.E) == 1
+        return declassify(fp12_is_one(&R.f, &self.E))
 
     cdef int multiply_pairings(self, fp12_t* f, ps, qs) except -1:
         # A pair with an identity contributes the factor 1 and is left out.
@@ -108,7 +108,7 @@ cdef class CurveOps(PointOps):
                 P, Q = ps[i], qs[i]
                 own(self, P)
                 own(self, Q)
-                if el_is_zero(&P.P[2]) or el_is_zero(&Q.P[2]):
+                if declassify(el_is_zero(&P.P[2]) | el_is_zero(&Q.P[2])):
                     continue
                 with nogil:
                     pt_affine(pairs[n].P, <const fp_t*>P.P, &self.E)
@@ -195,7 +195,7 @@ cdef bytes tower_fp2(str name, bytes left, bytes right, const curve_t* E):
 cdef bytes tower_fp12(str name, bytes left, bytes right, const curve_t* E):
     # An element a + s*b of Fp4 is a + w^3*b here: the first four coefficients, the other eight being 0.
     cdef fp12_t x, y
-    if not (fp12_from_octets(&x, octets_of(left), E) & fp12_from_octets(&y, octets_of(right), E)):
+    if not declassify(fp12_from_octets(&x, octets_of(left), E) & fp12_from_octets(&y, octets_of(right), E)):
         raise NonCanonical("a coefficient is not below the field's modulus")
     if name == "add":
         fp12_add(&x, &x, &y, E)

@@ -17,7 +17,7 @@ from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, de
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
 from milagro.groups.values import G1Point, G2Point, GTElement, Scalar, _Point, _Value
-from milagro.octets import equal, i2osp
+from milagro.octets import equal, i2osp, lowest_bits
 
 if TYPE_CHECKING:
     from milagro.backend import CurveOps
@@ -152,13 +152,12 @@ class Curve:
         Raises: ParameterError if the source returns a wrong number of octets, or nothing usable
         Secret: the result
         """
-        top = 0xFF >> (-self.order.bit_length() % 8)
         for _ in range(_MAX_DRAWS):
             octets = octet_string(random(self.scalar_bytes))
             if len(octets) != self.scalar_bytes:
                 raise ParameterError(f"asked for {self.scalar_bytes} random octets, got {len(octets)}")
             try:
-                k = self.scalar_from_bytes(bytes([octets[0] & top]) + octets[1:])
+                k = self.scalar_from_bytes(lowest_bits(octets, self.order.bit_length()))
             except NonCanonical:
                 continue
             if not k.is_zero():

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from milagro.errors import IdentityElement, InvalidFlags, NotInSubgroup, ParameterError, WrongLength
+from milagro.octets import xor
 
 if TYPE_CHECKING:
     from milagro.groups.operations import PointOps
@@ -144,7 +145,7 @@ class _ZCash(_Layout):
             return bytes([_COMPRESSED | _INFINITY]) + bytes(self.width - 1)
         x = self.swap(self.ops.to_affine(p)[0])
         flags = _COMPRESSED | _LARGER * self.ops.sign(p, "larger")
-        return bytes([x[0] | flags]) + x[1:]
+        return xor([bytes([flags]) + bytes(self.width - 1), x])  # the three bits of x are clear: p has 381
 
     def decode(self, octets: bytes) -> Any:
         self.need(octets, self.width)

@@ -1,0 +1,318 @@
+"""What runs with secrets in it, and what leaks on purpose.
+
+`boundary`: every operation of the backend that may be given a secret. `protocol`: the compositions above it, through
+the typed values of milagro.groups. `login`: M-Pin v2 itself. `controls`: leaks, each of which must be seen. PUBLIC
+names the operations of the backend that may take any time, because nothing secret is given to them; a test compares the
+lists with the backend, so that a new operation has to be put into one of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import itertools
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from milagro import _native, params
+from milagro.backend import CurveOps
+from milagro.groups import Curve, Encoding
+from tests.constant_time.probe import Probe
+
+PUBLIC = {
+    *("g1_generator", "g2_generator", "g1_identity", "g2_identity", "gt_one"),  # no argument
+    *("g1_mul_integer", "g2_mul_integer"),  # a public factor: cofactors and the like
+    *("g1_map_original", "g2_map_original"),  # try and increment on a public identity
+    *("g1_map_to_curve", "g2_map_to_curve"),  # every step of a hash, for test vectors
+    "gt_in_subgroup",  # of what a stranger sends
+}
+VARIABLE_TIME = "_vartime"  # operations with this ending say themselves that they are public
+
+
+def modules(words: int) -> list[str]:
+    """The native modules for this word count that the processor can run: one for each set of instructions.
+
+    The choice that the package makes at import does not count here. Under valgrind it would be another one, since
+    valgrind executes adcx and adox but does not say so.
+    """
+    found = [found.name for found in pkgutil.iter_modules(_native.__path__) if re.match(rf"w{words}(?!\d)", found.name)]
+    loaded = {name: importlib.import_module(f"milagro._native.{name}") for name in sorted(found)}
+    return [name for name, module in loaded.items() if getattr(module, "supported", lambda: True)()]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call to be watched. `result` says whether its result must depend on the secret; a verdict does not."""
+
+    name: str
+    method: str
+    call: Callable[[], Any]
+    result: bool = True
+
+
+class Secrets:
+    """One curve in one native module, and secrets on it: scalars k and l, points P and Q, an element f of GT.
+
+    The same values are there in public (plain_..) and as a second secret (same_..).
+    """
+
+    def __init__(self, curve_name: str, module: str, probe: Probe) -> None:
+        self.probe = probe
+        self.params = params.get(curve_name)
+        self.ops: CurveOps = importlib.import_module(f"milagro._native.{module}").CurveOps(self.params)
+        self.E = Curve(self.params, "native", self.ops)
+        hide, ops = probe.hide, self.ops
+        self.plain_k = ops.scalar_to_bytes(ops.scalar_reduce(self._stream("k")))
+        self.k, self.same_k = (hide(ops.scalar_from_bytes(self.plain_k)) for _ in range(2))
+        self.l = hide(ops.scalar_reduce(self._stream("l")))
+        self.G, self.H = ops.g1_generator(), ops.g2_generator()
+        self.plain_P = ops.g1_hash_uniform(self._stream("P"), 1)
+        self.plain_Q = ops.g2_hash_uniform(self._stream("Q"), 1)
+        self.plain_f = ops.pairing(self.plain_P, self.plain_Q)
+        self.P, self.same_P = (hide(ops.g1_hash_uniform(self._stream("P"), 1)) for _ in range(2))
+        self.Q, self.same_Q = (hide(ops.g2_hash_uniform(self._stream("Q"), 1)) for _ in range(2))
+        self.f, self.same_f = (hide(ops.pairing(self.plain_P, self.plain_Q)) for _ in range(2))
+
+    def _stream(self, label: str, size: int = 192) -> bytes:
+        return hashlib.shake_256(f"{self.params.name} {label}".encode()).digest(size)
+
+    def octets(self, plain: bytes, *, public: int = 0) -> bytes:
+        """Secret octets with this content, in memory of their own; the first `public` of them are not secret."""
+        return self.probe.hide(bytes(bytearray(plain)), public)
+
+    def element(self, degree: int = 1) -> bytes:
+        """The secret octets of `degree` field elements."""
+        size = self.params.field_bytes
+        return self.octets(b"".join(bytes(1) + self._stream(f"{i}", size - 1) for i in range(degree)))
+
+    def uniform(self, count: int) -> bytes:
+        """Secret octets from which `count` field elements are reduced."""
+        return self.octets(self._stream("u", count * self.params.hash_length))
+
+    @cached_property
+    def identity(self) -> Any:
+        """The identity as a secret: what a sum of shares may turn out to be."""
+        return self.probe.hide(self.ops.g1_identity())
+
+
+def boundary(s: Secrets) -> Iterator[Case]:
+    yield from _scalars(s)
+    yield from _points(s, "g1", s.G, (s.plain_P, s.P, s.same_P), 1)
+    yield from _points(s, "g2", s.H, (s.plain_Q, s.Q, s.same_Q), 2)
+    yield from _targets(s)
+    yield from _pairings(s)
+    yield from _towers(s)
+
+
+def _case(s: Secrets, method: str, *arguments: Any, note: str = "", result: bool = True) -> Case:
+    name = f"{method} {note}".strip()
+    return Case(name, method, lambda: getattr(s.ops, method)(*arguments), result)
+
+
+def _scalars(s: Secrets) -> Iterator[Case]:
+    yield _case(s, "scalar_from_bytes", s.octets(s.plain_k))
+    for size in (1, 32, s.params.scalar_bytes + 16, 97):
+        yield _case(s, "scalar_reduce", s.octets(s._stream("r", size)), note=f"{size} octets")
+    yield _case(s, "scalar_to_bytes", s.k)
+    for method in ("scalar_add", "scalar_sub", "scalar_mul"):
+        yield _case(s, method, s.k, s.l)
+    for method in ("scalar_neg", "scalar_inv"):
+        yield _case(s, method, s.k)
+    yield _case(s, "scalar_equal", s.k, s.same_k, note="equal", result=False)
+    yield _case(s, "scalar_equal", s.k, s.l, note="different", result=False)
+    yield _case(s, "scalar_is_zero", s.k, result=False)
+
+
+def _points(s: Secrets, g: str, base: Any, points: tuple[Any, Any, Any], degree: int) -> Iterator[Case]:
+    plain, P, same = points
+    ops = s.ops
+    x, y = getattr(ops, f"{g}_to_affine")(plain)
+    yield _case(s, f"{g}_mul", base, s.k, note="secret scalar, generator")
+    yield _case(s, f"{g}_mul", plain, s.k, note="secret scalar")
+    yield _case(s, f"{g}_mul", P, s.k, note="secret scalar and point")
+    yield _case(s, f"{g}_msm", [base, plain, P], [s.k, s.l, s.same_k])
+    yield _case(s, f"{g}_add", P, base)
+    yield _case(s, f"{g}_add", P, same, note="doubling")
+    yield _case(s, f"{g}_neg", P)
+    yield _case(s, f"{g}_equal", P, same, note="equal", result=False)
+    yield _case(s, f"{g}_equal", P, base, note="different", result=False)
+    yield _case(s, f"{g}_is_identity", P, result=False)
+    yield _case(s, f"{g}_in_subgroup", P, result=False)
+    yield _case(s, f"{g}_from_affine", s.octets(x), s.octets(y))
+    for rule in ("parity", "larger"):
+        yield _case(s, f"{g}_sign", P, rule, note=rule, result=False)
+        yield _case(s, f"{g}_from_x", s.octets(x), 1, rule, note=rule)
+    yield _case(s, f"{g}_to_affine", P)
+    for count in (1, 2):
+        yield _case(s, f"{g}_hash_uniform", s.uniform(count * degree), count, note=f"of {count}")
+
+
+def _targets(s: Secrets) -> Iterator[Case]:
+    yield _case(s, "gt_exp", s.plain_f, s.k, note="secret exponent")
+    yield _case(s, "gt_exp", s.f, s.k, note="secret exponent and base")
+    yield _case(s, "gt_mul", s.f, s.same_f)
+    for method in ("gt_inv", "gt_to_bytes", "gt_trace"):
+        yield _case(s, method, s.f)
+    yield _case(s, "gt_from_bytes", s.octets(s.ops.gt_to_bytes(s.plain_f)))
+    yield _case(s, "gt_equal", s.f, s.same_f, result=False)
+    yield _case(s, "gt_is_one", s.f, result=False)
+
+
+def _pairings(s: Secrets) -> Iterator[Case]:
+    yield _case(s, "pairing", s.P, s.H, note="secret P")
+    yield _case(s, "pairing", s.G, s.Q, note="secret Q")
+    yield _case(s, "pairing_product", [s.P, s.G, s.identity], [s.H, s.Q, s.Q])
+    yield _case(s, "pairing_check", [s.P, s.G], [s.H, s.Q], result=False)
+    if hasattr(s.ops, "g2_prepare"):
+        yield _case(s, "g2_prepare", s.Q, result=False)  # its lines are not in the handle itself
+        lines = s.ops.g2_prepare(s.Q)
+        yield _case(s, "pairing", s.G, lines, note="secret prepared Q")
+        yield _case(s, "pairing_check", [s.P, s.G], [s.H, lines], note="secret prepared Q", result=False)
+
+
+def _towers(s: Secrets) -> Iterator[Case]:
+    for field, degree in (("fp", 1), ("fp2", 2), ("fp4", 4), ("fp12", 12)):
+        for name in ("mul", "sqr", "inv"):
+            operands = [s.element(degree) for _ in range(2 if name == "mul" else 1)]
+            yield _case(s, "tower", f"{field}_{name}", *operands, note=f"{field}_{name}")
+
+
+# -- compositions ------------------------------------------------------------------------------------------------------
+def protocol(s: Secrets) -> Iterator[Case]:
+    """Through milagro.groups; the secret octets that Python handles are copied and hashed, never looked at."""
+    E = s.E
+    k, m = E.scalar_from_bytes(s.octets(s.plain_k)), E.scalar_reduce(s.octets(s._stream("l")))
+    token, share = k * E.g1, m * E.g1
+    server, other = k * E.g2, m * E.g2
+    secret = E.pairing(token, server)
+    pin, dst = s.octets(b"2718"), b"MILAGRO-CONSTANT-TIME"
+    xs = [1, 2, 3]
+
+    def drawn(size: int) -> bytes:
+        return s.octets(bytes(1) + s._stream("x", size - 1))
+
+    def case(name: str, call: Callable[[], Any], *, result: bool = True) -> Case:
+        return Case(name, "", call, result)
+
+    yield case("PIN point", lambda: E.hash_to_g1(b"alice" + pin, dst)._handle)
+    yield case("PIN restore", lambda: (token + E.hash_to_g1(b"alice" + pin, dst))._handle)
+    yield case("PIN removal", lambda: (token - E.hash_to_g1(b"alice" + pin, dst))._handle)
+    yield case("hash to G2", lambda: E.hash_to_g2(pin, dst)._handle)
+    yield case("hash to scalar", lambda: E.hash_to_scalar(pin, dst)._handle)
+    yield case("sum of client shares", lambda: (token + share)._handle)
+    yield case("sum of server shares", lambda: (server + other)._handle)
+    yield case("Shamir evaluation", lambda: ((m * E.scalar(3) + k) * E.scalar(3) + m)._handle)
+    yield case("Shamir combination", lambda: _combination(E.lagrange_at_zero(xs), [k, m, k])._handle)
+    yield case(
+        "Shamir combination in G1", lambda: E.multi_multiply_g1([token, share, token], E.lagrange_at_zero(xs))._handle
+    )
+    yield case(
+        "Shamir combination in G2", lambda: E.multi_multiply_g2([server, other, server], E.lagrange_at_zero(xs))._handle
+    )
+    yield case("response V", lambda: (-((k + m) * token))._handle)
+    yield case("inverse", lambda: k.inverse()._handle)
+    yield case("comparisons", lambda: [k == m, token == share, server == other, secret == E.gt_one], result=False)
+    yield case("random scalar", lambda: E.random_scalar(drawn)._handle)
+    yield case("scalar to octets", k.to_bytes)
+    yield case("GT to octets", secret.to_bytes)
+    for encoding in E.encodings:
+        yield case(f"G1 to octets, {encoding}", lambda e=encoding: token.to_bytes(e))
+        yield case(f"G2 to octets, {encoding}", lambda e=encoding: server.to_bytes(e))
+    for encoding in (Encoding.MILAGRO, E.default_encoding):
+        if encoding != Encoding.EIP197:  # its reader looks at octets until one is not 0
+            yield from _readers(s, encoding)
+
+
+def _readers(s: Secrets, encoding: Encoding) -> Iterator[Case]:
+    # The first octet is public: Python looks at it for the tag or the flags
+    E = s.E
+    for group, base in (("g1", E.g1), ("g2", E.g2)):
+        octets = s.octets((E.scalar(5) * base).to_bytes(encoding), public=1)
+        read = getattr(E, f"{group}_from_bytes")
+        yield Case(f"{group.upper()} from octets, {encoding}", "", lambda r=read, o=octets: r(o, encoding)._handle)
+
+
+def _combination(weights: list[Any], shares: list[Any]) -> Any:
+    total = weights[0] * shares[0]
+    for weight, share in zip(weights[1:], shares[1:], strict=True):
+        total = total + weight * share
+    return total
+
+
+# -- M-Pin v2 ----------------------------------------------------------------------------------------------------------
+def login(s: Secrets) -> Iterator[Case]:
+    """From two D-TAs' masters to a client's answer, by the protocol's own code; masters and PIN are secret."""
+    from milagro.protocols.mpin import v2
+
+    suite, now, issuers, count = v2.Suite(s.E), 1_700_000_000, ("one.example", "two.example"), itertools.count()
+
+    def random(size: int) -> bytes:
+        return s._stream(f"drawn {next(count)}", size)
+
+    def secret_random(size: int) -> bytes:
+        return s.octets(bytes(1) + random(size - 1))
+
+    def case(name: str, call: Callable[[], Any], *, result: bool = True) -> Case:
+        return Case(f"M-Pin v2: {name}", "", call, result)
+
+    pin, key = s.octets(b"2718"), v2.Ed25519Key.generate(random)
+    context = v2.Context("mfa.example", "https://login.example", "shop")
+    identity = v2.Identity.create(suite, "mfa.example", "alice", "phone", key, now, random)
+    masters = [v2.MasterShare.generate(suite, name, secret_random) for name in issuers]
+    yield case(
+        "master", lambda: v2.MasterShare.generate(suite, "one.example", secret_random).server_share().point._handle
+    )
+    shares = [master.client_share(identity) for master in masters]
+    yield case("client share", lambda: masters[0].client_share(identity).point._handle)
+    yield case("server share", lambda: masters[0].server_share().point._handle)
+    secret = v2.combine_client_shares(shares, issuers)
+    yield case("combination", lambda: v2.combine_client_shares(shares, issuers).point._handle)
+    token = secret.token(pin)
+    yield case("token", lambda: secret.token(pin).point._handle)
+    credential = v2.Credential(token, key)
+    yield case("PIN restore", lambda: credential.secret_point(pin, None)._handle)
+    yield case("change of PIN", lambda: token.change_pin(pin, s.octets(b"3141")).point._handle)
+    started = v2.start_login(credential, context, now, random, None)
+    yield case("first pass", lambda: v2.start_login(credential, context, now, random, None), result=False)
+    asked = v2.Verifier(suite, context, v2.Limits()).challenge(started.message, identity, now, random)
+    yield case("second pass", lambda: started.answer(asked.message, pin, now), result=False)
+
+
+# -- controls ----------------------------------------------------------------------------------------------------------
+def controls(s: Secrets) -> Iterator[Case]:
+    """Each of them leaks, and a run that does not report it is worth nothing."""
+    probe, ops = s.probe, s.ops
+
+    def case(name: str, call: Callable[[], Any]) -> Case:
+        return Case(name, "", call, result=False)
+
+    yield case("planted branch on each bit", lambda: probe.leak_branch(s.k))
+    yield case("planted secret index", lambda: probe.leak_index(s.k))
+    yield case("planted early exit from a comparison", lambda: probe.leak_comparison(s.k, s.same_k))
+    yield case("g1_map_original of a secret", lambda: ops.g1_map_original(s.element()))
+    yield case("g2_map_original of a secret", lambda: ops.g2_map_original(s.element()))
+    yield case("g1_mul_integer by a secret", lambda: ops.g1_mul_integer(s.G, _secret_integer(s)))
+    yield case("g2_mul_integer by a secret", lambda: ops.g2_mul_integer(s.H, _secret_integer(s)))
+    for method, base in (("g1_mul_vartime", s.G), ("g2_mul_vartime", s.H)):
+        if hasattr(ops, method):
+            yield case(f"{method} by a secret", lambda m=method, b=base: getattr(ops, m)(b, s.k))
+
+
+def _secret_integer(s: Secrets) -> int:
+    return s.probe.hide(int.from_bytes(s.plain_k, "big"))
+
+
+def operations(s: Secrets) -> Iterator[Case]:
+    yield from boundary(s)
+    yield from protocol(s)
+
+
+LISTS: dict[str, Callable[[Secrets], Iterator[Case]]] = {
+    "operations": operations,
+    "login": login,
+    "controls": controls,
+}
