@@ -13,6 +13,7 @@ nox.options.error_on_missing_interpreters = True
 
 SHARED_VECTORS = Path(__file__).parent.parent / "shared" / "vectors"
 BACKENDS = ("native", "reference")
+PEERS = ("mclbn256==1.3.5", "pymcl", "pyblst", "py-arkworks-bls12381", "milagro-bls-binding", "py_ecc>=8.0")
 
 
 def install(session: nox.Session, *extras: str) -> None:
@@ -62,9 +63,20 @@ def vectors(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmark suite; arguments go to pytest."""
+    """The benchmark suite, then one recorded run beside the libraries on PyPI: its ratios, and docs/benchmarks.
+
+    Arguments go to pytest; with some, nothing is recorded.
+    """
     install(session, "bench")
-    session.run("pytest", "bench", "--benchmark-enable", "--benchmark-only", *session.posargs)
+    table = ["--benchmark-columns=median,iqr,rounds", "--benchmark-sort=name"]
+    session.run("pytest", "bench", "-q", "--benchmark-enable", "--benchmark-only", *table, *session.posargs)
+    if session.posargs:
+        return
+    for peer in PEERS:  # one without a wheel for this platform is named in the output and left out
+        session.install("--only-binary", ":all:", peer, success_codes=[0, 1])
+    session.run("python", "-m", "bench.record", "--seconds", "40")
+    session.run("python", "-m", "bench.plots")
+    session.run("python", "-m", "bench.ratios", "--write")
 
 
 @nox.session
