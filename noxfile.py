@@ -102,3 +102,18 @@ def exhaustive(session: nox.Session) -> None:
     install(session, "server", "test")
     session.env.update(MILAGRO_EXHAUSTIVE="1", MILAGRO_DIFFERENTIAL="10000")
     session.run("pytest", "-n", "auto", *(session.posargs or ["tests/groups", "tests/conformance"]))
+
+
+@nox.session
+def constant_time(session: nox.Session) -> None:
+    """Every curve and native module under valgrind with its secrets undefined; `test` runs one curve for each path."""
+    install(session, "test")
+    session.env.update(CI="true", MILAGRO_EXHAUSTIVE="1")
+    session.run("pytest", *(session.posargs or ["-n", "auto", "tests/constant_time"]))
+
+
+@nox.session
+def dudect(session: nox.Session) -> None:
+    """The timing experiment; it prints |t| and judges nothing. Arguments: --curve NAME --count N --target NAME."""
+    install(session)
+    session.run("python", "-m", "tests.constant_time.dudect", *session.posargs)
