@@ -131,13 +131,22 @@ class CurveOps(Protocol):
 
     # -- pairing ------------------------------------------------------------------------------------------------
     def pairing(self, p: Any, q: Any) -> Any:
-        """e(p, q) for p in G1, q in G2, with the exact exponent of spec/curves.md; one if either is the identity."""
+        """e(p, q) for p in G1, q in G2, with the exact exponent of spec/curves.md; one if either is the identity.
+
+        q here and in the two products below is a G2 or what g2_prepare made of one.
+        """
 
     def pairing_product(self, ps: Sequence[Any], qs: Sequence[Any]) -> Any:
         """prod e(p_i, q_i) with one final exponentiation; one for empty sequences."""
 
     def pairing_check(self, ps: Sequence[Any], qs: Sequence[Any]) -> bool:
         """Whether prod e(p_i, q_i) = 1."""
+
+    def g2_prepare(self, q: Any) -> Any:
+        """q with the lines of its Miller loop worked out: a handle for the place of q in the three operations above."""
+
+    def gt_exp_vartime(self, f: Any, k: Any) -> Any:
+        """f**k for public f and S k; takes less time than gt_exp, and tells them by it."""
 
     # -- towers: for vectors and differential tests only -----------------------------------------------------
     def tower(self, operation: str, *operands: bytes) -> bytes:

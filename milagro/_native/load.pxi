@@ -117,6 +117,7 @@ cdef int load_curve(curve_t* E, object params) except -1:
     load_integer(&E.seed, params.u)
     load_naf(&E.seed_naf, params.u)
     load_naf(&E.ate_naf, params.ate_loop)
+    load_pairing(E, params)
     for k, constant in enumerate(map_constants(params.map_g1, &E.map1)):
         load_fp(&E.map1_data[k], constant[0], E)
     for k, constant in enumerate(map_constants(params.map_g2, &E.map2)):

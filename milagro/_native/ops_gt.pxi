@@ -56,6 +56,14 @@ cdef class CurveOps(PointOps):
             mont_wipe_stack()
         return R
 
+    def gt_exp_vartime(self, GT f not None, Scalar k not None):
+        own(self, f)
+        own(self, k)
+        cdef GT R = new_gt(self)
+        with nogil:
+            gt_pow_vartime(&R.f, &f.f, &k.k, &self.E)
+        return R
+
     def gt_trace(self, GT f not None):
         own(self, f)
         cdef fp2_t a, b
@@ -83,45 +91,46 @@ cdef class CurveOps(PointOps):
 
     # -- pairings ------------------------------------------------------------------------ Spec: spec/curves.md#pairing
 
-    def pairing(self, G1 p not None, G2 q not None):
+    def g2_prepare(self, G2 q not None):
+        own(self, q)
+        return prepare(self, <const fp2_t*>q.P)
+
+    def pairing(self, p, q):
         return self.pairing_product((p,), (q,))
 
     def pairing_product(self, ps, qs):
         cdef GT R = new_gt(self)
-        self.multiply_pairings(&R.f, ps, qs)
+        self.multiply_pairings(&R.f, ps, qs, False)
         return R
 
     def pairing_check(self, ps, qs):
-        cdef GT R = new_gt(self)
-        self.multiply_pairings(&R.f, ps, qs)
-        return declassify(fp12_is_one(&R.f, &self.E))
+        cdef fp12_t f
+        cdef bint one = self.multiply_pairings(&f, ps, qs, True)
+        mont_wipe(&f, sizeof(f))
+        return one
 
-    cdef int multiply_pairings(self, fp12_t* f, ps, qs) except -1:
-        # A pair with an identity contributes the factor 1 and is left out.
+    cdef int multiply_pairings(self, fp12_t* f, ps, qs, bint check) except -1:
+        # A pair with an identity contributes the factor 1 and is left out. The answer to a check is whether f is 1.
         check_lengths(ps, qs)
         cdef Py_ssize_t i, n = 0, count = len(ps)
-        cdef G1 P
-        cdef G2 Q
+        cdef list left = list(ps), right = list(qs)     # which keeps prepared points alive
         cdef pair_t* pairs = <pair_t*>allocate(count * sizeof(pair_t))
+        cdef limb one = 0
         try:
             for i in range(count):
-                P, Q = ps[i], qs[i]
-                own(self, P)
-                own(self, Q)
-                if declassify(el_is_zero(&P.P[2]) | el_is_zero(&Q.P[2])):
-                    continue
-                with nogil:
-                    pt_affine(pairs[n].P, <const fp_t*>P.P, &self.E)
-                    pt_affine(pairs[n].Q, <const fp2_t*>Q.P, &self.E)
-                n += 1
+                n += place_pair(&pairs[n], self, left[i], right[i])
             with nogil:
+                affine_pairs(pairs, n, &self.E)
                 miller_loop(f, pairs, n, &self.E)
-                final_exponentiation(f, &self.E)
+                if check:
+                    one = declassify(final_exponentiation_is_one(f, &self.E))
+                else:
+                    final_exponentiation(f, &self.E)
                 mont_wipe_stack()
         finally:
             mont_wipe(pairs, count * sizeof(pair_t))
             free(pairs)
-        return 0
+        return one
 
     # -- towers -------------------------------------------------------------------------- Spec: spec/curves.md#towers
 

@@ -43,6 +43,7 @@ cdef extern from "mont.h":
     limb mont_equal(const limb* x, const limb* y) noexcept nogil
     limb mont_below(const limb* x, const limb* y) noexcept nogil
     limb mont_word_equal(limb x, limb y) noexcept nogil
+    limb mont_mask(limb bit) noexcept nogil
     void mont_wipe(void* memory, size_t size) noexcept nogil
     void mont_wipe_stack() noexcept nogil
 
@@ -52,6 +53,10 @@ cdef enum:
     MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
     WINDOW = 4              # bits of a scalar for each table look-up
     TABLE = 16              # 2^WINDOW entries
+    SEED_RUNS = 8           # the most non-zero digits of a seed that is worked off in runs of compressed squarings
+    SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
+    GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
+    GLS_BITS = 144          # the most signed digits of one
 
 cdef struct scalar_t:
     limb v[NLIMBS]
@@ -94,6 +99,21 @@ cdef struct naf_t:          # a public integer in digits -1, 0, 1, most signific
     int size
     bint negative
 
+cdef struct seed_power_t:   # how x^|u| is computed in the cyclotomic subgroup, see cyclotomic.pxi
+    bint by_runs
+    int count               # by runs: the non-zero digits of |u|, least significant first, with place and sign
+    int place[SEED_RUNS]
+    int sign[SEED_RUNS]
+    int first               # squarings after digit `first` up to digit `last` are compressed
+    int last
+    naf_t windows           # else: digits +-1, 3, 5, 7
+
+cdef struct lattice_t:        # how an exponent is divided into four, see gt.pxi
+    limb basis[4][4][GLS_WORDS]
+    limb ratio[4][NLIMBS + 1]
+    bint minus[4]           # whether the ratio is negative
+    int bits                # of the longest part
+
 cdef struct map_t:          # which map to a curve, and the number of coefficients of each isogeny polynomial
     bint sswu
     int terms[4]
@@ -114,6 +134,13 @@ cdef struct curve_t:
     fp2_t twist_b
     fp2_t twist_b3
     fp2_t gamma[6]          # gamma_k = xi^(k(p-1)/6), so that (w^k)^p = gamma_k * w^k
+    fp_t zeta               # gamma_1^(p+1) = xi^((p^2-1)/6), a primitive sixth root of 1
+    fp_t zeta2              # its square
+    seed_power_t seed_power
+    lattice_t gt_lattice
+    int b3_scale            # 3b' of the twist = b3_scale * (b3_a + i*b3_b) where that is small, else b3_scale = 0
+    int b3_a
+    int b3_b
     fp2_t psi_x
     fp2_t psi_y
     integer_t order         # r

@@ -34,6 +34,17 @@ class GT:
         return f"<reference GT element of {self.curve}>"
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class G2Prepared:
+    """A point of G2 for pairings; here nothing is worked out beforehand."""
+
+    curve: str
+    value: Any
+
+    def __repr__(self) -> str:
+        return f"<reference G2Prepared of {self.curve}>"
+
+
 class ReferenceCurve:
     """The operations of one curve; `milagro.backend.CurveOps` says what each does."""
 
@@ -260,11 +271,21 @@ class ReferenceCurve:
     def pairing_product(self, ps: Sequence[Any], qs: Sequence[Any]) -> GT:
         same_length(ps, qs)
         left: list[Point[mpz]] = [self._g1.point(p) for p in ps]
-        right: list[Point[Quadratic]] = [self._g2.point(q) for q in qs]
+        right: list[Point[Quadratic]] = [self._g2.point(self._plain(q)) for q in qs]
         return self._gt(self._pairing.product(left, right))
 
     def pairing_check(self, ps: Sequence[Any], qs: Sequence[Any]) -> bool:
         return self.gt_is_one(self.pairing_product(ps, qs))
+
+    def g2_prepare(self, q: Any) -> G2Prepared:
+        self._g2.point(q)
+        return G2Prepared(self.name, q)
+
+    def gt_exp_vartime(self, f: Any, k: Any) -> GT:
+        return self.gt_exp(f, k)
+
+    def _plain(self, q: Any) -> Any:
+        return checked(q, G2Prepared, self.name).value if isinstance(q, G2Prepared) else q
 
     # -- towers ---------------------------------------------------------------------------------------------
 

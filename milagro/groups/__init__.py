@@ -8,7 +8,7 @@ from __future__ import annotations
 from milagro.groups.curve import Curve, Random, curve
 from milagro.groups.encodings import Encoding, Octets
 from milagro.groups.hashing import Expander, Xmd, Xof
-from milagro.groups.values import G1Point, G2Point, GTElement, Scalar
+from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar
 
 __all__ = [
     "Curve",
@@ -16,6 +16,7 @@ __all__ = [
     "Expander",
     "G1Point",
     "G2Point",
+    "G2Prepared",
     "GTElement",
     "Octets",
     "Random",

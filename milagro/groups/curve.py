@@ -16,7 +16,7 @@ from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, Paramet
 from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, default_encoding, octet_string
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
-from milagro.groups.values import G1Point, G2Point, GTElement, Scalar, _Point, _Value
+from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar, _Point, _Value
 from milagro.octets import equal, i2osp, lowest_bits
 
 if TYPE_CHECKING:
@@ -330,15 +330,29 @@ class Curve:
             raise IdentityElement("the identity of GT is not allowed here")
         return GTElement._make(self, f)
 
-    def pairing(self, P: G1Point, Q: G2Point) -> GTElement:
+    def prepare(self, Q: G2Point) -> G2Prepared:
+        """Q with its lines worked out, for pairings of many P with it; they have the same value as with Q.
+
+        Spec: spec/curves.md#pairing
+        Raises: ParameterError if Q is of another group, curve or backend
+        Secret: the result, if Q is
+        """
+        return G2Prepared._make(self, self.ops.g2_prepare(self._mine(G2Point, Q)))
+
+    @cached_property
+    def g2_prepared(self) -> G2Prepared:
+        """The generator of G2, prepared."""
+        return self.prepare(self.g2)
+
+    def pairing(self, P: G1Point, Q: G2Point | G2Prepared) -> GTElement:
         """e(P, Q); one if either is the identity.
 
         Spec: spec/curves.md#pairing
         Raises: ParameterError if a point is of another group, curve or backend
         """
-        return GTElement._make(self, self.ops.pairing(self._mine(G1Point, P), self._mine(G2Point, Q)))
+        return GTElement._make(self, self.ops.pairing(self._mine(G1Point, P), self._right(Q)))
 
-    def pairing_product(self, pairs: Iterable[tuple[G1Point, G2Point]]) -> GTElement:
+    def pairing_product(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> GTElement:
         """prod e(P_i, Q_i) with one final exponentiation; one for no pairs.
 
         Spec: spec/curves.md#pairing
@@ -346,7 +360,7 @@ class Curve:
         """
         return GTElement._make(self, self.ops.pairing_product(*self._handles(pairs)))
 
-    def pairing_check(self, pairs: Iterable[tuple[G1Point, G2Point]]) -> bool:
+    def pairing_check(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> bool:
         """Whether prod e(P_i, Q_i) = 1.
 
         Spec: spec/curves.md#pairing
@@ -354,8 +368,11 @@ class Curve:
         """
         return self.ops.pairing_check(*self._handles(pairs))
 
-    def _handles(self, pairs: Iterable[tuple[G1Point, G2Point]]) -> tuple[list[object], list[object]]:
-        handles = [(self._mine(G1Point, P), self._mine(G2Point, Q)) for P, Q in pairs]
+    def _right(self, Q: G2Point | G2Prepared) -> object:
+        return self._mine(G2Prepared, Q) if isinstance(Q, G2Prepared) else self._mine(G2Point, Q)
+
+    def _handles(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> tuple[list[object], list[object]]:
+        handles = [(self._mine(G1Point, P), self._right(Q)) for P, Q in pairs]
         return [p for p, _ in handles], [q for _, q in handles]
 
 

@@ -228,6 +228,22 @@ class G2Point(_Point):
         return self._curve.g2_codec(encoding).encode(self._handle)
 
 
+class G2Prepared(_Value):
+    """A point of G2 whose lines for the pairing are worked out: takes the place of the point in pairings.
+
+    Secret: as secret as the point; it shows nothing of itself, has no octets, and its memory is wiped when it dies
+    """
+
+    __slots__ = ()
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<G2Prepared of {self._curve.name}, redacted>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
 class GTElement(_Value):
     """An element of GT: the subgroup of order r of the multiplicative group of Fp12."""
 
@@ -246,6 +262,15 @@ class GTElement(_Value):
         if not isinstance(k, Scalar):
             return NotImplemented
         return self._like(self._curve.ops.gt_exp(self._handle, self._of(k)))
+
+    def power_vartime(self, k: Scalar) -> GTElement:
+        """f**k in less time for what everyone may know: the time tells k.
+
+        Raises: ParameterError if k is not a scalar of this curve
+        """
+        if not isinstance(k, Scalar):
+            raise ParameterError(f"an exponent is a Scalar, not a {type(k).__name__}")
+        return self._like(self._curve.ops.gt_exp_vartime(self._handle, self._of(k)))
 
     def inverse(self) -> GTElement:
         """1/f, which in GT is the conjugate."""

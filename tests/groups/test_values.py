@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def values(E: Curve) -> list[object]:
-    return [E.scalar(5), E.g1, E.g2, E.pairing(E.g1, E.g2)]
+    return [E.scalar(5), E.g1, E.g2, E.g2_prepared, E.pairing(E.g1, E.g2)]
 
 
 def test_a_curve_is_one_object_for_each_name_and_backend(backend_name: str) -> None:

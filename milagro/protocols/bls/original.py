@@ -66,7 +66,7 @@ def verify(curve: Curve, key: G2Point, message: bytes, signature: G1Point) -> No
     Raises: InvalidSignature, also if the key or the signature is the identity
     """
     degenerate = key.is_identity() or signature.is_identity()
-    if degenerate or not curve.pairing_check([(-signature, curve.g2), (hash_message(curve, message), key)]):
+    if degenerate or not curve.pairing_check([(-signature, curve.g2_prepared), (hash_message(curve, message), key)]):
         raise InvalidSignature("the signature does not match its key and message")
 
 

@@ -36,7 +36,7 @@ from milagro.protocols.mpin.v1.server import ServerTwoPass
 from milagro.protocols.original_hash import SESSION_KEY_BYTES, HashName, digest
 
 if TYPE_CHECKING:
-    from milagro.groups import Curve, G1Point, G2Point, GTElement, Scalar
+    from milagro.groups import Curve, G1Point, G2Point, G2Prepared, GTElement, Scalar
 
 PIN_MASK = (1 << 14) - 1
 
@@ -63,7 +63,7 @@ def precompute(
     Raises: IdentityElement, ParameterError for an empty identity
     Secret: g1
     """
-    base = curve.g2 if client_key is None else received(client_key)
+    base: G2Point | G2Prepared = curve.g2_prepared if client_key is None else received(client_key)
     return Precomputed(
         curve.pairing(received(token), base), curve.pairing(dated_point(curve, identity, 0, hash_name=hash_name), base)
     )

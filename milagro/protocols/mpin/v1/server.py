@@ -25,7 +25,7 @@ from milagro.protocols.mpin.v1.dvs import require_bound
 from milagro.protocols.mpin.v1.hashing import dated_point, nonzero, received, time_challenge
 
 if TYPE_CHECKING:
-    from milagro.groups import Curve, G1Point, G2Point, GTElement, Scalar
+    from milagro.groups import Curve, G1Point, G2Point, G2Prepared, GTElement, Scalar
     from milagro.protocols.mpin.v1.client import Commitment, OnePass
     from milagro.protocols.original_hash import HashName
 
@@ -53,7 +53,7 @@ class ServerTwoPass:
     def __init__(
         self,
         curve: Curve,
-        keys: tuple[G2Point, G2Point],
+        keys: tuple[G2Point | G2Prepared, G2Point],
         identity: bytes,
         *,
         commitment: Commitment,
@@ -86,7 +86,7 @@ class ServerTwoPass:
         if client_key is not None:
             require_bound(identity, client_key)
         commitment.for_date(date)
-        base = curve.g2 if client_key is None else client_key
+        base: G2Point | G2Prepared = curve.g2_prepared if client_key is None else client_key
         keys = (base, received(server_secret))
         return cls(curve, keys, identity, commitment=commitment, y=nonzero(y), date=date, hash_name=hash_name)
 

@@ -224,7 +224,7 @@ class FullStarted(SecretValue):
         suite = self._credential.suite
         transcript = full_transcript(suite, self._context, self.message, asked, V)
         h = suite.hash_to_scalar(transcript, "FULL_")
-        K = suite.curve.pairing((self._r + h) * SEC, suite.curve.g2)
+        K = suite.curve.pairing((self._r + h) * SEC, suite.curve.g2_prepared)
         return KeySchedule(suite, transcript, K, self._x * W)
 
 
@@ -417,7 +417,7 @@ class FullCountable(SecretValue):
         P = self._R + h * suite.login_point(self.identity, self.slot)
         if P.is_identity():
             raise AuthenticationFailed
-        keys = KeySchedule(suite, self._transcript, suite.curve.pairing(P, server_secret.point), self._D)
+        keys = KeySchedule(suite, self._transcript, suite.curve.pairing(P, server_secret.prepared), self._D)
         keys.check(_CLIENT_CONFIRM, self._mac)
         message = FullConfirmation(suite.id, authenticated.reference, keys.mac(_SERVER_CONFIRM))
         return FullAuthenticated(authenticated, message, keys.session_key())

@@ -9,7 +9,7 @@ D-TA i:  s_i  --commitment-->    s_i P1   public, in G1 only
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -22,7 +22,7 @@ from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import Suite, check_now
 
 if TYPE_CHECKING:
-    from milagro.groups import G1Point, G2Point, Random, Scalar
+    from milagro.groups import G1Point, G2Point, G2Prepared, Random, Scalar
 
 MAX_ISSUER = 253
 
@@ -205,7 +205,7 @@ class MasterShare(SecretValue):
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ServerSecret(SecretValue):
-    """sQ = sum s_i Q: what an MFA server checks logins with.
+    """sQ = sum s_i Q: what an MFA server checks logins with. `prepared` is the same, ready for pairings.
 
     Spec: spec/mpin.md#recombination
     Secret: see ServerShare
@@ -213,6 +213,10 @@ class ServerSecret(SecretValue):
 
     suite: Suite
     point: G2Point
+    prepared: G2Prepared = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prepared", self.suite.curve.prepare(self.point))
 
     def to_bytes(self) -> bytes:
         """The octets: `SERVER-SECRET_`, point.
@@ -264,7 +268,7 @@ def check_server_share(share: ServerShare, commitment: Commitment) -> None:
     if share.issuer != commitment.issuer or share.suite != commitment.suite:
         raise ParameterError("a share and a commitment of different issuers or suites were compared")
     E = share.suite.curve
-    if not E.pairing_check([(commitment.point, E.g2), (-E.g1, share.point)]):
+    if not E.pairing_check([(commitment.point, E.g2_prepared), (-E.g1, share.point)]):
         raise InvalidShare("a server share does not fit its commitment", [share.issuer])
 
 

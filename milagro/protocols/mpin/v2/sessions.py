@@ -276,6 +276,6 @@ class Countable(SecretValue):
         self._once.take_or_refuse("verifying this attempt")
         E = self._suite.curve
         P = self._U + self._y * self._suite.login_point(self.identity, self.slot)
-        if not E.pairing_check([(self._V, E.g2), (P, server_secret.point)]):
+        if not E.pairing_check([(self._V, E.g2_prepared), (P, server_secret.prepared)]):
             raise AuthenticationFailed
         return self._result
