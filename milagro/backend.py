@@ -19,6 +19,9 @@ from typing import Any, Protocol, cast
 
 from milagro.errors import BackendUnavailable, ParameterError
 
+Buffer = bytes | bytearray | memoryview
+"""One-dimensional contiguous octets; a numpy array of uint8 is taken through memoryview."""
+
 NAMES = ("native", "reference")
 _MODULES = {"native": "milagro._native", "reference": "milagro._reference"}
 
@@ -65,11 +68,23 @@ class CurveOps(Protocol):
     def g1_mul(self, p: Any, k: Any) -> Any:
         """k * p for a secret S k, constant time; p in the subgroup."""
 
+    def g1_mul_vartime(self, p: Any, k: Any) -> Any:
+        """k * p for a public S k; p in the subgroup. Variable time."""
+
     def g1_mul_integer(self, p: Any, k: int) -> Any:
         """k * p for a public integer of any size and sign; p anywhere on the curve. Variable time."""
 
     def g1_msm(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any:
-        """sum k_i * p_i, constant time in the scalars; the identity for empty sequences."""
+        """sum k_i * p_i, constant time in the scalars; the identity for empty sequences. Points in the subgroup."""
+
+    def g1_msm_vartime(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any:
+        """The same for public scalars. Variable time."""
+
+    def g1_msm_array_vartime(self, points: Buffer, scalars: Buffer) -> Any:
+        """The same from two buffers: x, y of each point (zeros for the identity); `scalar_bytes` octets of each k_i.
+
+        Raises WrongLength, NonCanonical, NotOnCurve, NotInSubgroup: everything is checked.
+        """
 
     def g1_equal(self, p: Any, q: Any) -> bool: ...
     def g1_is_identity(self, p: Any) -> bool: ...
@@ -97,8 +112,11 @@ class CurveOps(Protocol):
     def g2_add(self, p: Any, q: Any) -> Any: ...
     def g2_neg(self, p: Any) -> Any: ...
     def g2_mul(self, p: Any, k: Any) -> Any: ...
+    def g2_mul_vartime(self, p: Any, k: Any) -> Any: ...
     def g2_mul_integer(self, p: Any, k: int) -> Any: ...
     def g2_msm(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any: ...
+    def g2_msm_vartime(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any: ...
+    def g2_msm_array_vartime(self, points: Buffer, scalars: Buffer) -> Any: ...
     def g2_equal(self, p: Any, q: Any) -> bool: ...
     def g2_is_identity(self, p: Any) -> bool: ...
     def g2_in_subgroup(self, p: Any) -> bool: ...

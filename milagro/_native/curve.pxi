@@ -10,7 +10,12 @@ include "cyclotomic.pxi"  # squaring and powers of u where x^(p^4 - p^2 + 1) = 1
 include "gt.pxi"         # GT: exponents in four parts, membership
 include "element.pxi"    # one name for each operation of Fp and Fp2
 include "points.pxi"     # E(Fp) and E'(Fp2)
-include "twist.pxi"      # psi, clearing the cofactor of G2
+include "jacobian.pxi"   # the same points with cheaper doublings
+include "twist.pxi"      # psi, clearing the cofactor of G2, subgroup tests
+include "glv.pxi"        # multiples by short scalars
+include "vartime.pxi"    # the same for public scalars, in variable time
+include "msm.pxi"        # sums of many multiples by public scalars
+include "fixed.pxi"      # multiples of the generators by secret scalars
 include "maps.pxi"       # from field elements to points
 include "pairing.pxi"    # Miller loop
 include "final_exponentiation.pxi"  # from the loop to GT

@@ -31,6 +31,7 @@ cdef class G1(Handle):
     """A point of E(Fp)."""
 
     cdef fp_t P[3]
+    cdef bint generator     # whether this is the handle that g1_generator gave
 
     def __dealloc__(self):
         mont_wipe(self.P, sizeof(self.P))
@@ -41,6 +42,7 @@ cdef class G2(Handle):
     """A point of E'(Fp2)."""
 
     cdef fp2_t P[3]
+    cdef bint generator
 
     def __dealloc__(self):
         mont_wipe(self.P, sizeof(self.P))
@@ -226,3 +228,65 @@ cdef void* allocate(size_t size) except NULL:
     if memory == NULL:
         raise MemoryError
     return memory
+
+
+cdef class Octets:
+    """A contiguous buffer of octets, held while C reads it."""
+
+    cdef Py_buffer view
+
+    def __cinit__(self, source):
+        PyObject_GetBuffer(source, &self.view, PyBUF_SIMPLE)
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+
+cdef int count_rows(Octets points, Octets scalars, Py_ssize_t point_size, Py_ssize_t scalar_size) except -1:
+    # Checks that there are as many points as scalars
+    if points.view.len % point_size or scalars.view.len % scalar_size:
+        raise WrongLength(f"a point has {point_size} octets and a scalar {scalar_size}; the buffers do not fit")
+    if points.view.len // point_size != scalars.view.len // scalar_size:
+        raise ParameterError("there are not as many points as scalars")
+    return 0
+
+
+cdef int read_array(
+    element* P, scalar_t* k, Py_ssize_t n, const uint8_t* xy, const uint8_t* scalars, const curve_t* E,
+) noexcept nogil:
+    # 0, or 1 for what is not canonical, 2 for what is not on the curve, 3 for what is not in the subgroup
+    cdef Py_ssize_t i, j, half = E.field_bytes * (sizeof(element) // sizeof(fp_t))
+    cdef uint8_t any_bit
+    for i in range(n):
+        mont_from_octets(k[i].v, scalars + i * E.scalar_bytes, E.scalar_bytes)
+        any_bit = 0
+        for j in range(2 * half):
+            any_bit |= xy[2 * half * i + j]
+        if not mont_below(k[i].v, E.r.m):
+            return 1
+        if any_bit == 0:
+            pt_identity(&P[3 * i], E)
+            continue
+        if not el_from_octets(&P[3 * i], xy + 2 * half * i, E):
+            return 1
+        if not el_from_octets(&P[3 * i + 1], xy + 2 * half * i + half, E):
+            return 1
+        if not pt_from_affine(&P[3 * i], E):
+            return 2
+        if element is fp_t:
+            if not g1_in_subgroup(&P[3 * i], E):
+                return 3
+        else:
+            if not g2_in_subgroup(&P[3 * i], E):
+                return 3
+    return 0
+
+
+cdef int raise_for(int fault) except -1:
+    if fault == 1:
+        raise NonCanonical("a coordinate is not below the field's modulus, or a scalar not below the group's order")
+    if fault == 2:
+        raise NotOnCurve("the coordinates do not satisfy the equation of the curve")
+    if fault == 3:
+        raise NotInSubgroup("a point is outside the subgroup of order r")
+    return 0

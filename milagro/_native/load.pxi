@@ -1,6 +1,6 @@
 # From a data sheet of milagro.params to a curve_t. Everything here is public; it runs once for a curve.
 
-from milagro.errors import IdentityElement, NonCanonical, NotOnCurve, ParameterError, WrongLength
+from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, NotOnCurve, ParameterError, WrongLength
 
 cdef int load_limbs(limb* z, object value) except -1:
     cdef bytes octets = value.to_bytes(8 * NLIMBS, "big")
@@ -53,6 +53,24 @@ cdef int load_naf(naf_t* z, object value) except -1:
     return 0
 
 
+cdef int load_split(split_t* D, object data) except -1:
+    # Entries of the basis in two's complement
+    cdef int i, j
+    cdef object two = 2
+    cdef object radix = two ** (64 * NLIMBS)
+    D.parts = len(data.basis)
+    D.bits = data.bits
+    D.digits = data.bits // DIGIT + 1
+    if D.parts > PARTS or D.bits + NAF_WIDTH > SHORT_DIGITS or D.bits + DIGIT >= 64 * NLIMBS:
+        raise ParameterError("a decomposition of scalars does not fit the native backend")
+    for j in range(D.parts):
+        load_limbs(D.factors[j], data.factors[j] % radix)
+        D.factors[j][NLIMBS] = data.factors[j] // radix
+        for i in range(D.parts):
+            load_limbs(D.basis[j][i], data.basis[j][i] % radix)
+    return 0
+
+
 cdef list map_constants(object data, map_t* shape):
     # The order of the positions in maps.pxi
     shape.sswu = hasattr(data, "x_num")
@@ -77,6 +95,7 @@ cdef int load_moduli(curve_t* E, object params) except -1:
     mont_setup(&E.r)
     load_limbs(E.root.v, (p + 1) // 4)
     load_limbs(E.root_inverse.v, (p - 3) // 4)
+    E.places = r.bit_length() // DIGIT + 1
     E.field_bytes = params.field_bytes
     E.scalar_bytes = params.scalar_bytes
     return 0
@@ -111,10 +130,11 @@ cdef int load_curve(curve_t* E, object params) except -1:
     fp2_add(&E.twist_b3, &E.twist_b, &E.twist_b, E)
     fp2_add(&E.twist_b3, &E.twist_b3, &E.twist_b, E)
     load_frobenius(E, params)
+    load_fp(&E.beta, params.cube_root_of_unity, E)
+    load_split(&E.glv, params.glv)
+    load_split(&E.gls, params.gls)
     load_integer(&E.order, params.r)
     load_integer(&E.cofactor, params.cofactor_g1)
-    load_integer(&E.h_eff, params.h_eff_g1)
-    load_integer(&E.seed, params.u)
     load_naf(&E.seed_naf, params.u)
     load_naf(&E.ate_naf, params.ate_loop)
     load_pairing(E, params)
@@ -135,11 +155,17 @@ cdef class CurveData:
 
     cdef curve_t E
     cdef readonly str name
+    cdef fp_t* g1_table     # of fixed.pxi, or NULL
+    cdef fp2_t* g2_table
 
     def __cinit__(self, params):
         memset(&self.E, 0, sizeof(curve_t))
         self.name = params.name
         load_curve(&self.E, params)
+
+    def __dealloc__(self):
+        free(self.g1_table)
+        free(self.g2_table)
 
     def __repr__(self):
         return f"<native operations of {self.name}>"

@@ -141,7 +141,7 @@ cdef void map_to_curve(element* R, const element* u, const curve_t* E) noexcept 
 cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcept nogil:
     # RFC 9380, section 7, with the multiplier of the suite.                  Spec: spec/curves.md#clear-cofactor
     if element is fp_t:
-        pt_mul_integer(R, P, &E.h_eff, E)
+        g1_clear_cofactor(R, P, E)
     else:
         g2_clear_cofactor(R, P, E)
 

@@ -73,6 +73,7 @@ cdef class PointOps(CurveData):
     def g1_generator(self):
         cdef G1 R = new_g1(self)
         pt_copy(R.P, self.E.g1)
+        R.generator = True
         return R
 
     def g1_identity(self):
@@ -115,9 +116,22 @@ cdef class PointOps(CurveData):
         own(self, p)
         own(self, k)
         cdef G1 R = new_g1(self)
+        if p.generator and self.g1_table == NULL:
+            self.g1_table = fixed_table(<const fp_t*>self.E.g1, self.E.places, &self.E)
         with nogil:
-            pt_mul(R.P, p.P, &k.k, &self.E)
+            if p.generator:
+                fixed_mul(R.P, <const fp_t*>self.g1_table, self.E.places, &k.k, &self.E)
+            else:
+                pt_mul(R.P, p.P, &k.k, &self.E)
             mont_wipe_stack()
+        return R
+
+    def g1_mul_vartime(self, G1 p not None, Scalar k not None):
+        own(self, p)
+        own(self, k)
+        cdef G1 R = new_g1(self)
+        with nogil:
+            pt_mul_vartime(R.P, p.P, &k.k, &self.E)
         return R
 
     def g1_mul_integer(self, G1 p not None, k):
@@ -131,25 +145,57 @@ cdef class PointOps(CurveData):
         cdef Py_ssize_t i, n = len(points)
         cdef G1 P, R = new_g1(self)
         cdef Scalar k
-        cdef size_t table_size = n * 3 * TABLE * sizeof(fp_t), scalar_size = n * sizeof(scalar_t)
-        cdef uint8_t* memory = <uint8_t*>allocate(table_size + scalar_size)
-        cdef fp_t* tables = <fp_t*>memory
-        cdef scalar_t* ks = <scalar_t*>(memory + table_size)
+        cdef size_t size = n * (3 * sizeof(fp_t) + sizeof(scalar_t))
+        cdef fp_t* Ps = <fp_t*>allocate(size)
+        cdef scalar_t* ks = <scalar_t*>(Ps + 3 * n)
         try:
             for i in range(n):
                 P, k = points[i], scalars[i]
                 own(self, P)
                 own(self, k)
-                pt_copy(&tables[3 * TABLE * i + 3], P.P)
+                pt_copy(&Ps[3 * i], P.P)
                 ks[i] = k.k
-            with nogil:
-                for i in range(n):
-                    pt_table(&tables[3 * TABLE * i], &tables[3 * TABLE * i + 3], &self.E)
-                pt_sum_of_multiples(R.P, tables, ks, n, &self.E)
-                mont_wipe_stack()
+            pt_msm(R.P, <const fp_t*>Ps, ks, n, &self.E)
+            mont_wipe_stack()
         finally:
-            mont_wipe(memory, table_size + scalar_size)
-            free(memory)
+            mont_wipe(Ps, size)
+            free(Ps)
+        return R
+
+    def g1_msm_vartime(self, points, scalars):
+        check_lengths(points, scalars)
+        cdef Py_ssize_t i, n = len(points)
+        cdef G1 P, R = new_g1(self)
+        cdef Scalar k
+        cdef fp_t* Ps = <fp_t*>allocate(n * (3 * sizeof(fp_t) + sizeof(scalar_t)))
+        cdef scalar_t* ks = <scalar_t*>(Ps + 3 * n)
+        try:
+            for i in range(n):
+                P, k = points[i], scalars[i]
+                own(self, P)
+                own(self, k)
+                pt_copy(&Ps[3 * i], P.P)
+                ks[i] = k.k
+            pt_msm_vartime(R.P, Ps, ks, n, &self.E)
+        finally:
+            free(Ps)
+        return R
+
+    def g1_msm_array_vartime(self, points, scalars):
+        cdef Octets xy = Octets(points), octets = Octets(scalars)
+        count_rows(xy, octets, 2 * self.E.field_bytes * (sizeof(fp_t) // sizeof(fp_t)), self.E.scalar_bytes)
+        cdef G1 R = new_g1(self)
+        cdef Py_ssize_t n = octets.view.len // self.E.scalar_bytes
+        cdef fp_t* Ps = <fp_t*>allocate(n * (3 * sizeof(fp_t) + sizeof(scalar_t)))
+        cdef scalar_t* ks = <scalar_t*>(Ps + 3 * n)
+        cdef int fault
+        try:
+            with nogil:
+                fault = read_array(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
+            raise_for(fault)
+            pt_msm_vartime(R.P, Ps, ks, n, &self.E)
+        finally:
+            free(Ps)
         return R
 
     def g1_equal(self, G1 p not None, G1 q not None):
@@ -165,7 +211,7 @@ cdef class PointOps(CurveData):
         own(self, p)
         cdef limb member
         with nogil:
-            member = pt_in_subgroup(<const fp_t*>p.P, &self.E)
+            member = g1_in_subgroup(<const fp_t*>p.P, &self.E)
         return declassify(member)
 
     def g1_map_to_curve(self, bytes u not None, Py_ssize_t count):
@@ -204,6 +250,7 @@ cdef class PointOps(CurveData):
     def g2_generator(self):
         cdef G2 R = new_g2(self)
         pt_copy(R.P, self.E.g2)
+        R.generator = True
         return R
 
     def g2_identity(self):
@@ -246,9 +293,22 @@ cdef class PointOps(CurveData):
         own(self, p)
         own(self, k)
         cdef G2 R = new_g2(self)
+        if p.generator and self.g2_table == NULL:
+            self.g2_table = fixed_table(<const fp2_t*>self.E.g2, self.E.places, &self.E)
         with nogil:
-            pt_mul(R.P, p.P, &k.k, &self.E)
+            if p.generator:
+                fixed_mul(R.P, <const fp2_t*>self.g2_table, self.E.places, &k.k, &self.E)
+            else:
+                pt_mul(R.P, p.P, &k.k, &self.E)
             mont_wipe_stack()
+        return R
+
+    def g2_mul_vartime(self, G2 p not None, Scalar k not None):
+        own(self, p)
+        own(self, k)
+        cdef G2 R = new_g2(self)
+        with nogil:
+            pt_mul_vartime(R.P, p.P, &k.k, &self.E)
         return R
 
     def g2_mul_integer(self, G2 p not None, k):
@@ -262,25 +322,57 @@ cdef class PointOps(CurveData):
         cdef Py_ssize_t i, n = len(points)
         cdef G2 P, R = new_g2(self)
         cdef Scalar k
-        cdef size_t table_size = n * 3 * TABLE * sizeof(fp2_t), scalar_size = n * sizeof(scalar_t)
-        cdef uint8_t* memory = <uint8_t*>allocate(table_size + scalar_size)
-        cdef fp2_t* tables = <fp2_t*>memory
-        cdef scalar_t* ks = <scalar_t*>(memory + table_size)
+        cdef size_t size = n * (3 * sizeof(fp2_t) + sizeof(scalar_t))
+        cdef fp2_t* Ps = <fp2_t*>allocate(size)
+        cdef scalar_t* ks = <scalar_t*>(Ps + 3 * n)
         try:
             for i in range(n):
                 P, k = points[i], scalars[i]
                 own(self, P)
                 own(self, k)
-                pt_copy(&tables[3 * TABLE * i + 3], P.P)
+                pt_copy(&Ps[3 * i], P.P)
                 ks[i] = k.k
-            with nogil:
-                for i in range(n):
-                    pt_table(&tables[3 * TABLE * i], &tables[3 * TABLE * i + 3], &self.E)
-                pt_sum_of_multiples(R.P, tables, ks, n, &self.E)
-                mont_wipe_stack()
+            pt_msm(R.P, <const fp2_t*>Ps, ks, n, &self.E)
+            mont_wipe_stack()
         finally:
-            mont_wipe(memory, table_size + scalar_size)
-            free(memory)
+            mont_wipe(Ps, size)
+            free(Ps)
+        return R
+
+    def g2_msm_vartime(self, points, scalars):
+        check_lengths(points, scalars)
+        cdef Py_ssize_t i, n = len(points)
+        cdef G2 P, R = new_g2(self)
+        cdef Scalar k
+        cdef fp2_t* Ps = <fp2_t*>allocate(n * (3 * sizeof(fp2_t) + sizeof(scalar_t)))
+        cdef scalar_t* ks = <scalar_t*>(Ps + 3 * n)
+        try:
+            for i in range(n):
+                P, k = points[i], scalars[i]
+                own(self, P)
+                own(self, k)
+                pt_copy(&Ps[3 * i], P.P)
+                ks[i] = k.k
+            pt_msm_vartime(R.P, Ps, ks, n, &self.E)
+        finally:
+            free(Ps)
+        return R
+
+    def g2_msm_array_vartime(self, points, scalars):
+        cdef Octets xy = Octets(points), octets = Octets(scalars)
+        count_rows(xy, octets, 2 * self.E.field_bytes * (sizeof(fp2_t) // sizeof(fp_t)), self.E.scalar_bytes)
+        cdef G2 R = new_g2(self)
+        cdef Py_ssize_t n = octets.view.len // self.E.scalar_bytes
+        cdef fp2_t* Ps = <fp2_t*>allocate(n * (3 * sizeof(fp2_t) + sizeof(scalar_t)))
+        cdef scalar_t* ks = <scalar_t*>(Ps + 3 * n)
+        cdef int fault
+        try:
+            with nogil:
+                fault = read_array(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
+            raise_for(fault)
+            pt_msm_vartime(R.P, Ps, ks, n, &self.E)
+        finally:
+            free(Ps)
         return R
 
     def g2_equal(self, G2 p not None, G2 q not None):
@@ -296,7 +388,7 @@ cdef class PointOps(CurveData):
         own(self, p)
         cdef limb member
         with nogil:
-            member = pt_in_subgroup(<const fp2_t*>p.P, &self.E)
+            member = g2_in_subgroup(<const fp2_t*>p.P, &self.E)
         return declassify(member)
 
     def g2_map_to_curve(self, bytes u not None, Py_ssize_t count):

@@ -63,6 +63,33 @@ cdef void pt_add(element* R, const element* P, const element* Q, const curve_t* 
     el_add(&R[2], &R[2], &t, E)
 
 
+cdef void pt_add_affine(element* R, const element* P, const element* xy, const curve_t* E) noexcept nogil:
+    # P + (x, y), any P: the same with Z2 = 1, algorithm 8
+    cdef element xx, yy, bzz, cross, yz, xz, minus, plus, t
+    el_mul(&xx, &P[0], &xy[0], E)
+    el_mul(&yy, &P[1], &xy[1], E)
+    el_cross(&cross, &P[0], &P[1], &xy[0], &xy[1], &xx, &yy, E)
+    el_mul(&yz, &xy[1], &P[2], E)
+    el_add(&yz, &yz, &P[1], E)
+    el_mul(&xz, &xy[0], &P[2], E)
+    el_add(&xz, &xz, &P[0], E)
+    el_mul_3b(&bzz, &P[2], E)
+    el_mul_3b(&xz, &xz, E)
+    el_add(&t, &xx, &xx, E)
+    el_add(&xx, &t, &xx, E)
+    el_sub(&minus, &yy, &bzz, E)
+    el_add(&plus, &yy, &bzz, E)
+    el_mul(&R[0], &cross, &minus, E)
+    el_mul(&t, &xz, &yz, E)
+    el_sub(&R[0], &R[0], &t, E)
+    el_mul(&R[1], &plus, &minus, E)
+    el_mul(&t, &xx, &xz, E)
+    el_add(&R[1], &R[1], &t, E)
+    el_mul(&R[2], &yz, &plus, E)
+    el_mul(&t, &xx, &cross, E)
+    el_add(&R[2], &R[2], &t, E)
+
+
 cdef void pt_double(element* R, const element* P, const curve_t* E) noexcept nogil:
     # With bzz = 3bZ^2:
     #   X3 = 2 XY (Y^2 - 3 bzz)
@@ -148,63 +175,3 @@ cdef void pt_mul_integer(element* R, const element* P, const integer_t* k, const
     pt_copy(R, T)
     mont_wipe(T, sizeof(T))
     mont_wipe(base, sizeof(base))
-
-
-cdef void pt_table(element* table, const element* P, const curve_t* E) noexcept nogil:
-    # 0, P, 2P, .., (TABLE - 1)P
-    cdef int i
-    pt_identity(&table[0], E)
-    for i in range(1, TABLE):
-        pt_add(&table[3 * i], &table[3 * (i - 1)], P, E)
-
-
-cdef void pt_select(element* R, const element* table, limb digit) noexcept nogil:
-    # table[digit], having read every entry
-    cdef size_t words = 3 * sizeof(element) // sizeof(limb)
-    cdef int i
-    memset(R, 0, 3 * sizeof(element))
-    for i in range(TABLE):
-        mont_gather(<limb*>R, <const limb*>&table[3 * i], words, mont_word_equal(digit, i))
-
-
-cdef void pt_sum_of_multiples(
-    element* R, const element* tables, const scalar_t* k, Py_ssize_t n, const curve_t* E,
-) noexcept nogil:
-    # sum k_i P_i for secret k_i, from the table of each P_i: fixed windows, shared doublings, one masked look-up and
-    # one addition for each window of each scalar.                        Spec: spec/curves.md#scalar-multiplication
-    cdef element T[3]
-    cdef element entry[3]
-    cdef limb digit
-    cdef Py_ssize_t j
-    cdef int i, window, top = 8 * E.scalar_bytes // WINDOW - 1
-    pt_identity(T, E)
-    for window in range(top, -1, -1):
-        if window != top:
-            for i in range(WINDOW):
-                pt_double(T, T, E)
-        for j in range(n):
-            digit = scalar_window(&k[j], window)
-            pt_select(entry, &tables[3 * TABLE * j], digit)
-            pt_add(T, T, entry, E)
-    pt_copy(R, T)
-    mont_wipe(T, sizeof(T))
-    mont_wipe(entry, sizeof(entry))
-    mont_wipe(&digit, sizeof(digit))
-
-
-cdef void pt_mul(element* R, const element* P, const scalar_t* k, const curve_t* E) noexcept nogil:
-    # k*P for a secret k
-    cdef element table[3 * TABLE]
-    pt_table(table, P, E)
-    pt_sum_of_multiples(R, table, k, 1, E)
-    mont_wipe(table, sizeof(table))
-
-
-cdef limb pt_in_subgroup(const element* P, const curve_t* E) noexcept nogil:
-    # r*P = 0. On a BN curve E(Fp) has order r itself.                           Spec: spec/curves.md#subgroup-check
-    cdef element T[3]
-    if element is fp_t:
-        if E.bn:
-            return 1
-    pt_mul_integer(T, P, &E.order, E)
-    return el_is_zero(&T[2])

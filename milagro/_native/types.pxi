@@ -1,6 +1,7 @@
 # Structures. A field element is a residue in Montgomery form, always fully reduced; a scalar is a plain number below r.
 # A point is three homogeneous projective coordinates in a row, (X : Y : Z) for (X/Z, Y/Z), identity (0 : 1 : 0).
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int8_t, uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -47,16 +48,28 @@ cdef extern from "mont.h":
     void mont_wipe(void* memory, size_t size) noexcept nogil
     void mont_wipe_stack() noexcept nogil
 
+cdef extern from "split.h":
+    void split_round(limb* c, const limb* k, const limb* g) noexcept nogil
+    void split_subtract(limb* a, const limb* c, const limb* b) noexcept nogil
+    limb split_digit(const limb* a, int at, int width, limb* sign) noexcept nogil
+    void split_naf(int8_t* digits, int size, const limb* a, int width) noexcept nogil
+
 cdef enum:
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
     MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
-    WINDOW = 4              # bits of a scalar for each table look-up
+    WINDOW = 4              # bits of an exponent for each table look-up in GT
     TABLE = 16              # 2^WINDOW entries
     SEED_RUNS = 8           # the most non-zero digits of a seed that is worked off in runs of compressed squarings
     SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
     GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
     GLS_BITS = 144          # the most signed digits of one
+    DIGIT = 5               # bits of a short scalar for each table look-up; params proves that 4 and 5 are safe
+    MULTIPLES = 16          # 2^(DIGIT - 1) entries, P to MULTIPLES*P
+    ODD = 8                 # entries P, 3P, .. 15P, for public scalars in non-adjacent form of width 5
+    NAF_WIDTH = 5
+    SHORT_DIGITS = 272      # the longest non-adjacent form of a short scalar: G1 of FP512BN has 257
+    PARTS = 4               # the most short scalars: 2 in G1, 4 in G2
 
 cdef struct scalar_t:
     limb v[NLIMBS]
@@ -118,11 +131,19 @@ cdef struct map_t:          # which map to a curve, and the number of coefficien
     bint sswu
     int terms[4]
 
+cdef struct split_t:        # milagro.params.Decomposition
+    int parts               # number of short scalars
+    int digits              # of each of them, of DIGIT bits
+    int bits                # of their sizes
+    limb factors[PARTS][NLIMBS + 1]
+    limb basis[PARTS][PARTS][NLIMBS]
+
 cdef struct curve_t:
     mont_modulus p
     mont_modulus r
     scalar_t root           # exponents: (p + 1)/4, a square root where there is one
     scalar_t root_inverse   # (p - 3)/4, its inverse
+    int places              # digits of a scalar, of DIGIT bits
     int field_bytes
     int scalar_bytes
     bint bn                 # BN, else BLS12
@@ -143,10 +164,11 @@ cdef struct curve_t:
     int b3_b
     fp2_t psi_x
     fp2_t psi_y
+    fp_t beta               # (x, y) -> (beta x, y) is lambda on G1
+    split_t glv             # scalars of G1 by lambda
+    split_t gls             # scalars of G2 by psi
     integer_t order         # r
     integer_t cofactor      # of G1
-    integer_t h_eff         # by which RFC 9380 clears the cofactor of G1
-    integer_t seed          # u
     naf_t seed_naf
     naf_t ate_naf           # 6u + 2 or u
     map_t map1

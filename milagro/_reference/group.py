@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from milagro._reference.fields import F
 from milagro._reference.roots import any_sqrt
-from milagro.errors import IdentityElement, NotOnCurve, ParameterError
+from milagro.errors import IdentityElement, NotInSubgroup, NotOnCurve, ParameterError, WrongLength
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milagro._reference.weierstrass import Point, Weierstrass
+    from milagro.backend import Buffer
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -96,6 +97,18 @@ class Group(Generic[F]):
             raise NotOnCurve("the coordinates do not satisfy the equation of the curve")
         return self.wrap((x, y))
 
+    def points(self, octets: Sequence[bytes]) -> list[PointHandle]:
+        """Points of the subgroup from x and y one after the other, or zeros for the identity."""
+        return [self._member(xy) for xy in octets]
+
+    def _member(self, xy: bytes) -> PointHandle:
+        if not any(xy):
+            return self.identity
+        handle = self.from_affine(xy[: len(xy) // 2], xy[len(xy) // 2 :])
+        if not self.in_subgroup(handle):
+            raise NotInSubgroup("a point is outside the subgroup of order r")
+        return handle
+
     def from_x(self, x_octets: bytes, sign: int, rule: str) -> PointHandle:
         """The point with this x and the y of this sign."""
         if sign not in (0, 1):
@@ -165,3 +178,10 @@ def same_length(left: Sequence[Any], right: Sequence[Any]) -> None:
     """Raises: ParameterError if two sequences that belong together differ in length."""
     if len(left) != len(right):
         raise ParameterError(f"{len(left)} elements cannot be paired with {len(right)}")
+
+
+def rows(octets: Buffer, size: int) -> list[bytes]:
+    """The octets in parts of one size. Raises: WrongLength if they do not divide."""
+    if len(octets) % size:
+        raise WrongLength(f"{len(octets)} octets are not a multiple of {size}")
+    return [bytes(octets[at : at + size]) for at in range(0, len(octets), size)]

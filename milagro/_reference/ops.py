@@ -9,7 +9,7 @@ from gmpy2 import mpz
 
 from milagro._reference import maps
 from milagro._reference.fields import F, PrimeField, Quadratic, QuadraticField
-from milagro._reference.group import G1, G2, Group, Scalar, checked, same_length
+from milagro._reference.group import G1, G2, Group, Scalar, checked, rows, same_length
 from milagro._reference.pairing import Pairing
 from milagro._reference.tower import Fp12, Tower
 from milagro._reference.tower_operations import TowerOperations
@@ -20,6 +20,7 @@ from milagro.octets import below, i2osp, os2ip
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from milagro.backend import Buffer
     from milagro.params._model import SSWU, CurveParams, SvdW
 
 
@@ -130,11 +131,21 @@ class ReferenceCurve:
     def g1_mul(self, p: Any, k: Any) -> Any:
         return self._g1.mul(p, k)
 
+    def g1_mul_vartime(self, p: Any, k: Any) -> Any:
+        return self._g1.mul(p, k)
+
     def g1_mul_integer(self, p: Any, k: int) -> Any:
         return self._g1.mul_integer(p, k)
 
     def g1_msm(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any:
         return self._g1.msm(points, scalars)
+
+    def g1_msm_vartime(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any:
+        return self._g1.msm(points, scalars)
+
+    def g1_msm_array_vartime(self, points: Buffer, scalars: Buffer) -> Any:
+        ks = [self.scalar_from_bytes(octets) for octets in rows(scalars, self.params.scalar_bytes)]
+        return self._g1.msm(self._g1.points(rows(points, 2 * self.params.field_bytes)), ks)
 
     def g1_equal(self, p: Any, q: Any) -> bool:
         return self._g1.equal(p, q)
@@ -185,11 +196,21 @@ class ReferenceCurve:
     def g2_mul(self, p: Any, k: Any) -> Any:
         return self._g2.mul(p, k)
 
+    def g2_mul_vartime(self, p: Any, k: Any) -> Any:
+        return self._g2.mul(p, k)
+
     def g2_mul_integer(self, p: Any, k: int) -> Any:
         return self._g2.mul_integer(p, k)
 
     def g2_msm(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any:
         return self._g2.msm(points, scalars)
+
+    def g2_msm_vartime(self, points: Sequence[Any], scalars: Sequence[Any]) -> Any:
+        return self._g2.msm(points, scalars)
+
+    def g2_msm_array_vartime(self, points: Buffer, scalars: Buffer) -> Any:
+        ks = [self.scalar_from_bytes(octets) for octets in rows(scalars, self.params.scalar_bytes)]
+        return self._g2.msm(self._g2.points(rows(points, 4 * self.params.field_bytes)), ks)
 
     def g2_equal(self, p: Any, q: Any) -> bool:
         return self._g2.equal(p, q)

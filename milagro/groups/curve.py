@@ -20,7 +20,7 @@ from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scala
 from milagro.octets import equal, i2osp, lowest_bits
 
 if TYPE_CHECKING:
-    from milagro.backend import CurveOps
+    from milagro.backend import Buffer, CurveOps
     from milagro.params import CurveParams
 
 Random = Callable[[int], bytes]
@@ -31,6 +31,13 @@ _MAX_DRAWS = 256  # a draw below r succeeds with probability over 1/2, so an hon
 
 ValueT = TypeVar("ValueT", bound=_Value)
 PointT = TypeVar("PointT", bound=_Point)
+
+
+def _view(octets: Buffer) -> memoryview:
+    try:
+        return memoryview(octets).cast("B")
+    except TypeError as error:
+        raise ParameterError(f"expected a contiguous buffer of octets, got {type(octets).__name__}") from error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -294,6 +301,40 @@ class Curve:
         Raises: ParameterError if there are not as many scalars as points
         """
         return G2Point._make(self, self.g2_ops.msm(*self._pairs(G2Point, points, scalars)))
+
+    def multi_multiply_g1_vartime(self, points: Sequence[G1Point], scalars: Sequence[Scalar]) -> G1Point:
+        """sum k_i * P_i for public k_i and P_i, in variable time; the identity for none.
+
+        Spec: spec/curves.md#scalar-multiplication
+        Raises: ParameterError if there are not as many scalars as points
+        """
+        return G1Point._make(self, self.g1_ops.msm_vartime(*self._pairs(G1Point, points, scalars)))
+
+    def multi_multiply_g2_vartime(self, points: Sequence[G2Point], scalars: Sequence[Scalar]) -> G2Point:
+        """sum k_i * P_i for public k_i and P_i, in variable time; the identity for none.
+
+        Spec: spec/curves.md#scalar-multiplication
+        Raises: ParameterError if there are not as many scalars as points
+        """
+        return G2Point._make(self, self.g2_ops.msm_vartime(*self._pairs(G2Point, points, scalars)))
+
+    def multi_multiply_g1_array(self, points: Buffer, scalars: Buffer) -> G1Point:
+        """sum k_i * P_i for public k_i and P_i given as two contiguous buffers, fully checked; in variable time.
+
+        Spec: spec/curves.md#scalar-multiplication, spec/curves.md#refusals
+        Shape: 2 * field_bytes octets x || y a point, zeros for the identity; scalar_bytes octets a scalar
+        Raises: WrongLength, NonCanonical, NotOnCurve, NotInSubgroup; ParameterError if there are not as many of both
+        """
+        return G1Point._make(self, self.g1_ops.msm_array_vartime(_view(points), _view(scalars)))
+
+    def multi_multiply_g2_array(self, points: Buffer, scalars: Buffer) -> G2Point:
+        """sum k_i * P_i for public k_i and P_i given as two contiguous buffers, fully checked; in variable time.
+
+        Spec: spec/curves.md#scalar-multiplication, spec/curves.md#refusals
+        Shape: 4 * field_bytes octets x || y a point, zeros for the identity; scalar_bytes octets a scalar
+        Raises: WrongLength, NonCanonical, NotOnCurve, NotInSubgroup; ParameterError if there are not as many of both
+        """
+        return G2Point._make(self, self.g2_ops.msm_array_vartime(_view(points), _view(scalars)))
 
     def _pairs(
         self, kind: type[PointT], points: Sequence[PointT], scalars: Sequence[Scalar]

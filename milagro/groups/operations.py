@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from milagro.backend import CurveOps
+    from milagro.backend import Buffer, CurveOps
 
 GroupName = Literal["G1", "G2"]
 
@@ -30,7 +30,10 @@ class PointOps:
     add: Callable[[Any, Any], Any]
     neg: Callable[[Any], Any]
     mul: Callable[[Any, Any], Any]
+    mul_vartime: Callable[[Any, Any], Any]
     msm: Callable[[Sequence[Any], Sequence[Any]], Any]
+    msm_vartime: Callable[[Sequence[Any], Sequence[Any]], Any]
+    msm_array_vartime: Callable[[Buffer, Buffer], Any]
     equal: Callable[[Any, Any], bool]
     is_identity: Callable[[Any], bool]
     in_subgroup: Callable[[Any], bool]

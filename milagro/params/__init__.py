@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from milagro.errors import ParameterError
 from milagro.params import bls12_381, bls383, bls461, bn254, bn254cx, bn462, bn_snark1, fp256bn, fp512bn
-from milagro.params._model import SSWU, CurveParams, Fp2, SvdW
+from milagro.params._model import SSWU, CurveParams, Decomposition, Fp2, SvdW
 
-__all__ = ["NAMES", "SSWU", "CurveParams", "Fp2", "SvdW", "get"]
+__all__ = ["NAMES", "SSWU", "CurveParams", "Decomposition", "Fp2", "SvdW", "get"]
 
 _CURVES: tuple[CurveParams, ...] = (
     bn254.CURVE,

@@ -40,6 +40,20 @@ class SSWU:
 
 
 @dataclass(frozen=True, slots=True)
+class Decomposition:
+    """How a scalar becomes short ones: k = sum a_i eigenvalue^i mod r, by rounding towards a lattice (Babai 1986).
+
+    The rows b_j of `basis` generate every (a_i) with sum a_i eigenvalue^i = 0 mod r. For 0 <= k < r and
+    s = 64 (words + 1), c_j = floor(k factors_j / 2^s + 1/2), a = (k, 0, ..) - sum c_j b_j, and |a_i| < 2^bits.
+    """
+
+    eigenvalue: int
+    basis: tuple[tuple[int, ...], ...]
+    factors: tuple[int, ...]  # round(2^s beta_j), (1, 0, ..) = sum beta_j b_j; the b_j have signs with beta_j >= 0
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
 class CurveParams:
     """One pairing-friendly curve with embedding degree 12.
 
@@ -67,6 +81,8 @@ class CurveParams:
     frobenius: Fp2  # xi^((p-1)/6), so that w^p = frobenius * w
     cube_root_of_unity: int  # beta in Fp, (x, y) -> (beta x, y) is lambda on G1
     cube_root_of_unity_r: int  # the lambda that belongs to beta
+    glv: Decomposition  # in G1, eigenvalue lambda: Gallant, Lambert, Vanstone 2001
+    gls: Decomposition  # in G2, eigenvalue p mod r of psi: Galbraith, Lin, Scott 2009
     map_g1: SvdW | SSWU
     map_g2: SvdW | SSWU
     suite_g1: str  # RFC 9380 curve part of a suite id, e.g. "BLS12381G1"

@@ -19,7 +19,7 @@ Beware of:  BLS12-381, and an obsolete BLS383 of the JavaScript library with p =
 
 from __future__ import annotations
 
-from milagro.params._model import CurveParams, SvdW
+from milagro.params._model import CurveParams, Decomposition, SvdW
 
 CURVE = CurveParams(
     name="BLS383",
@@ -57,6 +57,34 @@ CURVE = CurveParams(
     ),
     cube_root_of_unity=0x10028028019014A10405900F8178833B4C9DF88B7348281B2BE6648A7E7851F58FD73B61456FFEE01,
     cube_root_of_unity_r=0x10010004002003401200100240143FFFF,
+    glv=Decomposition(
+        eigenvalue=0x10010004002003401200100240143FFFF,
+        basis=(
+            (0x10010004002003401200100240143FFFF, -1),
+            (1, 0x100100040020034012001002401440000),
+        ),
+        factors=(
+            0xFFF000BFF6005BFD6010FFFBFA0C627BF613F0D17FA359BF2F650F23A1DA48E1F7FC3A908364C7DB,
+            0xFFE0027FD40287E04163F2B863A646751B87B913CF3CF09B,
+        ),
+        bits=128,
+    ),
+    gls=Decomposition(
+        eigenvalue=0x10008000001001200,
+        basis=(
+            (0x10008000001001200, -1, 0, 0),
+            (0, 0x10008000001001200, -1, 0),
+            (0, 0, 0x10008000001001200, -1),
+            (1, 0, -1, 0x10008000001001200),
+        ),
+        factors=(
+            0xFFF8003FFD000DFFDFFF802BFDC4149F380563E8781108237565EB574F3DA1E56F192382D515947FD3492A6E44A34E6B,
+            0xFFF000BFF6005BFD6010FFFBFA0C627AF633EE51ABA0D1DEEE011C6B3E34026CDC74817CB427D73F,
+            0xFFE8017FE90119F4C066FD4807388C330EA53299BDEB2E2B86BC1EB9F744C324,
+            0xFFE0027FD40287E04163F2B863A646751B87B913CF3CF09B,
+        ),
+        bits=64,
+    ),
     map_g1=SvdW(
         z=(1, 0),
         c1=(16, 0),

@@ -20,7 +20,7 @@ Beware of:  BN254 (Nogami) or BN254CX. The suite ids BN254G1 and BN254G2 mean th
 
 from __future__ import annotations
 
-from milagro.params._model import CurveParams, SvdW
+from milagro.params._model import CurveParams, Decomposition, SvdW
 
 CURVE = CurveParams(
     name="BN_SNARK1",
@@ -58,6 +58,34 @@ CURVE = CurveParams(
     ),
     cube_root_of_unity=0x59E26BCEA0D48BACD4F263F1ACDB5C4F5763473177FFFFFE,
     cube_root_of_unity_r=0xB3C4D79D41A917585BFC41088D8DAAA78B17EA66B99C90DD,
+    glv=Decomposition(
+        eigenvalue=0xB3C4D79D41A917585BFC41088D8DAAA78B17EA66B99C90DD,
+        basis=(
+            (0x89D3256894D213E3, -0x6F4D8248EEB859FC8211BBEB7D4F1128),
+            (0x6F4D8248EEB859FD0BE4E1541221250B, 0x89D3256894D213E3),
+        ),
+        factors=(
+            0x2D91D232EC7E0B3D76EB9C714773A6EF3,
+            0x24CCEF014A773D2CF7A7BD9D4391EB18DA5E38CFB5EAA26DA,
+        ),
+        bits=126,
+    ),
+    gls=Decomposition(
+        eigenvalue=0x6F4D8248EEB859FBF83E9682E87CFD46,
+        basis=(
+            (0x89D3256894D213E3, -0x44E992B44A6909F1, -0x44E992B44A6909F2, -0x44E992B44A6909F1),
+            (0x44E992B44A6909F2, 0x44E992B44A6909F1, 0x44E992B44A6909F1, -0x89D3256894D213E2),
+            (-1, 0x89D3256894D213E3, 1, 0x89D3256894D213E2),
+            (0x89D3256894D213E3, 0, 0x89D3256894D213E2, 1),
+        ),
+        factors=(
+            0x13D00631561B257285E9AA4E2A056DC2C0865552764C8E8F0A0238B58186D4326,
+            0x2D91D232EC7E0B3D76EB9C714773A6EF3,
+            0x9E80318AB0D92B9308E5DA66FC7184AE46F4BDA995D51BB17D1FFF2E5CE18E26,
+            0x9E80318AB0D92B9555B4CA7BA3E5577F2DFF291532E42728353CCCA0E558C73C,
+        ),
+        bits=64,
+    ),
     map_g1=SvdW(
         z=(1, 0),
         c1=(4, 0),

@@ -131,6 +131,30 @@ def g2_multiplication(E: Curve, source: random.Random) -> bytes:
     return written(point2(E, source) * scalar(E, source))
 
 
+@operation(5)
+def g1_multiplication_vartime(E: Curve, source: random.Random) -> bytes:
+    return written(point1(E, source).mul_vartime(scalar(E, source)))
+
+
+@operation(3)
+def g2_multiplication_vartime(E: Curve, source: random.Random) -> bytes:
+    return written(point2(E, source).mul_vartime(scalar(E, source)))
+
+
+@operation(2)
+def g1_multi_multiplication_vartime(E: Curve, source: random.Random) -> bytes:
+    count = source.choice([0, 1, 2, 5, 60])
+    points, scalars = ([draw(E, source) for _ in range(count)] for draw in (point1, scalar))
+    return written(E.multi_multiply_g1_vartime(points, scalars))
+
+
+@operation(1)
+def g2_multi_multiplication_vartime(E: Curve, source: random.Random) -> bytes:
+    count = source.choice([0, 1, 2, 5, 30])
+    points, scalars = ([draw(E, source) for _ in range(count)] for draw in (point2, scalar))
+    return written(E.multi_multiply_g2_vartime(points, scalars))
+
+
 @operation(2)
 def g1_multi_multiplication(E: Curve, source: random.Random) -> bytes:
     count = source.randrange(6)

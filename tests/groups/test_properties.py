@@ -86,6 +86,12 @@ def test_multi_multiplication_is_a_sum(any_curve: Curve, group: str, ks: list[tu
     for point, k in zip(points, scalars, strict=True):
         expected = expected + k * point
     assert getattr(E, f"multi_multiply_{group}")(points, scalars) == expected
+    assert getattr(E, f"multi_multiply_{group}_vartime")(points, scalars) == expected
+    assert all(k * point == point.mul_vartime(k) for point, k in zip(points, scalars, strict=True))
+    width = 2 * E.field_bytes if group == "g1" else 4 * E.field_bytes
+    rows = [bytes(width) if point.is_identity() else b"".join(point.coordinates()) for point in points]
+    array = getattr(E, f"multi_multiply_{group}_array")
+    assert array(b"".join(rows), b"".join(k.to_bytes() for k in scalars)) == expected
 
 
 @FEW

@@ -163,6 +163,20 @@ def test_sequences_of_different_lengths_are_refused(any_curve: Curve) -> None:
         E.multi_multiply_g1([E.g1, E.g1], [E.scalar(1)])
 
 
+def test_sums_for_public_scalars_refuse_what_does_not_fit(any_curve: Curve) -> None:
+    E = any_curve
+    for call in (
+        lambda: E.multi_multiply_g1_vartime([E.g1, E.g1], [E.scalar(1)]),
+        lambda: E.multi_multiply_g2_vartime([E.g1], [E.scalar(1)]),  # type: ignore[list-item]
+        lambda: E.multi_multiply_g1_array("text", b""),  # type: ignore[arg-type]
+        lambda: E.multi_multiply_g2_array(memoryview(bytes(8))[::2], b""),
+        lambda: E.multi_multiply_g1_array(bytes(2 * E.field_bytes), b""),
+        lambda: E.g1.mul_vartime(5),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ParameterError):
+            call()
+
+
 def test_lagrange_refuses_what_does_not_interpolate(any_curve: Curve) -> None:
     E = any_curve
     for indices in ([], [1, 1], [0, 1], [1, E.order], [-1, 2], ["a"], [1, 1 + E.order]):

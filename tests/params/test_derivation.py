@@ -12,7 +12,7 @@ from curve_params.derivation import CANONICAL, derive, polynomial, read_inputs, 
 from curve_params.proofs import prove
 from curve_params.rendering import module_name, render
 
-from milagro.params import NAMES, SvdW, get
+from milagro.params import NAMES, Decomposition, SvdW, get
 
 if TYPE_CHECKING:
     from milagro.params import CurveParams
@@ -120,6 +120,40 @@ PLANTED: list[tuple[str, str, dict[str, Any], str]] = [
 )
 def test_a_planted_fault_is_refuted(name: str, change: dict[str, Any], refutation: str) -> None:
     assert refutation in refuted(replace(get(name), **change))
+
+
+def changed(d: Decomposition, row: int, column: int) -> Decomposition:
+    """The decomposition with one entry of its basis one too large."""
+    basis = [list(entries) for entries in d.basis]
+    basis[row][column] += 1
+    return replace(d, basis=tuple(map(tuple, basis)))
+
+
+@pytest.mark.parametrize("name", ["BN_SNARK1", "BLS12-381"])
+@pytest.mark.parametrize("kind", ["glv", "gls"])
+def test_a_wrong_decomposition_is_refuted(name: str, kind: str) -> None:
+    curve, label = get(name), kind.upper()
+    d: Decomposition = getattr(curve, kind)
+    doubled = (tuple(2 * entry for entry in d.basis[0]), *d.basis[1:])
+    faults = [
+        (changed(d, 0, 1), "relation of the eigenvalue"),
+        (replace(d, basis=doubled), "determinant is +-r"),
+        (replace(d, factors=(d.factors[0] + 1, *d.factors[1:])), "the factors are 2^s beta_j"),
+        (replace(d, factors=(-d.factors[0], *d.factors[1:])), "none negative"),
+        (replace(d, bits=d.bits - 1), f"|a_i| < 2^{d.bits - 1}"),
+        (replace(d, bits=d.bits + 9), "before the last window"),
+        (replace(d, eigenvalue=d.eigenvalue + 1), f"{label} uses"),
+    ]
+    for fault, refutation in faults:
+        broken: Any = {kind: fault}
+        assert refutation in refuted(replace(curve, **broken)), refutation
+
+
+def test_another_seed_spoils_the_subgroup_tests() -> None:
+    curve = get("BN254")
+    assert "f(psi) kills G2" in refuted(replace(curve, u=curve.u + 1))
+    bls = get("BLS12-381")  # there Res(X - u, X^2 - tX + p) = p - u
+    assert "nothing but G2" in refuted(replace(bls, cofactor_g2=(bls.p - bls.u) // bls.r))
 
 
 @pytest.mark.parametrize("part", ["z", "c1", "c2", "c3", "c4"])

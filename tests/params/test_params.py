@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from milagro.errors import ParameterError
-from milagro.params import NAMES, SSWU, CurveParams, SvdW, get
+from milagro.params import NAMES, SSWU, CurveParams, Decomposition, SvdW, get
 
 FACTS = Path(__file__).resolve().parents[3] / "shared" / "facts"
 
@@ -76,7 +76,7 @@ def test_every_number_is_a_python_integer(name: str) -> None:
         if isinstance(value, tuple):
             for item in value:
                 check(item)
-        elif isinstance(value, SvdW | SSWU):
+        elif isinstance(value, SvdW | SSWU | Decomposition):
             for field in fields(value):
                 check(getattr(value, field.name))
         else:
@@ -176,6 +176,21 @@ def test_numbers_of_bn462_are_those_of_the_draft() -> None:
         16,
     )
     assert curve.twist_b == (2, curve.p - 1)
+
+
+def test_short_scalars_have_a_half_or_a_quarter_of_the_bits() -> None:
+    bits = {name: (get(name).glv.bits, get(name).gls.bits) for name in NAMES}
+    assert bits == {
+        "BN254": (126, 64),
+        "BN254CX": (126, 64),
+        "FP256BN": (127, 65),
+        "BN_SNARK1": (126, 64),
+        "BN462": (230, 116),
+        "FP512BN": (256, 129),
+        "BLS12-381": (127, 63),
+        "BLS383": (128, 64),
+        "BLS461": (153, 76),
+    }
 
 
 def load(name: str) -> dict[str, Any]:

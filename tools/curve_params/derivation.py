@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import count
+from math import floor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +15,7 @@ import gmpy2
 from gmpy2 import mpz
 
 from curve_params.arithmetic import Curve, Element, Field
-from milagro.params._model import SSWU, CurveParams, Fp2, SvdW
+from milagro.params._model import SSWU, CurveParams, Decomposition, Fp2, SvdW
 
 SOURCE = Path(__file__).with_name("curves.toml")
 CANONICAL = ("BN254", "BN254CX", "FP256BN", "BN_SNARK1", "BN462", "FP512BN", "BLS12-381", "BLS383", "BLS461")
@@ -31,6 +33,8 @@ class Family:
     t: str
     ate_loop: str
     endomorphism: str  # lambda, a root of x^2 + x + 1 mod r
+    glv_basis: tuple[tuple[str, ...], ...]  # (a_0, a_1) with a_0 + a_1 lambda = 0 mod r
+    gls_basis: tuple[tuple[str, ...], ...]  # (a_0, .., a_3) with sum a_i p^i = 0 mod r
     clears_g1: str  # h_eff of G1
     final_exponent_multiple: int
 
@@ -42,6 +46,13 @@ FAMILIES = {
         t="6u^2 + 1",
         ate_loop="6u + 2",
         endomorphism="36u^3 + 18u^2 + 6u + 1",
+        glv_basis=(("2u + 1", "-6u^2 - 2u"), ("6u^2 + 4u + 1", "2u + 1")),
+        gls_basis=(  # short vectors with psi = p = 6u^2 mod r, as in Galbraith and Scott, eprint 2008/117
+            ("2u + 1", "-u", "-u - 1", "-u"),
+            ("u + 1", "u", "u", "-2u"),
+            ("1", "-2u - 1", "-1", "-2u"),
+            ("2u + 1", "0", "2u", "1"),
+        ),
         clears_g1="1",
         final_exponent_multiple=1,
     ),
@@ -51,6 +62,8 @@ FAMILIES = {
         t="u + 1",
         ate_loop="u",
         endomorphism="u^2 - 1",
+        glv_basis=(("u^2 - 1", "-1"), ("1", "u^2")),
+        gls_basis=(("u", "-1", "0", "0"), ("0", "u", "-1", "0"), ("0", "0", "u", "-1"), ("1", "0", "-1", "u")),
         clears_g1="-u + 1",
         final_exponent_multiple=3,
     ),
@@ -171,6 +184,35 @@ def cube_root_of_unity(curve: Curve, g1: tuple[int, int], lam: int) -> int:
     raise ArithmeticError("lambda does not act on G1 as a cube root of unity in Fp")
 
 
+def first_row_of_inverse(basis: tuple[tuple[int, ...], ...]) -> list[Fraction]:
+    """beta with (1, 0, ..) = sum beta_j basis_j, by Gauss and Jordan on the transposed system."""
+    size = len(basis)
+    rows = [[Fraction(basis[j][i]) for j in range(size)] + [Fraction(int(i == 0))] for i in range(size)]
+    for column in range(size):
+        pivot = next(i for i in range(column, size) if rows[i][column])
+        rows[column], rows[pivot] = rows[pivot], rows[column]
+        rows[column] = [x / rows[column][column] for x in rows[column]]
+        for i in set(range(size)) - {column}:
+            rows[i] = [x - rows[i][column] * y for x, y in zip(rows[i], rows[column], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def decomposition(rows: tuple[tuple[str, ...], ...], u: int, r: int, eigenvalue: int, words: int) -> Decomposition:
+    """The basis with its signs, the rounded constants, and the length of the short scalars."""
+    shift = 64 * (words + 1)
+    basis = tuple(tuple(polynomial(entry, u) for entry in row) for row in rows)
+    signs = [1 if beta > 0 else -1 for beta in first_row_of_inverse(basis)]
+    basis = tuple(tuple(sign * entry for entry in row) for sign, row in zip(signs, basis, strict=True))
+    factors = tuple(floor(2**shift * beta + Fraction(1, 2)) for beta in first_row_of_inverse(basis))
+    return Decomposition(eigenvalue, basis, factors, short_bits(basis, r, shift))
+
+
+def short_bits(basis: tuple[tuple[int, ...], ...], r: int, shift: int) -> int:
+    """Bits of the bound |a_i| <= (1/2 + r/2^(s + 1)) sum_j |b_ji|: a rounding and a rounded factor in each c_j."""
+    error = Fraction(1, 2) + Fraction(r, 2 ** (shift + 1))
+    return max(floor(error * sum(abs(row[i]) for row in basis)) for i in range(len(basis))).bit_length()
+
+
 def derive(name: str, given: Table) -> CurveParams:
     """The whole data sheet of one curve. Nothing is proved here: see proofs.py."""
     family = FAMILIES[given["family"]]
@@ -185,6 +227,7 @@ def derive(name: str, given: Table) -> CurveParams:
     lam = polynomial(family.endomorphism, u) % r
     g1 = (given["g1"][0] % p, given["g1"][1] % p)
     field_bytes = (p.bit_length() + 7) // 8
+    words = next(words for words in WIDTHS if 64 * words >= p.bit_length())
     return CurveParams(
         name=name,
         family=given["family"],
@@ -206,6 +249,8 @@ def derive(name: str, given: Table) -> CurveParams:
         frobenius=plain(field.pow(xi, (p - 1) // 6)),
         cube_root_of_unity=cube_root_of_unity(e1, g1, lam),
         cube_root_of_unity_r=lam,
+        glv=decomposition(family.glv_basis, u, r, lam, words),
+        gls=decomposition(family.gls_basis, u, r, p % r, words),
         map_g1=sswu(field, given["sswu_g1"]) if "sswu_g1" in given else svdw(e1, in_fp=True),
         map_g2=sswu(field, given["sswu_g2"]) if "sswu_g2" in given else svdw(e2, in_fp=False),
         suite_g1=given["suite"] + "G1",
@@ -213,7 +258,7 @@ def derive(name: str, given: Table) -> CurveParams:
         field_bytes=field_bytes,
         scalar_bytes=(r.bit_length() + 7) // 8,
         hash_length=(p.bit_length() + 128 + 7) // 8,
-        words=next(words for words in WIDTHS if 64 * words >= p.bit_length()),
+        words=words,
         aliases=tuple(given["aliases"]),
         security_bits=given["security_bits"],
     )

@@ -7,6 +7,7 @@ found as well as a wrong formula. Points that nobody chose come from hashing a l
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from fractions import Fraction
 from math import gcd, isqrt
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from gmpy2 import mpz
 from curve_params.arithmetic import Curve, Field
 from curve_params.derivation import FAMILIES, polynomial, svdw_criteria, twist_orders
 from curve_params.isogeny import isogeny_claims
-from milagro.params._model import SSWU, CurveParams, SvdW
+from milagro.params._model import SSWU, CurveParams, Decomposition, SvdW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -287,12 +288,92 @@ def candidates(curve: Curve, constants: SvdW, u: Element) -> tuple[Element, Elem
     return f.sub(c2, shift), f.add(c2, shift), f.add(z, f.mul(c4, f.mul(ratio, ratio)))
 
 
+WINDOWS = (4, 5)  # bits of a digit of a short scalar in the native backend
+
+
+def prove_scalars(s: Subject) -> Iterator[Claim]:
+    """The decompositions of scalars, and the subgroup tests by endomorphisms."""
+    c = s.curve
+    yield Claim("GLV uses lambda", c.glv.eigenvalue == c.cube_root_of_unity_r and len(c.glv.basis) == 2)
+    yield Claim("GLS uses p mod r", c.gls.eigenvalue == c.p % c.r and len(c.gls.basis) == 4)
+    for name, d in (("GLV", c.glv), ("GLS", c.gls)):
+        for text, holds in decomposition_claims(d, c.r, 64 * (c.words + 1)):
+            yield Claim(f"{name}: {text}", holds)
+        yield Claim(f"{name}: a short scalar and its sign fit in {c.words} words", d.bits < 64 * c.words)
+    yield from prove_subgroup_tests(s)
+
+
+def decomposition_claims(d: Decomposition, r: int, shift: int) -> Iterator[Claim]:
+    """The lattice, the rounding, the bound, and that no partial sum meets a table entry (glv.pxi relies on it)."""
+    size, basis = len(d.basis), d.basis
+    zero = all(sum(a * pow(d.eigenvalue, i, r) for i, a in enumerate(row)) % r == 0 for row in basis)
+    yield Claim("each b_j is a relation of the eigenvalue", zero)
+    determinant, adjugate = invert(basis)
+    yield Claim("the b_j generate all relations: their determinant is +-r", abs(determinant) == r)
+    # (1, 0, ..) = sum beta_j b_j, beta_j = adjugate_0j/determinant
+    betas = [Fraction(entry, determinant) for entry in adjugate[0]]
+    rounded = all(abs(2**shift * beta - g) <= Fraction(1, 2) for beta, g in zip(betas, d.factors, strict=True))
+    yield Claim("the factors are 2^s beta_j, rounded, none negative", rounded and min(d.factors) >= 0)
+    yield Claim("c_j is wrong by at most 1/2 + 2^-64", r * 2**64 <= 2 ** (shift + 1))
+    reach = [sum(abs(row[i]) for row in basis) for i in range(size)]
+    bound = max((Fraction(1, 2) + Fraction(r, 2 ** (shift + 1))) * entry for entry in reach)
+    yield Claim(f"|a_i| < 2^{d.bits}", bound < 2**d.bits)
+    # v = sum c_j b_j has |c_j| <= max|v_i| sum_i |adjugate_ij/r|, so a relation with all |v_i| < `gap` is 0.
+    gap = min(Fraction(r, sum(abs(adjugate[i][j]) for i in range(size))) for j in range(size))
+    for w in WINDOWS:
+        early = Fraction(2**d.bits, 2**w) + 2 ** (w + 1)
+        yield Claim(f"no partial sum before the last window of {w} bits is a relation", early < gap)
+        # A vector shorter than (1/2 - 2^-64) gap is its own decomposition: all its coordinates round to 0.
+        yield Claim(f"sums of digits of {w} bits decompose into themselves", 2 ** (w + 1) < gap * Fraction(49, 100))
+
+
+def invert(rows: tuple[tuple[int, ...], ...]) -> tuple[int, list[list[int]]]:
+    """Determinant and adjugate: adjugate * rows = determinant * identity."""
+    size = len(rows)
+    if size == 1:
+        return rows[0][0], [[1]]
+
+    def cofactor(i: int, j: int) -> int:
+        minor = tuple(tuple(x for b, x in enumerate(row) if b != j) for a, row in enumerate(rows) if a != i)
+        return (-1) ** (i + j) * invert(minor)[0]
+
+    adjugate = [[cofactor(j, i) for j in range(size)] for i in range(size)]
+    return sum(rows[0][j] * adjugate[j][0] for j in range(size)), adjugate
+
+
+def prove_subgroup_tests(s: Subject) -> Iterator[Claim]:
+    """A point that passes the endomorphism test is killed by r (eprint 2021/1130 and 2022/352).
+
+    f(psi) Q = 0 and psi^2 - t psi + p = 0 give Res(f, X^2 - t X + p) Q = 0; so do #E'(Fp2) Q = 0, and the gcd.
+    """
+    c, u = s.curve, s.curve.u
+    f = [u + 1, u, u, -2 * u] if c.family == "BN" else [-u, 1]
+    value = sum(a * pow(c.p, i, c.r) for i, a in enumerate(f))
+    yield Claim("f(psi) kills G2", value % c.r == 0)
+    common = gcd(resultant(f, c.t, c.p), c.cofactor_g2 * c.r)
+    yield Claim("gcd(Res(f, X^2 - tX + p), #E'(Fp2)) = r: f(psi) kills nothing but G2", common == c.r)
+    if c.family == "BLS12":
+        # (phi - lambda) P = 0 gives (lambda^2 + lambda + 1) P = 0, since phi^2 + phi + 1 = 0
+        lam = c.cube_root_of_unity_r
+        exact = lam == u * u - 1 and lam * lam + lam + 1 == c.r
+        yield Claim("(beta x, y) = (u^2 - 1)(x, y) on G1 alone: lambda^2 + lambda + 1 = r", exact)
+
+
+def resultant(f: list[int], t: int, n: int) -> int:
+    """Res(f, X^2 - t X + n): the norm of f = a + b X modulo the polynomial."""
+    a = b = 0
+    for coefficient in reversed(f):  # (a + b X) X = -n b + (a + t b) X
+        a, b = coefficient - n * b, a + t * b
+    return a * a + t * a * b + n * b * b
+
+
 PROOFS: tuple[Callable[[Subject], Iterator[Claim]], ...] = (
     prove_numbers,
     prove_sizes,
     prove_tower,
     prove_g1,
     prove_g2,
+    prove_scalars,
     prove_maps,
 )
 

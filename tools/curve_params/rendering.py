@@ -6,14 +6,14 @@ import textwrap
 from dataclasses import fields
 
 from curve_params.derivation import FAMILIES, Table
-from milagro.params._model import SSWU, CurveParams, Fp2, SvdW
+from milagro.params._model import SSWU, CurveParams, Decomposition, Fp2, SvdW
 
 WIDTH = 116
 SMALL = 1 << 16
 INDENT = 12
 COUNTS = {"cofactor_g1", "cofactor_g2", "h_eff_g1", "ate_loop", "u", "p", "r", "t"}
 
-Leaf = int | str | tuple["Leaf", ...] | SvdW | SSWU
+Leaf = int | str | tuple["Leaf", ...] | SvdW | SSWU | Decomposition
 
 
 def module_name(name: str) -> str:
@@ -23,7 +23,8 @@ def module_name(name: str) -> str:
 
 def render(curve: CurveParams, given: Table) -> str:
     """The whole text of the module of one curve."""
-    imports = "SSWU, CurveParams" if isinstance(curve.map_g1, SSWU) else "CurveParams, SvdW"
+    names = ("SSWU, ", "") if isinstance(curve.map_g1, SSWU) else ("", ", SvdW")
+    imports = f"{names[0]}CurveParams, Decomposition{names[1]}"
     head = f'"""{sheet(curve, given)}"""\n\nfrom __future__ import annotations\n\n'
     body = "".join(argument(field.name, getattr(curve, field.name), 1) for field in fields(curve))
     return f"{head}from milagro.params._model import {imports}\n\nCURVE = CurveParams(\n{body})\n"
@@ -41,7 +42,7 @@ def expression(value: Leaf, depth: int, *, decimal: bool = True) -> str:
         return f'"{value}"'
     if isinstance(value, int):
         return str(value) if (decimal and abs(value) < SMALL) or abs(value) < 10 else hexadecimal(value)
-    if isinstance(value, SvdW | SSWU):
+    if isinstance(value, SvdW | SSWU | Decomposition):
         inner = "".join(argument(field.name, getattr(value, field.name), depth + 1) for field in fields(value))
         return f"{type(value).__name__}(\n{inner}{'    ' * depth})"
     if fits_one_line(value, depth):

@@ -1,0 +1,295 @@
+# Sums of many multiples of points of order r or 1 by public scalars, in variable time (Pippenger 1976, in the form of
+# Bernstein, Doumen, Lange, Oosterwijk, eprint 2012/549, section 4): for each window of the short scalars every point
+# goes, with its sign, to the bucket of its digit; the buckets are summed pairwise in affine coordinates, one inversion
+# for all pairs of a round; and sum j B_j comes from running sums.       Spec: spec/curves.md#scalar-multiplication
+
+cdef enum:
+    STRAUS_MOST_G1 = 40     # points up to which a table for each, and shared doublings, are cheaper than buckets
+    STRAUS_MOST_G2 = 16
+    GROUPED = 8192          # points in the windows that are summed together, at least one window
+
+cdef struct pair_of_points_t:
+    Py_ssize_t left         # the right one is next to it
+    bint twice
+
+
+cdef void el_invert_all(element* x, element* products, Py_ssize_t n, const curve_t* E) noexcept nogil:
+    # x_i -> 1/x_i for x_i other than 0, by one inversion (Montgomery 1987)
+    cdef element t, u
+    cdef Py_ssize_t i
+    if n == 0:
+        return
+    products[0] = x[0]
+    for i in range(1, n):
+        el_mul(&products[i], &products[i - 1], &x[i], E)
+    el_inv(&t, &products[n - 1], E)
+    for i in range(n - 1, 0, -1):
+        el_mul(&u, &t, &products[i - 1], E)
+        el_mul(&t, &t, &x[i], E)
+        x[i] = u
+    x[0] = t
+
+
+cdef Py_ssize_t pt_affine_all(
+    element* xy, scalar_t* k, const element* P, Py_ssize_t n, element* work, const curve_t* E,
+) noexcept nogil:
+    # (x, y) of all P but the identities, whose scalars are left out too; their number. work: 2n
+    cdef element t
+    cdef Py_ssize_t i, count = 0
+    for i in range(n):
+        if not el_is_zero(&P[3 * i + 2]):
+            work[count] = P[3 * i + 2]
+            xy[2 * count] = P[3 * i]
+            xy[2 * count + 1] = P[3 * i + 1]
+            k[count] = k[i]
+            count += 1
+    el_invert_all(work, &work[count], count, E)
+    for i in range(count):
+        t = work[i]
+        el_mul(&xy[2 * i], &xy[2 * i], &t, E)
+        el_mul(&xy[2 * i + 1], &xy[2 * i + 1], &t, E)
+    return count
+
+
+# ---- few points ------------------------------------------------------------------------------------------------
+
+cdef void pt_straus(
+    element* R, const element* P, const scalar_t* k, Py_ssize_t n, element* tables, element* work, int8_t* digits,
+    const curve_t* E,
+) noexcept nogil:
+    # P: projective, not the identity; tables: n parts 2 ODD; work: 2n; digits: n parts SHORT_DIGITS
+    cdef const split_t* D = el_split(<const element*>R, E)
+    cdef scalar_t a[PARTS]
+    cdef element T[3]
+    cdef element t, s
+    cdef Py_ssize_t i, at
+    cdef int j
+    for i in range(n):
+        jac_odd_multiples(&tables[2 * ODD * D.parts * i], &work[i], &P[3 * i], E)
+    el_invert_all(work, &work[n], n, E)
+    for i in range(n):                      # to the curve itself, where all points can meet
+        el_sqr(&t, &work[i], E)
+        el_mul(&s, &t, &work[i], E)
+        at = 2 * ODD * D.parts * i
+        for j in range(ODD):
+            el_mul(&tables[at + 2 * j], &tables[at + 2 * j], &t, E)
+            el_mul(&tables[at + 2 * j + 1], &tables[at + 2 * j + 1], &s, E)
+        el_images(&tables[at], ODD, D.parts, E)
+        scalar_split(a, &k[i], D)
+        for j in range(D.parts):
+            split_naf(&digits[SHORT_DIGITS * (D.parts * i + j)], D.bits + 1, a[j].v, NAF_WIDTH)
+    jac_sum_of_nafs(T, tables, digits, n * D.parts, D.bits + 1, E)
+    jac_to_projective(R, T, E)
+
+
+# ---- many points -----------------------------------------------------------------------------------------------
+
+cdef int bucket_width(Py_ssize_t n, int bits) noexcept nogil:
+    # The width c with the fewest products: a window costs 6 for each of n points and 23 for each of 2^(c-1) buckets
+    cdef int c, best = 2
+    cdef double cost, least = 0
+    for c in range(2, 17):
+        cost = (bits // c + 1) * (6.0 * n + 23.0 * (1 << (c - 1)))
+        if least == 0 or cost < least:
+            least = cost
+            best = c
+    return best
+
+
+cdef void sort_by_digit(
+    element* ordered, Py_ssize_t* begins, Py_ssize_t* sizes, Py_ssize_t offset, const element* xy, const scalar_t* a,
+    Py_ssize_t n, int at, int width, const curve_t* E,
+) noexcept nogil:
+    # The points with their signs, from ordered[offset] on, in the order of the sizes of their digits, 0 left out:
+    # bucket j = 0 .. 2^(width-1) - 1 holds the digits j + 1
+    cdef Py_ssize_t i, where, buckets = 1 << (width - 1)
+    cdef limb size, sign
+    memset(sizes, 0, buckets * sizeof(Py_ssize_t))
+    for i in range(n):
+        size = split_digit(a[i].v, at, width, &sign)
+        if size:
+            sizes[size - 1] += 1
+    for i in range(buckets):
+        begins[i] = offset
+        offset += sizes[i]
+        sizes[i] = 0
+    for i in range(n):
+        size = split_digit(a[i].v, at, width, &sign)
+        if size:
+            where = begins[size - 1] + sizes[size - 1]
+            sizes[size - 1] += 1
+            ordered[2 * where] = xy[2 * i]
+            if sign:
+                el_neg(&ordered[2 * where + 1], &xy[2 * i + 1], E)
+            else:
+                ordered[2 * where + 1] = xy[2 * i + 1]
+
+
+cdef void add_pair(element* R, const element* P, const element* inverse, bint twice, const curve_t* E) noexcept nogil:
+    # The sum of the two points at P, by their slope: (y_2 - y_1)/(x_2 - x_1), or 3x^2/2y for twice the same
+    cdef element slope, x, t
+    if twice:
+        el_sqr(&t, &P[0], E)
+        el_add(&slope, &t, &t, E)
+        el_add(&slope, &slope, &t, E)
+    else:
+        el_sub(&slope, &P[3], &P[1], E)
+    el_mul(&slope, &slope, inverse, E)
+    el_sqr(&x, &slope, E)
+    el_sub(&x, &x, &P[0], E)
+    el_sub(&x, &x, &P[2], E)
+    el_sub(&t, &P[0], &x, E)
+    el_mul(&t, &t, &slope, E)
+    el_sub(&R[1], &t, &P[1], E)
+    R[0] = x
+
+
+cdef void halve_buckets(
+    element* ordered, Py_ssize_t* begins, Py_ssize_t* sizes, Py_ssize_t buckets, element* inverses, element* products,
+    pair_of_points_t* pairs, const curve_t* E,
+) noexcept nogil:
+    # One round: neighbours in each bucket are added; opposite ones disappear
+    cdef Py_ssize_t b, i, left, n = 0, put, take
+    cdef element d
+    for b in range(buckets):
+        for i in range(sizes[b] // 2):
+            left = begins[b] + 2 * i
+            pairs[n].left = left
+            pairs[n].twice = False
+            el_sub(&d, &ordered[2 * left + 2], &ordered[2 * left], E)
+            if el_is_zero(&d):
+                if not el_equal(&ordered[2 * left + 1], &ordered[2 * left + 3]):
+                    continue
+                pairs[n].twice = True
+                el_add(&d, &ordered[2 * left + 1], &ordered[2 * left + 1], E)
+            inverses[n] = d
+            n += 1
+    el_invert_all(inverses, products, n, E)
+    take = 0
+    for b in range(buckets):
+        put = begins[b]
+        while take < n and pairs[take].left < begins[b] + sizes[b]:
+            add_pair(&ordered[2 * put], &ordered[2 * pairs[take].left], &inverses[take], pairs[take].twice, E)
+            put += 1
+            take += 1
+        if sizes[b] & 1:
+            left = begins[b] + sizes[b] - 1
+            ordered[2 * put] = ordered[2 * left]
+            ordered[2 * put + 1] = ordered[2 * left + 1]
+            put += 1
+        sizes[b] = put - begins[b]
+
+
+cdef void sum_of_buckets(
+    element* R, const element* ordered, const Py_ssize_t* begins, const Py_ssize_t* sizes, Py_ssize_t buckets,
+    const curve_t* E,
+) noexcept nogil:
+    # sum j B_j for B_j of one point or none: the sum over j of B_j + B_(j+1) + ..
+    cdef element running[3]
+    cdef Py_ssize_t b
+    pt_identity(running, E)
+    pt_identity(R, E)
+    for b in range(buckets - 1, -1, -1):
+        if sizes[b]:
+            pt_add_affine(running, running, &ordered[2 * begins[b]], E)
+        pt_add(R, R, running, E)
+
+
+cdef bint any_pair(const Py_ssize_t* sizes, Py_ssize_t buckets) noexcept nogil:
+    cdef Py_ssize_t b
+    for b in range(buckets):
+        if sizes[b] > 1:
+            return True
+    return False
+
+
+cdef void pt_pippenger(
+    element* R, const element* xy, const scalar_t* a, Py_ssize_t n, int width, int group, element* ordered,
+    element* work, pair_of_points_t* pairs, Py_ssize_t* places, const curve_t* E,
+) noexcept nogil:
+    # xy, a: the points with all their images, the parts of all scalars. `group` windows share the inversions, with
+    # m = n group: ordered: 2m; work: m + 2; pairs: m/2 + 1; places: group 2^width
+    cdef Py_ssize_t buckets = 1 << (width - 1), all_buckets
+    cdef Py_ssize_t* begins = places
+    cdef Py_ssize_t* sizes = places + group * buckets
+    cdef element T[3]
+    cdef element S[3]
+    cdef int i, j, windows, top = el_split(xy, E).bits // width
+    pt_identity(T, E)
+    while top >= 0:
+        windows = min(group, top + 1)
+        all_buckets = windows * buckets
+        for j in range(windows):
+            sort_by_digit(
+                ordered, &begins[j * buckets], &sizes[j * buckets], j * n, xy, a, n, top - j, width, E,
+            )
+        while any_pair(sizes, all_buckets):
+            halve_buckets(ordered, begins, sizes, all_buckets, work, &work[n * windows // 2 + 1], pairs, E)
+        for j in range(windows):
+            for i in range(width):
+                pt_double(T, T, E)
+            sum_of_buckets(S, ordered, &begins[j * buckets], &sizes[j * buckets], buckets, E)
+            pt_add(T, T, S, E)
+        top -= windows
+    pt_copy(R, T)
+
+
+cdef int pt_msm_straus(element* R, const element* P, const scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
+    cdef Py_ssize_t parts = el_split(P, E).parts
+    cdef size_t table_size = n * parts * 2 * ODD * sizeof(element), work_size = 2 * n * sizeof(element)
+    cdef uint8_t* memory = <uint8_t*>allocate(table_size + work_size + n * parts * SHORT_DIGITS)
+    with nogil:
+        pt_straus(
+            R, P, k, n, <element*>memory, <element*>(memory + table_size),
+            <int8_t*>(memory + table_size + work_size), E,
+        )
+        free(memory)
+    return 0
+
+
+cdef int pt_msm_buckets(element* R, const element* P, scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
+    cdef const split_t* D = el_split(P, E)
+    cdef Py_ssize_t i, count, parts = D.parts, m = n * D.parts
+    cdef int width = bucket_width(m, D.bits)
+    cdef int group = max(1, min(D.bits // width + 1, <int>(GROUPED // m)))
+    cdef Py_ssize_t g = m * group
+    cdef size_t elements = 2 * m + 2 * g + g + 2, pairs_size = (g // 2 + 1) * sizeof(pair_of_points_t)
+    cdef size_t places_size = (<size_t>group << width) * sizeof(Py_ssize_t)
+    cdef uint8_t* memory = <uint8_t*>allocate(
+        elements * sizeof(element) + m * sizeof(scalar_t) + pairs_size + places_size
+    )
+    cdef element* xy = <element*>memory
+    cdef element* ordered = xy + 2 * m
+    cdef element* work = ordered + 2 * g
+    cdef scalar_t* a = <scalar_t*>(xy + elements)
+    cdef pair_of_points_t* pairs = <pair_of_points_t*>(a + m)
+    cdef Py_ssize_t* places = <Py_ssize_t*>(<uint8_t*>pairs + pairs_size)
+    with nogil:
+        count = pt_affine_all(ordered, k, P, n, work, E)
+        for i in range(count):
+            xy[2 * parts * i] = ordered[2 * i]
+            xy[2 * parts * i + 1] = ordered[2 * i + 1]
+            el_images(&xy[2 * parts * i], 1, D.parts, E)
+            scalar_split(&a[parts * i], &k[i], D)
+        pt_pippenger(R, xy, a, count * parts, width, group, ordered, work, pairs, places, E)
+        free(memory)
+    return 0
+
+
+cdef int pt_msm_vartime(element* R, element* P, scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
+    # sum k_i P_i for public k_i; P and k are used up
+    cdef Py_ssize_t i, count = 0, straus_most = STRAUS_MOST_G2
+    if element is fp_t:
+        straus_most = STRAUS_MOST_G1
+    for i in range(n):
+        if not el_is_zero(&P[3 * i + 2]) and not mont_is_zero(k[i].v):
+            pt_copy(&P[3 * count], &P[3 * i])
+            k[count] = k[i]
+            count += 1
+    if count == 0:
+        pt_identity(R, E)
+    elif count <= straus_most:
+        pt_msm_straus(R, <const element*>P, k, count, E)
+    else:
+        pt_msm_buckets(R, <const element*>P, k, count, E)
+    return 0
