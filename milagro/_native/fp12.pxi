@@ -28,6 +28,18 @@ cdef inline void fp12_conj(fp12_t* z, const fp12_t* x, const curve_t* E) noexcep
     fp6_neg(&z.b, &x.b, E)
 
 
+cdef void fp12_from_products(
+    fp12_t* z, fp6_wide_t* ac, fp6_wide_t* bd, fp6_wide_t* cross, const curve_t* E,
+) noexcept nogil:
+    # ac + v*bd + w*(cross - ac - bd), reduced; the products are used up
+    fp6_wide_sub(cross, cross, ac, E)
+    fp6_wide_sub(cross, cross, bd, E)
+    fp6_reduce(&z.b, cross, E)
+    fp6_wide_mul_v(bd, bd, E)
+    fp6_wide_add(ac, ac, bd, E)
+    fp6_reduce(&z.a, ac, E)
+
+
 cdef void fp12_mul(fp12_t* z, const fp12_t* x, const fp12_t* y, const curve_t* E) noexcept nogil:
     # (a + wb)(c + wd) = ac + v*bd + w*((a + b)(c + d) - ac - bd), reduced once at the end: 54 products, 12 reductions
     cdef fp6_wide_t ac, bd, cross
@@ -37,12 +49,7 @@ cdef void fp12_mul(fp12_t* z, const fp12_t* x, const fp12_t* y, const curve_t* E
     fp6_product(&ac, &x.a, &y.a, E)
     fp6_product(&bd, &x.b, &y.b, E)
     fp6_product(&cross, &s, &t, E)
-    fp6_wide_sub(&cross, &cross, &ac, E)
-    fp6_wide_sub(&cross, &cross, &bd, E)
-    fp6_reduce(&z.b, &cross, E)
-    fp6_wide_mul_v(&bd, &bd, E)
-    fp6_wide_add(&ac, &ac, &bd, E)
-    fp6_reduce(&z.a, &ac, E)
+    fp12_from_products(z, &ac, &bd, &cross, E)
 
 
 cdef void fp12_sqr(fp12_t* z, const fp12_t* x, const curve_t* E) noexcept nogil:

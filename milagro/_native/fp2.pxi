@@ -28,9 +28,9 @@ cdef inline void fp2_halve(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept 
 
 
 cdef inline void fp2_product(fp2_wide_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
-    # (a + ib)(c + id) = ac - bd + i((a + b)(c + d) - ac - bd), before its reduction: three products. Where p has a spare
-    # bit the sums need no reduction, and ad + bc < 2p^2 < p * 2^(64*NLIMBS) comes out as it is.
-    # Lazy reduction: Aranha et al., "Faster explicit formulas for computing pairings" (eprint 2010/526), section 5.
+    # (a + ib)(c + id) = ac - bd + i((a + b)(c + d) - ac - bd), before its reduction: three products. Where p has a
+    # spare bit the sums need no reduction, and ad + bc < 2p^2 < p * 2^(64*NLIMBS) comes out as it is.
+    # Aranha et al., "Faster explicit formulas for computing pairings over ordinary curves" (eprint 2010/526).
     cdef fp_wide_t bd
     cdef fp_t s, t
     if E.p.spare:
@@ -78,66 +78,95 @@ cdef void fp2_sqr(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     fp_mul(&z.a, &d, &s, E)
 
 
+cdef void fp2_square_product(fp2_wide_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    # fp2_sqr before its reduction
+    cdef fp_t s, d, aa
+    fp_sub(&d, &x.a, &x.b, E)
+    if E.p.spare:
+        mont_raw_add(s.v, x.a.v, x.b.v)
+        mont_raw_add(aa.v, x.a.v, x.a.v)
+    else:
+        fp_add(&s, &x.a, &x.b, E)
+        fp_add(&aa, &x.a, &x.a, E)
+    mont_product(z.b.v, x.b.v, aa.v)
+    mont_product(z.a.v, d.v, s.v)
+
+
 cdef inline void fp2_mul_fp(fp2_t* z, const fp2_t* x, const fp_t* k, const curve_t* E) noexcept nogil:
     fp_mul(&z.a, &x.a, k, E)
     fp_mul(&z.b, &x.b, k, E)
 
 
-cdef inline void fp2_mul_small(fp2_t* z, const fp2_t* x, unsigned int k, const curve_t* E) noexcept nogil:
-    # k*x for a small public k > 0
-    cdef fp2_t t = x[0]
-    cdef unsigned int bit
-    if k > 1:
-        bit = top_bit(k)
-        while bit > 1:
-            bit //= 2
-            fp2_add(&t, &t, &t, E)
-            if k & bit:
-                fp2_add(&t, &t, x, E)
-    z[0] = t
-
-
-cdef inline void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+cdef void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     # (a + ib)(m + in) = ma - nb + i(mb + na); m, n are small public numbers, mostly 1
     cdef fp2_t mx, nx
-    fp2_mul_small(&mx, x, E.xi_a, E)
-    fp2_mul_small(&nx, x, E.xi_b, E)
-    fp_sub(&z.a, &mx.a, &nx.b, E)
-    fp_add(&z.b, &mx.b, &nx.a, E)
+    cdef fp_t sum
+    cdef const fp_t* ma = &x.a
+    cdef const fp_t* mb = &x.b
+    cdef const fp_t* na = &x.a
+    cdef const fp_t* nb = &x.b
+    if E.xi_a != 1:
+        fp_mul_small(&mx.a, &x.a, E.xi_a, E)
+        fp_mul_small(&mx.b, &x.b, E.xi_a, E)
+        ma, mb = &mx.a, &mx.b
+    if E.xi_b != 1:
+        fp_mul_small(&nx.a, &x.a, E.xi_b, E)
+        fp_mul_small(&nx.b, &x.b, E.xi_b, E)
+        na, nb = &nx.a, &nx.b
+    fp_add(&sum, mb, na, E)
+    fp_sub(&z.a, ma, nb, E)
+    z.b = sum
 
 
-cdef inline void fp2_wide_add(fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E) noexcept nogil:
+cdef void fp2_wide_add(
+    fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
+) noexcept nogil:
     mont_wide_add(z.a.v, x.a.v, y.a.v, &E.p)
     mont_wide_add(z.b.v, x.b.v, y.b.v, &E.p)
 
 
-cdef inline void fp2_wide_sub(fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E) noexcept nogil:
+cdef void fp2_wide_sub(
+    fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
+) noexcept nogil:
     mont_wide_sub(z.a.v, x.a.v, y.a.v, &E.p)
     mont_wide_sub(z.b.v, x.b.v, y.b.v, &E.p)
 
 
-cdef inline void fp2_wide_mul_small(
-    fp2_wide_t* z, const fp2_wide_t* x, unsigned int k, const curve_t* E,
-) noexcept nogil:
-    cdef fp2_wide_t t = x[0]
+cdef void fp_wide_mul_small(fp_wide_t* z, const fp_wide_t* x, unsigned int k, const curve_t* E) noexcept nogil:
+    # As fp_mul_small
+    cdef fp_wide_t t = x[0]
     cdef unsigned int bit
-    if k > 1:
-        bit = top_bit(k)
-        while bit > 1:
-            bit //= 2
-            fp2_wide_add(&t, &t, &t, E)
-            if k & bit:
-                fp2_wide_add(&t, &t, x, E)
+    if k == 0:
+        memset(z, 0, sizeof(fp_wide_t))
+        return
+    bit = top_bit(k)
+    while bit > 1:
+        bit //= 2
+        mont_wide_add(t.v, t.v, t.v, &E.p)
+        if k & bit:
+            mont_wide_add(t.v, t.v, x.v, &E.p)
     z[0] = t
 
 
-cdef inline void fp2_wide_mul_xi(fp2_wide_t* z, const fp2_wide_t* x, const curve_t* E) noexcept nogil:
+cdef void fp2_wide_mul_xi(fp2_wide_t* z, const fp2_wide_t* x, const curve_t* E) noexcept nogil:
     # As fp2_mul_xi
     cdef fp2_wide_t mx, nx
-    fp2_wide_mul_small(&mx, x, E.xi_a, E)
-    fp2_wide_mul_small(&nx, x, E.xi_b, E)
-    mont_wide_sub(z.a.v, mx.a.v, nx.b.v, &E.p)
-    mont_wide_add(z.b.v, mx.b.v, nx.a.v, &E.p)
+    cdef fp_wide_t sum
+    cdef const fp_wide_t* ma = &x.a
+    cdef const fp_wide_t* mb = &x.b
+    cdef const fp_wide_t* na = &x.a
+    cdef const fp_wide_t* nb = &x.b
+    if E.xi_a != 1:
+        fp_wide_mul_small(&mx.a, &x.a, E.xi_a, E)
+        fp_wide_mul_small(&mx.b, &x.b, E.xi_a, E)
+        ma, mb = &mx.a, &mx.b
+    if E.xi_b != 1:
+        fp_wide_mul_small(&nx.a, &x.a, E.xi_b, E)
+        fp_wide_mul_small(&nx.b, &x.b, E.xi_b, E)
+        na, nb = &nx.a, &nx.b
+    mont_wide_add(sum.v, mb.v, na.v, &E.p)
+    mont_wide_sub(z.a.v, ma.v, nb.v, &E.p)
+    z.b = sum
 
 
 cdef void fp2_norm(fp_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
