@@ -115,11 +115,6 @@ cdef inline int integer_bit(const integer_t* e, int i) noexcept nogil:
     return (e.octets[i // 8] >> (7 - i % 8)) & 1
 
 
-cdef inline limb scalar_window(const scalar_t* k, int window) noexcept nogil:
-    # WINDOW bits of k, from bit WINDOW*window
-    return (k.v[window // (64 // WINDOW)] >> (WINDOW * (window % (64 // WINDOW)))) & (TABLE - 1)
-
-
 cdef inline fp2_t* original_order(fp12_t* x, int i) noexcept nogil:
     # Coefficient i in the octet order of the original library: c_0, c_3, c_1, c_4, c_2, c_5
     if i == 0:

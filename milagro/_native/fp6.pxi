@@ -89,11 +89,10 @@ cdef void fp6_mul(fp6_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) no
     fp6_reduce(z, &t, E)
 
 
-cdef void fp6_mul_fp2(fp6_t* z, const fp6_t* x, const fp2_t* k, const curve_t* E) noexcept nogil:
-    cdef fp2_t t = k[0]
-    fp2_mul(&z.a, &x.a, &t, E)
-    fp2_mul(&z.b, &x.b, &t, E)
-    fp2_mul(&z.c, &x.c, &t, E)
+cdef void fp6_product_fp2(fp6_wide_t* z, const fp6_t* x, const fp2_t* k, const curve_t* E) noexcept nogil:
+    fp2_product(&z.a, &x.a, k, E)
+    fp2_product(&z.b, &x.b, k, E)
+    fp2_product(&z.c, &x.c, k, E)
 
 
 cdef void fp6_product_pair(

@@ -137,25 +137,24 @@ cdef void line_add(line_t* l, fp2_t* T, const fp2_t* Q, const curve_t* E) noexce
 
 
 cdef void fp12_mul_line(fp12_t* f, const line_t* l, const curve_t* E) noexcept nogil:
-    # f times a line that has been taken at P, by (a + wb)(c + wd) = ac + v*bd + w*((a + b)(c + d) - ac - bd)
-    cdef fp6_t ac, bd, s
+    # f times a line that has been taken at P, by (a + wb)(c + wd) = ac + v*bd + w*((a + b)(c + d) - ac - bd):
+    # 39 products, 12 reductions
+    cdef fp6_wide_t ac, bd, cross
+    cdef fp6_t s
     cdef fp2_t t
     fp6_add(&s, &f.a, &f.b, E)
     if E.d_twist:                               # c = l0, d = l1 + v*l2
-        fp6_mul_fp2(&ac, &f.a, &l.l0, E)
-        fp6_mul_pair(&bd, &f.b, &l.l1, &l.l2, E)
+        fp6_product_fp2(&ac, &f.a, &l.l0, E)
+        fp6_product_pair(&bd, &f.b, &l.l1, &l.l2, E)
         fp2_add(&t, &l.l0, &l.l1, E)
-        fp6_mul_pair(&s, &s, &t, &l.l2, E)
+        fp6_product_pair(&cross, &s, &t, &l.l2, E)
     else:                                       # c = l2 + v*l1, d = v*l0
-        fp6_mul_pair(&ac, &f.a, &l.l2, &l.l1, E)
-        fp6_mul_v(&bd, &f.b, E)
-        fp6_mul_fp2(&bd, &bd, &l.l0, E)
+        fp6_product_pair(&ac, &f.a, &l.l2, &l.l1, E)
+        fp6_product_fp2(&bd, &f.b, &l.l0, E)
+        fp6_wide_mul_v(&bd, &bd, E)
         fp2_add(&t, &l.l1, &l.l0, E)
-        fp6_mul_pair(&s, &s, &l.l2, &t, E)
-    fp6_sub(&s, &s, &ac, E)
-    fp6_sub(&f.b, &s, &bd, E)
-    fp6_mul_v(&bd, &bd, E)
-    fp6_add(&f.a, &ac, &bd, E)
+        fp6_product_pair(&cross, &s, &l.l2, &t, E)
+    fp12_from_products(f, &ac, &bd, &cross, E)
 
 
 cdef void fp12_mul_monic(fp12_t* f, const monic_t* l, const curve_t* E) noexcept nogil:
@@ -179,24 +178,22 @@ cdef void fp12_mul_monic(fp12_t* f, const monic_t* l, const curve_t* E) noexcept
 
 
 cdef void fp12_mul_sparse(fp12_t* f, const sparse_t* l, const curve_t* E) noexcept nogil:
-    # As fp12_mul_line, d having two of its three coefficients
-    cdef fp6_t ac, bd, s, t
-    fp6_mul(&ac, &f.a, &l.c, E)
-    fp6_mul_pair(&bd, &f.b, &l.d0, &l.d1, E)
+    # As fp12_mul_line, d having two of its three coefficients: 51 products, 12 reductions
+    cdef fp6_wide_t ac, bd, cross
+    cdef fp6_t s, t
+    fp6_product(&ac, &f.a, &l.c, E)
+    fp6_product_pair(&bd, &f.b, &l.d0, &l.d1, E)
     fp6_add(&s, &f.a, &f.b, E)
     t = l.c
     if E.d_twist:
         fp2_add(&t.a, &t.a, &l.d0, E)
         fp2_add(&t.b, &t.b, &l.d1, E)
     else:
-        fp6_mul_v(&bd, &bd, E)
+        fp6_wide_mul_v(&bd, &bd, E)
         fp2_add(&t.b, &t.b, &l.d0, E)
         fp2_add(&t.c, &t.c, &l.d1, E)
-    fp6_mul(&s, &s, &t, E)
-    fp6_sub(&s, &s, &ac, E)
-    fp6_sub(&f.b, &s, &bd, E)
-    fp6_mul_v(&bd, &bd, E)
-    fp6_add(&f.a, &ac, &bd, E)
+    fp6_product(&cross, &s, &t, E)
+    fp12_from_products(f, &ac, &bd, &cross, E)
 
 
 cdef void fp12_from_sparse(fp12_t* f, const sparse_t* l, const curve_t* E) noexcept nogil:
@@ -222,63 +219,58 @@ cdef void fp12_from_line(fp12_t* f, const line_t* l, const curve_t* E) noexcept 
 
 cdef inline void fp2_mixed(
     fp2_t* z, const fp2_t* x, const fp2_t* y, const fp2_t* m, const fp2_t* n,
-    const fp2_t* xm, const fp2_t* yn, const curve_t* E,
+    const fp2_wide_t* xm, const fp2_wide_t* yn, const curve_t* E,
 ) noexcept nogil:
     # xn + ym = (x + y)(m + n) - xm - yn
-    cdef fp2_t s, t
-    fp2_add(&s, x, y, E)
-    fp2_add(&t, m, n, E)
-    fp2_mul(&s, &s, &t, E)
-    fp2_sub(&s, &s, xm, E)
-    fp2_sub(z, &s, yn, E)
+    cdef fp2_wide_t t
+    fp2_wide_cross(&t, x, y, m, n, xm, yn, E)
+    fp2_reduce(z, &t, E)
 
 
 cdef void two_lines(sparse_t* z, const line_t* k, const line_t* l, const curve_t* E) noexcept nogil:
     # D: (l0 + l1 w + l2 w^3)(..) = (l0l0 + xi*l2l2, l1l1, l1l2) + w(l0l1, l0l2, 0)
     # M: (l2 + l1 w^2 + l0 w^3)(..) = (l2l2 + xi*l0l0, l1l2, l1l1) + w(0, l0l2, l0l1), mixed terms being sums of two
-    cdef fp2_t p00, p11, p22, p01, p02, p12
-    fp2_mul(&p00, &k.l0, &l.l0, E)
-    fp2_mul(&p11, &k.l1, &l.l1, E)
-    fp2_mul(&p22, &k.l2, &l.l2, E)
-    fp2_mixed(&p01, &k.l0, &k.l1, &l.l0, &l.l1, &p00, &p11, E)
-    fp2_mixed(&p02, &k.l0, &k.l2, &l.l0, &l.l2, &p00, &p22, E)
-    fp2_mixed(&p12, &k.l1, &k.l2, &l.l1, &l.l2, &p11, &p22, E)
+    cdef fp2_wide_t p00, p11, p22
+    fp2_product(&p00, &k.l0, &l.l0, E)
+    fp2_product(&p11, &k.l1, &l.l1, E)
+    fp2_product(&p22, &k.l2, &l.l2, E)
     if E.d_twist:
-        fp2_mul_xi(&p22, &p22, E)
-        fp2_add(&z.c.a, &p00, &p22, E)
-        z.c.b = p11
-        z.c.c = p12
-        z.d0 = p01
-        z.d1 = p02
+        fp2_mixed(&z.d0, &k.l0, &k.l1, &l.l0, &l.l1, &p00, &p11, E)
+        fp2_mixed(&z.d1, &k.l0, &k.l2, &l.l0, &l.l2, &p00, &p22, E)
+        fp2_mixed(&z.c.c, &k.l1, &k.l2, &l.l1, &l.l2, &p11, &p22, E)
+        fp2_reduce(&z.c.b, &p11, E)
+        fp2_wide_mul_xi(&p22, &p22, E)
     else:
-        fp2_mul_xi(&p00, &p00, E)
-        fp2_add(&z.c.a, &p22, &p00, E)
-        z.c.b = p12
-        z.c.c = p11
-        z.d0 = p02
-        z.d1 = p01
+        fp2_mixed(&z.d1, &k.l0, &k.l1, &l.l0, &l.l1, &p00, &p11, E)
+        fp2_mixed(&z.d0, &k.l0, &k.l2, &l.l0, &l.l2, &p00, &p22, E)
+        fp2_mixed(&z.c.b, &k.l1, &k.l2, &l.l1, &l.l2, &p11, &p22, E)
+        fp2_reduce(&z.c.c, &p11, E)
+        fp2_wide_mul_xi(&p00, &p00, E)
+    fp2_wide_add(&p00, &p00, &p22, E)
+    fp2_reduce(&z.c.a, &p00, E)
 
 
 cdef void two_monics(sparse_t* z, const monic_t* k, const monic_t* l, const curve_t* E) noexcept nogil:
     # two_lines with l0 = 1, l1 = m, l2 = n
-    cdef fp2_t one, mm, nn
-    fp2_mul(&mm, &k.m, &l.m, E)
-    fp2_mul(&nn, &k.n, &l.n, E)
+    cdef fp2_wide_t mm, nn
+    cdef fp2_t one
+    fp2_product(&mm, &k.m, &l.m, E)
+    fp2_product(&nn, &k.n, &l.n, E)
     fp2_one(&one, E)
     if E.d_twist:
         fp2_mixed(&z.c.c, &k.m, &k.n, &l.m, &l.n, &mm, &nn, E)
-        fp2_mul_xi(&nn, &nn, E)
-        fp2_add(&z.c.a, &nn, &one, E)
-        z.c.b = mm
+        fp2_reduce(&z.c.b, &mm, E)
+        fp2_wide_mul_xi(&nn, &nn, E)
         fp2_add(&z.d0, &k.m, &l.m, E)
         fp2_add(&z.d1, &k.n, &l.n, E)
     else:
         fp2_mixed(&z.c.b, &k.m, &k.n, &l.m, &l.n, &mm, &nn, E)
+        fp2_reduce(&z.c.c, &mm, E)
         fp2_mul_xi(&one, &one, E)
-        fp2_add(&z.c.a, &nn, &one, E)
-        z.c.c = mm
         fp2_add(&z.d0, &k.n, &l.n, E)
         fp2_add(&z.d1, &k.m, &l.m, E)
+    fp2_reduce(&z.c.a, &nn, E)
+    fp2_add(&z.c.a, &z.c.a, &one, E)
 
 
 cdef void multiply_by_sparse(product_t* A, const sparse_t* l, const curve_t* E) noexcept nogil:

@@ -58,8 +58,6 @@ cdef enum:
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
     MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
-    WINDOW = 4              # bits of an exponent for each table look-up in GT
-    TABLE = 16              # 2^WINDOW entries
     SEED_RUNS = 8           # the most non-zero digits of a seed that is worked off in runs of compressed squarings
     SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
     GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
