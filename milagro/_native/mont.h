@@ -56,9 +56,10 @@ MONT_INLINE uint64_t mont_word_equal(uint64_t x, uint64_t y) { return mont_word_
 
 /* ---- plain numbers of MONT_WORDS words ------------------------------------------------------------------ */
 
-/* The kernels that carry: in assembly where MONT_X86 is asked for and the target has it. mont_supported says whether the
+/* The kernels that carry: in assembly where MONT_X86 is asked for and the target has it (without optimisation, or with
+ * the address sanitizer, there are too few registers for it: such a build is portable). mont_supported says whether the
  * module is what was asked for and this processor can run it (CPUID leaf 7: bit 8 of EBX is BMI2, bit 19 is ADX). */
-#if defined(MONT_X86) && defined(__x86_64__)
+#if defined(MONT_X86) && defined(__x86_64__) && defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
 #include <cpuid.h>
 #include "mont_x86.h"
 MONT_CALL int mont_supported(void) {
