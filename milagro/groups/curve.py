@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from milagro import backend as backends
 from milagro import params as curve_params
 from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, ParameterError, WrongLength
+from milagro.groups.batches import Buffer, decode_array, encode_array
 from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, default_encoding, octet_string
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
@@ -285,6 +286,65 @@ class Curve:
         Spec: spec/curves.md#map-original-g2
         """
         return G2Point._make(self, self.g2_ops.map_original(octet_string(h)))
+
+    # -- many at once ----------------------------------------------------------------------------------------------
+    def hash_to_g1_many(
+        self, messages: Iterable[Octets], dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
+    ) -> list[G1Point]:
+        """hash_to_g1 of each message, in order.
+
+        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
+        Raises: ParameterError if the tag is empty
+        """
+        return [self.hash_to_g1(message, dst, expander=expander, nonuniform=nonuniform) for message in messages]
+
+    def hash_to_g2_many(
+        self, messages: Iterable[Octets], dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
+    ) -> list[G2Point]:
+        """hash_to_g2 of each message, in order.
+
+        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
+        Raises: ParameterError if the tag is empty
+        """
+        return [self.hash_to_g2(message, dst, expander=expander, nonuniform=nonuniform) for message in messages]
+
+    def g1_array_from_bytes(
+        self, buffer: Buffer, encoding: Encoding | None = None, *, allow_identity: bool = False
+    ) -> list[G1Point]:
+        """The points of G1 whose encodings stand one behind the other in a buffer, each fully checked.
+
+        Spec: spec/curves.md#refusals
+        Shape: n times the length that the encoding writes; contiguous single octets, such as a numpy array of uint8
+        Raises: what g1_from_bytes raises for the first bad element, with its index in the text
+        """
+        handles = decode_array(self.g1_codec(encoding), self.g1_ops, buffer, allow_identity=allow_identity)
+        return [G1Point._make(self, p) for p in handles]
+
+    def g2_array_from_bytes(
+        self, buffer: Buffer, encoding: Encoding | None = None, *, allow_identity: bool = False
+    ) -> list[G2Point]:
+        """The points of G2 whose encodings stand one behind the other in a buffer, each fully checked.
+
+        Spec: spec/curves.md#refusals
+        Shape: n times the length that the encoding writes; contiguous single octets, such as a numpy array of uint8
+        Raises: what g2_from_bytes raises for the first bad element, with its index in the text
+        """
+        handles = decode_array(self.g2_codec(encoding), self.g2_ops, buffer, allow_identity=allow_identity)
+        return [G2Point._make(self, p) for p in handles]
+
+    def g1_array_to_bytes(self, points: Iterable[G1Point], encoding: Encoding | None = None) -> bytes:
+        """The encodings of the points, joined to one buffer.
+
+        Raises: ParameterError for another curve's point or encoding, IdentityElement if that has no encoding
+        """
+        return encode_array(self.g1_codec(encoding), [self._mine(G1Point, P) for P in points])
+
+    def g2_array_to_bytes(self, points: Iterable[G2Point], encoding: Encoding | None = None) -> bytes:
+        """The encodings of the points, joined to one buffer.
+
+        Raises: ParameterError for another curve's point or encoding, IdentityElement if that has no encoding
+        """
+        return encode_array(self.g2_codec(encoding), [self._mine(G2Point, P) for P in points])
 
     def multi_multiply_g1(self, points: Sequence[G1Point], scalars: Sequence[Scalar]) -> G1Point:
         """sum k_i * P_i, constant time in the scalars on the native backend; the identity for none.

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from milagro.conformance.topics import bls, curves, encodings, mpin_v1, mpin_v2, mpin_v2_refusals, wcc
 from milagro.conformance.topics._book import Book
+from milagro.conformance.topics.batches import TOPICS as BATCHES
 
 TOPICS: tuple[Callable[[str], Book], ...] = (
+    *BATCHES,
     *curves.TOPICS,
     *encodings.TOPICS,
     *mpin_v1.TOPICS,

@@ -4,6 +4,7 @@
     client      ClientSecret --PIN--> Token + ClientKey = Credential                   pin, client_key
     login       two-pass (recommended), one-pass, FULL; or a signature                 two_pass, one_pass, full, signing
     server      .. Countable ==(count the attempt)==> verify --> Authenticated         sessions
+                many at once ==(count every attempt)==> verify_batch                   batch
 
 Sans-IO and clockless: `now` is unix seconds, `random` returns the octets that it is asked for.
 
@@ -12,6 +13,7 @@ Spec: spec/mpin.md
 
 from __future__ import annotations
 
+from milagro.protocols.mpin.v2.batch import verify_batch
 from milagro.protocols.mpin.v2.client_key import (
     ALGORITHMS,
     ClientKey,
@@ -123,5 +125,6 @@ __all__ = [
     "sign",
     "start_full",
     "start_login",
+    "verify_batch",
     "verify_signature",
 ]
