@@ -95,12 +95,6 @@ cdef void fp6_product_fp2(fp6_wide_t* z, const fp6_t* x, const fp2_t* k, const c
     fp2_product(&z.c, &x.c, k, E)
 
 
-cdef void fp6_product_fp2(fp6_wide_t* z, const fp6_t* x, const fp2_t* k, const curve_t* E) noexcept nogil:
-    fp2_product(&z.a, &x.a, k, E)
-    fp2_product(&z.b, &x.b, k, E)
-    fp2_product(&z.c, &x.c, k, E)
-
-
 cdef void fp6_product_pair(
     fp6_wide_t* z, const fp6_t* x, const fp2_t* m, const fp2_t* n, const curve_t* E,
 ) noexcept nogil:
