@@ -16,12 +16,12 @@ are no secret, so this is done in variable time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from milagro.errors import EncodingError, ParameterError, WrongLength
 from milagro.groups.encodings import Codec, accept, octet_string
 from milagro.groups.operations import PointOps
-from milagro.groups.values import G1Point, G2Point, GTElement, Scalar
+from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar
 
 if TYPE_CHECKING:
     from milagro.groups.curve import Curve, Random
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 WEIGHT_OCTETS = 16
 _MAX_DRAWS = 8  # 16 octets are all zero once in 2^128 draws
 
-Pairs = list[tuple[G1Point, G2Point]]
+Pairs = list[tuple[G1Point, G2Point | G2Prepared]]
 PointT = TypeVar("PointT", G1Point, G2Point)
 
 
@@ -41,8 +41,8 @@ class Buffer(Protocol):
 
 
 # -- arrays: n encodings of one length, one behind the other ------------------------------------------------------
-def buffer_octets(buffer: Buffer) -> bytes:
-    """The octets of a contiguous buffer of single octets.
+def contiguous(buffer: Buffer) -> memoryview:
+    """The memory of a contiguous buffer of single octets, of whatever shape.
 
     Raises: ParameterError for anything else
     """
@@ -52,7 +52,7 @@ def buffer_octets(buffer: Buffer) -> bytes:
         raise ParameterError(f"expected a buffer of octets, got {type(buffer).__name__}") from None
     if view.itemsize != 1 or not view.c_contiguous:
         raise ParameterError("expected one contiguous buffer of single octets")
-    return view.tobytes()
+    return view.cast("B")
 
 
 def decode_array(codec: Codec, ops: PointOps, buffer: Buffer, *, allow_identity: bool) -> list[Any]:
@@ -60,7 +60,7 @@ def decode_array(codec: Codec, ops: PointOps, buffer: Buffer, *, allow_identity:
 
     Raises: the EncodingError of the first bad element, with its index in the text; WrongLength for a part of an element
     """
-    octets = buffer_octets(buffer)
+    octets = contiguous(buffer).tobytes()
     width = len(codec.encode(ops.generator()))
     if len(octets) % width:
         raise WrongLength(f"an array of points of {ops.group}: {len(octets)} octets are no multiple of {width}")
@@ -110,22 +110,12 @@ def _random_weight(E: Curve, random: Random) -> Scalar:
 
 
 def weighted_sum(E: Curve, points: Sequence[PointT], weights: Sequence[Scalar]) -> PointT:
-    """sum k_i P_i of points and weights that are public, at least one; in variable time where the curve has it.
+    """sum k_i P_i of points and weights that are public, at least one; in variable time.
 
     Raises: ParameterError if there are not as many weights as points
     """
-    group = "g1" if isinstance(points[0], G1Point) else "g2"
-    constant_time = getattr(E, f"multi_multiply_{group}")
-    total: PointT = getattr(E, f"multi_multiply_{group}_vartime", constant_time)(points, weights)
-    return total
-
-
-def prepared(E: Curve, Q: G2Point) -> Any:
-    """Q with the lines of its Miller loop worked out, where the curve has that; it is as secret as Q."""
-    if Q is E.g2:
-        return getattr(E, "g2_prepared", Q)
-    prepare = getattr(E, "prepare", None)
-    return Q if prepare is None else prepare(Q)
+    multiply: Any = E.multi_multiply_g1_vartime if isinstance(points[0], G1Point) else E.multi_multiply_g2_vartime
+    return cast("PointT", multiply(points, weights))
 
 
 # -- many equations as one ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from milagro import backend as backends
 from milagro import params as curve_params
 from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, ParameterError, WrongLength
-from milagro.groups.batches import Buffer, decode_array, encode_array
+from milagro.groups.batches import Buffer, contiguous, decode_array, encode_array
 from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, default_encoding, octet_string
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
@@ -21,7 +21,7 @@ from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scala
 from milagro.octets import equal, i2osp, lowest_bits
 
 if TYPE_CHECKING:
-    from milagro.backend import Buffer, CurveOps
+    from milagro.backend import CurveOps
     from milagro.params import CurveParams
 
 Random = Callable[[int], bytes]
@@ -32,13 +32,6 @@ _MAX_DRAWS = 256  # a draw below r succeeds with probability over 1/2, so an hon
 
 ValueT = TypeVar("ValueT", bound=_Value)
 PointT = TypeVar("PointT", bound=_Point)
-
-
-def _view(octets: Buffer) -> memoryview:
-    try:
-        return memoryview(octets).cast("B")
-    except TypeError as error:
-        raise ParameterError(f"expected a contiguous buffer of octets, got {type(octets).__name__}") from error
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -385,7 +378,7 @@ class Curve:
         Shape: 2 * field_bytes octets x || y a point, zeros for the identity; scalar_bytes octets a scalar
         Raises: WrongLength, NonCanonical, NotOnCurve, NotInSubgroup; ParameterError if there are not as many of both
         """
-        return G1Point._make(self, self.g1_ops.msm_array_vartime(_view(points), _view(scalars)))
+        return G1Point._make(self, self.g1_ops.msm_array_vartime(contiguous(points), contiguous(scalars)))
 
     def multi_multiply_g2_array(self, points: Buffer, scalars: Buffer) -> G2Point:
         """sum k_i * P_i for public k_i and P_i given as two contiguous buffers, fully checked; in variable time.
@@ -394,7 +387,7 @@ class Curve:
         Shape: 4 * field_bytes octets x || y a point, zeros for the identity; scalar_bytes octets a scalar
         Raises: WrongLength, NonCanonical, NotOnCurve, NotInSubgroup; ParameterError if there are not as many of both
         """
-        return G2Point._make(self, self.g2_ops.msm_array_vartime(_view(points), _view(scalars)))
+        return G2Point._make(self, self.g2_ops.msm_array_vartime(contiguous(points), contiguous(scalars)))
 
     def _pairs(
         self, kind: type[PointT], points: Sequence[PointT], scalars: Sequence[Scalar]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milagro.errors import AuthenticationFailed, MilagroError, ParameterError, WrongRound
-from milagro.groups.batches import failures, prepared, random_weights, weighted_sum
+from milagro.groups.batches import failures, random_weights, weighted_sum
 from milagro.protocols.mpin.v1.hashing import dated_point, received, time_challenge
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _outcome(attempt: Attempt, result: Equation | MilagroError, *, failed: bool)
 def _check_belongs(curve: Curve, server_secret: G2Point, state: ServerTwoPass, hash_name: HashName) -> None:
     if state._curve is not curve or state._hash != hash_name or state._secret != server_secret:
         raise ParameterError("a run of the batch is of another curve, hash or server secret")
-    if state._base is not prepared(curve, curve.g2):
+    if state._base is not curve.g2_prepared:
         raise ParameterError("a run in client-key mode has its own Pa in place of Q; it is verified by itself")
 
 
@@ -138,7 +138,7 @@ def _point(curve: Curve, identity: bytes, date: int, hash_name: HashName) -> G1P
 
 def _failed(curve: Curve, server_secret: G2Point, equations: Sequence[Equation], random: Random) -> list[int]:
     weights = random_weights(curve, len(equations), random)
-    Q, sQ = prepared(curve, curve.g2), prepared(curve, server_secret)
+    Q, sQ = curve.g2_prepared, curve.prepare(server_secret)
 
     def pairs(part: range) -> Pairs:
         some = slice(part.start, part.stop)

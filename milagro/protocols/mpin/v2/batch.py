@@ -13,10 +13,10 @@ Spec: spec/mpin.md#batch-verification
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from milagro.errors import AuthenticationFailed, ParameterError, WrongRound
-from milagro.groups.batches import failures, prepared, random_weights, weighted_sum
+from milagro.groups.batches import failures, random_weights, weighted_sum
 from milagro.octets import frame
 from milagro.protocols.mpin.v2.sessions import Authenticated, Countable
 
@@ -67,7 +67,7 @@ def _use_up(countables: Sequence[Countable]) -> None:
 def _failed(server_secret: ServerSecret, countables: Sequence[Countable], weights: Sequence[Scalar]) -> list[int]:
     suite = server_secret.suite
     E, T = suite.curve, login_points(suite, countables)
-    Q, sQ = prepared(E, E.g2), _prepared_secret(server_secret)
+    Q, sQ = E.g2_prepared, server_secret.prepared
 
     def pairs(part: range) -> Pairs:
         some = slice(part.start, part.stop)
@@ -75,11 +75,6 @@ def _failed(server_secret: ServerSecret, countables: Sequence[Countable], weight
         return [(V, Q), (P, sQ)]
 
     return failures(E, len(countables), pairs)
-
-
-def _prepared_secret(server_secret: ServerSecret) -> Any:
-    held = getattr(server_secret, "prepared", None)
-    return prepared(server_secret.suite.curve, server_secret.point) if held is None else held
 
 
 def batch_points(
