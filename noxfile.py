@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -11,20 +12,38 @@ import nox
 nox.options.sessions = ["lint", "test", "vectors", "bench", "docs", "dist"]
 nox.options.error_on_missing_interpreters = True
 
-SHARED_VECTORS = Path(__file__).parent.parent / "shared" / "vectors"
+ROOT = Path(__file__).resolve().parent
+NATIVE = ROOT / "milagro" / "_native"
+SHARED_VECTORS = ROOT.parent / "shared" / "vectors"
 BACKENDS = ("native", "reference")
 PEERS = ("mclbn256==1.3.5", "pymcl", "pyblst", "py-arkworks-bls12381", "milagro-bls-binding", "py_ecc>=8.0")
 
 
-def install(session: nox.Session, *extras: str) -> None:
-    """An editable install, so that the native modules stand beside their sources."""
-    session.install("-e", f".[{','.join(extras)}]" if extras else ".")
+def native_is_built() -> bool:
+    """Whether every native module stands beside its source and is newer than all of the text that it is made of."""
+    sources = [path for path in NATIVE.iterdir() if path.suffix in {".pyx", ".pxi", ".h"}]
+    newest = max(path.stat().st_mtime for path in [*sources, ROOT / "pyproject.toml"])
+    modules = [
+        list(NATIVE.glob(f"{source.stem}.{sys.implementation.cache_tag}*.so")) for source in NATIVE.glob("*.pyx")
+    ]
+    return all(found and found[0].stat().st_mtime > newest for found in modules)
+
+
+def install(session: nox.Session, *extras: str, native: bool = True) -> None:
+    """What the package and its `extras` need; the package itself is the checkout, its native modules built in place."""
+    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+    session.install(
+        *project["dependencies"], *(name for extra in extras for name in project["optional-dependencies"][extra])
+    )
+    if native and not native_is_built():
+        session.install("--no-deps", "-e", ".")
+    session.env["PYTHONPATH"] = str(ROOT)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, Cython, the direction of imports, and the links between spec, code and vectors."""
-    install(session, "server", "test", "lint")
+    install(session, "server", "test", "lint", native=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -46,10 +65,10 @@ def vectors(session: nox.Session) -> None:
     install(session)
     session.run("python", "tools/derive_params.py", "--check")
     for backend in BACKENDS:
-        session.run("milagro", "vectors", "check", "vectors", "--backend", backend)
+        session.run("python", "-m", "milagro", "vectors", "check", "vectors", "--backend", backend)
     if SHARED_VECTORS.is_dir():
         for backend in BACKENDS:
-            session.run("milagro", "vectors", "check", str(SHARED_VECTORS), "--backend", backend)
+            session.run("python", "-m", "milagro", "vectors", "check", str(SHARED_VECTORS), "--backend", backend)
     elif os.environ.get("CI") == "true":
         session.error(f"the outside vectors are not at {SHARED_VECTORS}")
     else:
@@ -57,7 +76,7 @@ def vectors(session: nox.Session) -> None:
     made = Path(session.create_tmp()) / "vectors"
     shutil.rmtree(made, ignore_errors=True)
     shutil.copytree("vectors/published", made / "published")  # typed in from standards, not made
-    session.run("milagro", "vectors", "make", "--out", str(made))
+    session.run("python", "-m", "milagro", "vectors", "make", "--out", str(made))
     session.run("diff", "-r", "vectors", str(made), external=True)
 
 
@@ -82,7 +101,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation site, warnings as errors, into site/."""
-    install(session, "server", "docs")
+    install(session, "server", "docs", native=False)
     session.run("mkdocs", "build", "--strict")
 
 
