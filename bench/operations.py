@@ -153,7 +153,7 @@ def pairing_check2(o: Operands) -> Operation:
 
 @operation("pairing_batch8")
 def pairing_batch8(o: Operands) -> Operation:
-    batch = need(o.E, "pairing_many", "pairing_batch", "pairings")
+    batch = need(o.E, "pairing_many")
     points, _ = o.many(8)
     pairs = [(P, o.Q1 if i % 2 else o.Q2) for i, P in enumerate(points)]
     return Operation(lambda: batch(pairs), items=8)
@@ -162,12 +162,12 @@ def pairing_batch8(o: Operands) -> Operation:
 # -- hashing and decoding --------------------------------------------------------------------------------------------
 @operation("hash_to_g1")
 def hash_to_g1(o: Operands) -> Operation:
-    return Operation(lambda: o.E.hash_to_g1(o.message, DST))
+    return Operation(lambda: o.E.hash_to_g1_vartime(o.message, DST))
 
 
 @operation("hash_to_g2")
 def hash_to_g2(o: Operands) -> Operation:
-    return Operation(lambda: o.E.hash_to_g2(o.message, DST))
+    return Operation(lambda: o.E.hash_to_g2_vartime(o.message, DST))
 
 
 @operation("hash_to_g1_original")

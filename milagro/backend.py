@@ -99,6 +99,9 @@ class CurveOps(Protocol):
     def g1_hash_uniform(self, u: bytes, count: int) -> Any:
         """Only P of g1_map_to_curve, constant time in u."""
 
+    def g1_hash_uniform_vartime(self, u: bytes, count: int) -> Any:
+        """The same for public octets. Variable time."""
+
     def g1_map_original(self, h: bytes) -> Any:
         """mapit of the original library: try-and-increment from int(h) mod p, even y, full cofactor."""
 
@@ -124,6 +127,7 @@ class CurveOps(Protocol):
         """As g1_map_to_curve over Fp2: an element is two integers of len(u)/(2*count) octets; u_i as 2*field_bytes."""
 
     def g2_hash_uniform(self, u: bytes, count: int) -> Any: ...
+    def g2_hash_uniform_vartime(self, u: bytes, count: int) -> Any: ...
     def g2_map_original(self, h: bytes) -> Any:
         """mapit2 of the original library: X = 1 + i*u, 1 + i*(u+1), ...; Y by the original square-root rule."""
 

@@ -8,7 +8,7 @@ environment variable MILAGRO_NATIVE=portable or =adx overrides the choice, for t
 Secret: scalars and the points and powers made from them never become Python integers. g1_mul, g2_mul, g1_msm, g2_msm,
 gt_exp, pairings, the RFC 9380 maps, encoding, equality and inversion have no branch and no address that depends on
 them, but for whether a point is the identity and for what a method returns (a truth value, a sign, a refusal).
-Maps of the original library, *_mul_integer and subgroup checks take public values and may vary in time.
+Maps of the original library, *_mul_integer and whatever ends in _vartime take public values and may vary in time.
 """
 
 from __future__ import annotations

@@ -62,6 +62,18 @@ cdef inline limb el_is_square(const element* x, const curve_t* E) noexcept nogil
         return fp2_is_square(x, E)
 
 
+cdef inline limb el_is_square_of(const element* x, bint public, const curve_t* E) noexcept nogil:
+    # The same; by the Jacobi symbol, in variable time, where x is public
+    cdef fp_t norm
+    if not public:
+        return el_is_square(x, E)
+    if element is fp_t:
+        return fp_is_square_vartime(x, E)
+    else:
+        fp2_norm(&norm, x, E)
+        return fp_is_square_vartime(&norm, E)
+
+
 cdef inline limb el_is_zero(const element* x) noexcept nogil:
     if element is fp_t:
         return mont_is_zero(x.v)

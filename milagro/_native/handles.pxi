@@ -199,9 +199,9 @@ cdef Py_ssize_t octets_per_element(bytes u, Py_ssize_t count, int degree) except
 
 
 cdef void hash_to_point(
-    element* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, const curve_t* E,
+    element* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
 ) noexcept nogil:
-    # clear_cofactor(sum of map_to_curve(u_i)), constant time in u
+    # clear_cofactor(sum of map_to_curve(u_i)), constant time in u unless it is public
     cdef element t
     cdef element Q[3]
     cdef element S[3]
@@ -209,7 +209,7 @@ cdef void hash_to_point(
     pt_identity(S, E)
     for i in range(count):
         el_reduce(&t, u + i * size, size, E)
-        map_to_curve(Q, &t, E)
+        map_to_curve(Q, &t, public, E)
         pt_add(S, S, Q, E)
     clear_cofactor(R, S, E)
     mont_wipe(&t, sizeof(t))

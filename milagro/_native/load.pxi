@@ -140,6 +140,7 @@ cdef int load_curve(curve_t* E, object params) except -1:
     load_pairing(E, params)
     for k, constant in enumerate(map_constants(params.map_g1, &E.map1)):
         load_fp(&E.map1_data[k], constant[0], E)
+    fp_sqrt(&E.root_of_z, &E.map1_data[SSWU_Z], E)     # read by SSWU only
     for k, constant in enumerate(map_constants(params.map_g2, &E.map2)):
         load_fp2(&E.map2_data[k], constant, E)
     for k in range(2):

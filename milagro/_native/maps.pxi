@@ -1,4 +1,5 @@
-# From field elements to points. The maps of RFC 9380 are straight-line: constant time in their input.
+# From field elements to points. The maps of RFC 9380 are straight-line: constant time in their input, unless it is said
+# to be public; then symbols are Jacobi's, in variable time.
 
 cdef enum:                  # positions in map1_data, map2_data
     SVDW_Z = 0
@@ -19,7 +20,7 @@ cdef void el_with_sign_of(element* y, const element* u, const curve_t* E) noexce
     el_move(y, &minus, el_sgn0(y, E) ^ el_sgn0(u, E))
 
 
-cdef void map_svdw(element* R, const element* u, const element* c, const curve_t* E) noexcept nogil:
+cdef void map_svdw(element* R, const element* u, const element* c, bint public, const curve_t* E) noexcept nogil:
     # Shallue, van de Woestijne (RFC 9380, section 6.6.1); inv0(0) = 0.                Spec: spec/curves.md#svdw
     #   m = 1 - u^2 c1, n = 1 + u^2 c1, i = inv0(mn), d = u m i c3, and x is the first of
     #   c2 - d, c2 + d, Z + c4 (n^2 i)^2 that lies under a point
@@ -42,11 +43,11 @@ cdef void map_svdw(element* R, const element* u, const element* c, const curve_t
     el_add(&x, &x, &c[SVDW_Z], E)
     el_sub(&t, &c[SVDW_C2], &d, E)
     el_curve_value(&value, &t, E)
-    first = el_is_square(&value, E)
+    first = el_is_square_of(&value, public, E)
     el_move(&x, &t, first)
     el_add(&t, &c[SVDW_C2], &d, E)
     el_curve_value(&value, &t, E)
-    second = el_is_square(&value, E)
+    second = el_is_square_of(&value, public, E)
     el_move(&x, &t, second & (first ^ 1))
     el_curve_value(&value, &x, E)
     R[0] = x
@@ -96,10 +97,12 @@ cdef void isogeny(
 
 
 cdef void map_sswu(
-    element* R, const element* u, const element* c, const map_t* shape, const curve_t* E,
+    element* R, const element* u, const element* c, const map_t* shape, bint public, const curve_t* E,
 ) noexcept nogil:
     # Simplified SWU (RFC 9380, section 6.6.2) and the isogeny.                        Spec: spec/curves.md#sswu
     #   t = Z u^2, i = inv0(t^2 + t), x1 = -B/A (1 + i), or B/(ZA) where i = 0; x2 = t x1
+    # In Fp one power serves both: with y = g(x1)^((p+1)/4) and g(x1) no square, g(x2) = t^3 g(x1) has the root
+    # Z u^3 Z^((p+1)/4) y, since Z is no square either.
     cdef element t, i, x, x2, y, value
     cdef limb square
     el_sqr(&t, u, E)
@@ -117,25 +120,33 @@ cdef void map_sswu(
     el_mul(&x, &x, &value, E)
     el_mul(&x2, &x, &t, E)
     isogenous_value(&value, &x, c, E)
-    square = el_is_square(&value, E)
-    el_move(&x, &x2, square ^ 1)
-    isogenous_value(&value, &x, c, E)
-    el_sqrt(&y, &value, E)
+    if element is fp_t:
+        square = fp_sqrt(&y, &value, E)
+        el_mul(&t, &t, u, E)
+        el_mul(&t, &t, &E.root_of_z, E)
+        el_mul(&t, &t, &y, E)
+        el_move(&y, &t, square ^ 1)
+        el_move(&x, &x2, square ^ 1)
+    else:
+        square = el_is_square_of(&value, public, E)
+        el_move(&x, &x2, square ^ 1)
+        isogenous_value(&value, &x, c, E)
+        el_sqrt(&y, &value, E)
     el_with_sign_of(&y, u, E)
     isogeny(R, &x, &y, &c[SSWU_POLYNOMIALS], shape, E)
 
 
-cdef void map_to_curve(element* R, const element* u, const curve_t* E) noexcept nogil:
+cdef void map_to_curve(element* R, const element* u, bint public, const curve_t* E) noexcept nogil:
     if element is fp_t:
         if E.map1.sswu:
-            map_sswu(R, u, E.map1_data, &E.map1, E)
+            map_sswu(R, u, E.map1_data, &E.map1, public, E)
         else:
-            map_svdw(R, u, E.map1_data, E)
+            map_svdw(R, u, E.map1_data, public, E)
     else:
         if E.map2.sswu:
-            map_sswu(R, u, E.map2_data, &E.map2, E)
+            map_sswu(R, u, E.map2_data, &E.map2, public, E)
         else:
-            map_svdw(R, u, E.map2_data, E)
+            map_svdw(R, u, E.map2_data, public, E)
 
 
 cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcept nogil:

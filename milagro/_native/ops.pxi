@@ -222,10 +222,10 @@ cdef class PointOps(CurveData):
         for i in range(count):
             Q = new_g1(self)
             el_reduce(&t, octets_of(u) + i * size, size, &self.E)
-            map_to_curve(Q.P, &t, &self.E)
+            map_to_curve(Q.P, &t, False, &self.E)
             fields.append(write_element(<const fp_t*>&t, &self.E))
             points.append(Q)
-        hash_to_point(R.P, octets_of(u), size, count, &self.E)
+        hash_to_point(R.P, octets_of(u), size, count, False, &self.E)
         return fields, points, R
 
     def g1_hash_uniform(self, bytes u not None, Py_ssize_t count):
@@ -233,8 +233,16 @@ cdef class PointOps(CurveData):
         cdef G1 R = new_g1(self)
         cdef const uint8_t* octets = octets_of(u)
         with nogil:
-            hash_to_point(R.P, octets, size, count, &self.E)
+            hash_to_point(R.P, octets, size, count, False, &self.E)
             mont_wipe_stack()
+        return R
+
+    def g1_hash_uniform_vartime(self, bytes u not None, Py_ssize_t count):
+        cdef Py_ssize_t size = octets_per_element(u, count, 1)
+        cdef G1 R = new_g1(self)
+        cdef const uint8_t* octets = octets_of(u)
+        with nogil:
+            hash_to_point(R.P, octets, size, count, True, &self.E)
         return R
 
     def g1_map_original(self, bytes h not None):
@@ -399,10 +407,10 @@ cdef class PointOps(CurveData):
         for i in range(count):
             Q = new_g2(self)
             el_reduce(&t, octets_of(u) + i * size, size, &self.E)
-            map_to_curve(Q.P, &t, &self.E)
+            map_to_curve(Q.P, &t, False, &self.E)
             fields.append(write_element(<const fp2_t*>&t, &self.E))
             points.append(Q)
-        hash_to_point(R.P, octets_of(u), size, count, &self.E)
+        hash_to_point(R.P, octets_of(u), size, count, False, &self.E)
         return fields, points, R
 
     def g2_hash_uniform(self, bytes u not None, Py_ssize_t count):
@@ -410,8 +418,16 @@ cdef class PointOps(CurveData):
         cdef G2 R = new_g2(self)
         cdef const uint8_t* octets = octets_of(u)
         with nogil:
-            hash_to_point(R.P, octets, size, count, &self.E)
+            hash_to_point(R.P, octets, size, count, False, &self.E)
             mont_wipe_stack()
+        return R
+
+    def g2_hash_uniform_vartime(self, bytes u not None, Py_ssize_t count):
+        cdef Py_ssize_t size = octets_per_element(u, count, 2)
+        cdef G2 R = new_g2(self)
+        cdef const uint8_t* octets = octets_of(u)
+        with nogil:
+            hash_to_point(R.P, octets, size, count, True, &self.E)
         return R
 
     def g2_map_original(self, bytes h not None):

@@ -141,6 +141,7 @@ cdef struct curve_t:
     mont_modulus r
     scalar_t root           # exponents: (p + 1)/4, a square root where there is one
     scalar_t root_inverse   # (p - 3)/4, its inverse
+    fp_t root_of_z          # Z^((p + 1)/4) for the Z of an SSWU map to G1
     int places              # digits of a scalar, of DIGIT bits
     int field_bytes
     int scalar_bytes

@@ -164,6 +164,9 @@ class ReferenceCurve:
     def g1_hash_uniform(self, u: bytes, count: int) -> Any:
         return self.g1_map_to_curve(u, count)[2]
 
+    def g1_hash_uniform_vartime(self, u: bytes, count: int) -> Any:
+        return self.g1_map_to_curve(u, count)[2]
+
     def g1_map_original(self, h: bytes) -> Any:
         return self._g1.wrap(maps.mapit(self._g1.curve, self.params, h))
 
@@ -227,6 +230,9 @@ class ReferenceCurve:
         return elements, [self._g2.wrap(point) for point in points], self._g2.wrap(total)
 
     def g2_hash_uniform(self, u: bytes, count: int) -> Any:
+        return self.g2_map_to_curve(u, count)[2]
+
+    def g2_hash_uniform_vartime(self, u: bytes, count: int) -> Any:
         return self.g2_map_to_curve(u, count)[2]
 
     def g2_map_original(self, h: bytes) -> Any:

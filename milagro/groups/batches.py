@@ -16,6 +16,7 @@ are no secret, so this is done in variable time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from milagro.errors import EncodingError, ParameterError, WrongLength
@@ -31,6 +32,8 @@ _MAX_DRAWS = 8  # 16 octets are all zero once in 2^128 draws
 
 Pairs = list[tuple[G1Point, G2Point | G2Prepared]]
 PointT = TypeVar("PointT", G1Point, G2Point)
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 
 class Buffer(Protocol):
@@ -87,6 +90,20 @@ def encode_array(codec: Codec, handles: Iterable[Any]) -> bytes:
             raise type(error)(f"element {index} of the array: {error}") from None
 
     return b"".join([element(index, p) for index, p in enumerate(handles)])
+
+
+# -- one call for many ---------------------------------------------------------------------------------------------
+def each(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], workers: int) -> list[ResultT]:
+    """function(item) for each item, in order, on `workers` threads: native code lets other threads run meanwhile.
+
+    Raises: ParameterError for less than one worker; what the function raises
+    """
+    if workers < 1:
+        raise ParameterError(f"work needs at least one worker, not {workers}")
+    if workers == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(function, items))
 
 
 # -- random weights -----------------------------------------------------------------------------------------------

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from milagro import backend as backends
 from milagro import params as curve_params
 from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, ParameterError, WrongLength
-from milagro.groups.batches import Buffer, contiguous, decode_array, encode_array
+from milagro.groups.batches import Buffer, contiguous, decode_array, each, encode_array
 from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, default_encoding, octet_string
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
@@ -254,6 +254,18 @@ class Curve:
         u = self._uniform(message, dst, expander, count)
         return G1Point._make(self, self.g1_ops.hash_uniform(u, count))
 
+    def hash_to_g1_vartime(
+        self, message: Octets, dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
+    ) -> G1Point:
+        """The same point as hash_to_g1, sooner, for a public message: an identity, a text to sign.
+
+        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
+        Raises: ParameterError if the tag is empty
+        """
+        count = 1 if nonuniform else 2
+        u = self._uniform(message, dst, expander, count)
+        return G1Point._make(self, self.g1_ops.hash_uniform_vartime(u, count))
+
     def hash_to_g2(
         self, message: Octets, dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
     ) -> G2Point:
@@ -265,6 +277,18 @@ class Curve:
         count = 1 if nonuniform else 2
         u = self._uniform(message, dst, expander, 2 * count)
         return G2Point._make(self, self.g2_ops.hash_uniform(u, count))
+
+    def hash_to_g2_vartime(
+        self, message: Octets, dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
+    ) -> G2Point:
+        """The same point as hash_to_g2, sooner, for a public message.
+
+        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
+        Raises: ParameterError if the tag is empty
+        """
+        count = 1 if nonuniform else 2
+        u = self._uniform(message, dst, expander, 2 * count)
+        return G2Point._make(self, self.g2_ops.hash_uniform_vartime(u, count))
 
     def map_to_g1_original(self, h: Octets) -> G1Point:
         """The original library's map of octets to G1: the next x from int(h) mod p, even y, times the cofactor.
@@ -282,24 +306,38 @@ class Curve:
 
     # -- many at once ----------------------------------------------------------------------------------------------
     def hash_to_g1_many(
-        self, messages: Iterable[Octets], dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
+        self,
+        messages: Iterable[Octets],
+        dst: Octets,
+        *,
+        expander: Expander = _SHA256,
+        nonuniform: bool = False,
+        workers: int = 1,
     ) -> list[G1Point]:
-        """hash_to_g1 of each message, in order.
+        """hash_to_g1 of each public message, in order, on so many threads; in variable time.
 
         Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
         Raises: ParameterError if the tag is empty
         """
-        return [self.hash_to_g1(message, dst, expander=expander, nonuniform=nonuniform) for message in messages]
+        one = partial(self.hash_to_g1_vartime, dst=dst, expander=expander, nonuniform=nonuniform)
+        return each(one, messages, workers)
 
     def hash_to_g2_many(
-        self, messages: Iterable[Octets], dst: Octets, *, expander: Expander = _SHA256, nonuniform: bool = False
+        self,
+        messages: Iterable[Octets],
+        dst: Octets,
+        *,
+        expander: Expander = _SHA256,
+        nonuniform: bool = False,
+        workers: int = 1,
     ) -> list[G2Point]:
-        """hash_to_g2 of each message, in order.
+        """hash_to_g2 of each public message, in order, on so many threads; in variable time.
 
         Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
         Raises: ParameterError if the tag is empty
         """
-        return [self.hash_to_g2(message, dst, expander=expander, nonuniform=nonuniform) for message in messages]
+        one = partial(self.hash_to_g2_vartime, dst=dst, expander=expander, nonuniform=nonuniform)
+        return each(one, messages, workers)
 
     def g1_array_from_bytes(
         self, buffer: Buffer, encoding: Encoding | None = None, *, allow_identity: bool = False
@@ -445,6 +483,16 @@ class Curve:
         Raises: ParameterError if a point is of another group, curve or backend
         """
         return GTElement._make(self, self.ops.pairing(self._mine(G1Point, P), self._right(Q)))
+
+    def pairing_many(
+        self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]], *, workers: int = 1
+    ) -> list[GTElement]:
+        """e(P_i, Q_i) of each pair, in order, on so many threads.
+
+        Spec: spec/curves.md#pairing
+        Raises: ParameterError if a point is of another group, curve or backend
+        """
+        return each(lambda pair: self.pairing(*pair), pairs, workers)
 
     def pairing_product(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> GTElement:
         """prod e(P_i, Q_i) with one final exponentiation; one for no pairs.

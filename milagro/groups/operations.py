@@ -38,6 +38,7 @@ class PointOps:
     is_identity: Callable[[Any], bool]
     in_subgroup: Callable[[Any], bool]
     hash_uniform: Callable[[bytes, int], Any]
+    hash_uniform_vartime: Callable[[bytes, int], Any]
     map_original: Callable[[bytes], Any]
 
 

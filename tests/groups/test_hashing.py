@@ -12,17 +12,19 @@ import pytest
 from milagro.errors import ParameterError
 from milagro.groups import Curve, Expander, Xmd, Xof, curve
 
-EXPAND = json.loads((Path(__file__).parent / "rfc9380_expand_message.json").read_text())["cases"]
+PUBLISHED = Path(__file__).resolve().parents[2] / "vectors" / "published" / "rfc9380-expand-message.json"
+EXPAND = json.loads(PUBLISHED.read_text())["cases"]
 
 
-def expander(kind: str, function: str) -> Expander:
+def expander(name: str) -> Expander:
+    kind, function = name.split(":")
     return Xmd(function) if kind == "xmd" else Xof(function)
 
 
 @pytest.mark.parametrize("case", EXPAND, ids=[case["id"] for case in EXPAND])
 def test_expand_message_of_rfc_9380(case: dict[str, dict[str, str]]) -> None:
     inputs = case["inputs"]
-    expand = expander(inputs["expander"], inputs["function"]).expand
+    expand = expander(inputs["expander"]).expand
     octets = expand(inputs["message"].encode(), inputs["dst"].encode(), int(inputs["length"]))
     assert octets.hex() == case["expected"]["uniform_bytes"]
 

@@ -86,10 +86,10 @@ class Suite:
         return self.curve.g1 if self.placement is Placement.MIN_PK else self.curve.g2
 
     def hash_message(self, message: bytes, tag: bytes) -> Point:
-        """H(M) in the signatures' group, by the RO suite of RFC 9380."""
+        """H(M) in the signatures' group, by the RO suite of RFC 9380, for a public M."""
         if self.placement is Placement.MIN_PK:
-            return self.curve.hash_to_g2(message, tag, expander=_EXPANDER)
-        return self.curve.hash_to_g1(message, tag, expander=_EXPANDER)
+            return self.curve.hash_to_g2_vartime(message, tag, expander=_EXPANDER)
+        return self.curve.hash_to_g1_vartime(message, tag, expander=_EXPANDER)
 
 
 # -- keys --------------------------------------------------------------------------------------------------------

@@ -151,6 +151,19 @@ def test_hashing_many_is_hashing_each(name: str, backend_name: str) -> None:
     for more in ({}, {"expander": Xmd("sha512")}, {"nonuniform": True}):
         assert E.hash_to_g1_many(messages, b"TAG", **more) == [E.hash_to_g1(m, b"TAG", **more) for m in messages]
     assert E.hash_to_g2_many(messages[:2], b"TAG") == [E.hash_to_g2(m, b"TAG") for m in messages[:2]]
+    assert E.hash_to_g1_many(messages, b"TAG", workers=2) == E.hash_to_g1_many(messages, b"TAG")
     assert E.hash_to_g1_many([], b"TAG") == []
     with pytest.raises(ParameterError):
         E.hash_to_g1_many([b""], b"")
+
+
+def test_many_pairings_are_each_pairing(backend_name: str) -> None:
+    E = curve("BN254", backend=backend_name)
+    pairs = [(E.scalar(k) * E.g1, E.prepare(E.g2) if k % 2 else E.g2) for k in range(1, 6)]
+    each = [E.pairing(P, Q) for P, Q in pairs]
+    assert E.pairing_many(pairs) == each
+    assert E.pairing_many(pairs, workers=3) == each
+    assert E.pairing_many([]) == []
+    for workers in (0, -1):
+        with pytest.raises(ParameterError, match="worker"):
+            E.pairing_many(pairs, workers=workers)

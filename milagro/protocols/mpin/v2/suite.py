@@ -167,9 +167,9 @@ class Suite:
             raise MalformedEnvelope(f"a value of another suite was given to {self.id}")
 
     # -- hashes ------------------------------------------------------------------------------------------------
-    def hash_to_g1(self, message: bytes, purpose: str) -> G1Point:
-        """H1(message, purpose): hash_to_curve into G1 under the tag of `purpose`."""
-        return self.curve.hash_to_g1(message, self.dst(purpose), expander=self.expander)
+    def hash_to_g1_vartime(self, message: bytes, purpose: str) -> G1Point:
+        """H1(message, purpose): hash_to_curve of a public message into G1 under the tag of `purpose`."""
+        return self.curve.hash_to_g1_vartime(message, self.dst(purpose), expander=self.expander)
 
     def hash_to_scalar(self, message: bytes, purpose: str) -> Scalar:
         """Hr(message, purpose): hash_to_field modulo r under the tag of `purpose`."""
@@ -186,7 +186,7 @@ class Suite:
         Spec: spec/mpin.md#identity
         Raises: ParameterError if the identity is of another suite
         """
-        return self.hash_to_g1(self._identity_octets(identity), "ID_")
+        return self.hash_to_g1_vartime(self._identity_octets(identity), "ID_")
 
     def permit_point(self, identity: Identity, slot: int) -> G1Point:
         """AT = H1(frame(slot length, slot number, identity), PERMIT_).
@@ -194,7 +194,8 @@ class Suite:
         Spec: spec/mpin.md#permits
         Raises: ParameterError if the suite has no slots, or the number or the identity does not fit it
         """
-        return self.hash_to_g1(frame(*self._slot_fields(slot), self._identity_octets(identity)), "PERMIT_")
+        message = frame(*self._slot_fields(slot), self._identity_octets(identity))
+        return self.hash_to_g1_vartime(message, "PERMIT_")
 
     def pin_point(self, identity: Identity, pin: Pin) -> G1Point:
         """H1(frame(identity, pin), PIN_).
@@ -203,7 +204,8 @@ class Suite:
         Raises: ParameterError
         Secret: the result; constant time in the PIN's value on the native backend
         """
-        return self.hash_to_g1(frame(self._identity_octets(identity), pin_octets(pin)), "PIN_")
+        message = frame(self._identity_octets(identity), pin_octets(pin))
+        return self.curve.hash_to_g1(message, self.dst("PIN_"), expander=self.expander)
 
     def login_point(self, identity: Identity, slot: int | None) -> G1Point:
         """T = A + AT(slot), or A without permits.
