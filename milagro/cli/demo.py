@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import milagro
 from milagro.errors import AuthenticationFailed, MilagroError, Unavailable, status_of
 
 if TYPE_CHECKING:
@@ -137,7 +138,12 @@ class Servers:
         with (self._logs / f"{name}.log").open("wb") as log:
             # A session of its own, so that Ctrl-C reaches only this process, which then stops them in order.
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own command
-                _command(arguments), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                _command(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=_environment(),
             )
         while not _is_ready(url):
             if self._running[name].poll() is not None:
@@ -158,7 +164,7 @@ class Servers:
                 capture_output=True,
                 text=True,
                 timeout=max(1.0, self.left()),
-                env={**os.environ, **environment},
+                env=_environment(**environment),
                 check=False,
             )
         except subprocess.TimeoutExpired:
@@ -254,7 +260,13 @@ class Demo:
 
 
 def _command(arguments: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "milagro", *arguments]
+    return [sys.executable, "-P", "-m", "milagro", *arguments]  # -P: not whatever the current folder calls milagro
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """This process' environment, with the package that runs here in front of all others."""
+    path = [str(Path(milagro.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), **more}
 
 
 def _folder(keep: Path | None, stack: contextlib.ExitStack) -> Path:
