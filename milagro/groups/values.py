@@ -8,6 +8,7 @@ Spec: spec/curves.md#scalar-multiplication
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from milagro.errors import ParameterError, WrongLength
@@ -139,8 +140,9 @@ class _Point(_Value):
     __slots__ = ()
 
     @property
+    @abstractmethod
     def _ops(self) -> PointOps:
-        raise NotImplementedError
+        """The operations of its group."""
 
     def _octets(self) -> bytes:
         """Octets that differ for different points, identity included; no encoding."""

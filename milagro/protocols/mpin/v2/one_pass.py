@@ -13,11 +13,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, MalformedEnvelope, Replay
-from milagro.octets import frame, i2osp, os2ip
-from milagro.protocols.mpin.v2.client_key import SIGNATURE_OCTETS
+from milagro.errors import Expired, Replay
+from milagro.octets import frame, i2osp
 from milagro.protocols.mpin.v2.identity import Identity
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.sessions import (
@@ -30,11 +29,11 @@ from milagro.protocols.mpin.v2.sessions import (
     ReplayCache,
     check_client,
     check_latest,
-    need_length,
     nonzero,
     response,
 )
-from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw, read_labelled
+from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw
+from milagro.protocols.mpin.v2.timed import TIME_OCTETS, TimedMessage
 from milagro.protocols.mpin.v2.two_pass import need_realm
 
 if TYPE_CHECKING:
@@ -42,30 +41,15 @@ if TYPE_CHECKING:
     from milagro.protocols.mpin.v2.permits import Permit
     from milagro.protocols.mpin.v2.pin import Credential
 
-_LABEL = "ONEPASS-MESSAGE_"
-_TIME_OCTETS = 8
-
 
 @dataclass(frozen=True, slots=True)
-class OnePass:
+class OnePass(TimedMessage):
     """`ONEPASS-MESSAGE_`, identity, slot, time, nonce, U, V, sig.
 
     Spec: spec/mpin.md#one-pass
     """
 
-    identity: Identity
-    slot: bytes
-    time: int
-    nonce: bytes
-    U: bytes
-    V: bytes
-    signature: bytes
-
-    def _label(self) -> bytes:
-        return (self.identity.suite_id + _LABEL).encode()
-
-    def _start(self) -> tuple[bytes, ...]:
-        return self.identity.to_bytes(), self.slot, i2osp(self.time, _TIME_OCTETS), self.nonce, self.U
+    LABEL = "ONEPASS-MESSAGE_"
 
     def signed(self, context: Context) -> bytes:
         """What the signature is over: frame(label, context.., identity, slot, time, nonce, U, V)."""
@@ -74,28 +58,6 @@ class OnePass:
     def replay_key(self, context: Context) -> bytes:
         """SHA-256(frame(label, context.., identity, slot, time, nonce, U)): the same login has the same key."""
         return hashlib.sha256(frame(self._label(), *context.octets, *self._start())).digest()
-
-    def to_bytes(self) -> bytes:
-        """The octets on the wire."""
-        return frame(self._label(), *self._start(), self.V, self.signature)
-
-    @classmethod
-    def from_bytes(cls, octets: bytes) -> Self:
-        """The message with these octets; the points in it are decoded later, behind the signature.
-
-        Raises: EncodingError
-        """
-        suite_id, (identity, slot, time, nonce, U, V, signature) = read_labelled(octets, _LABEL, 7)
-        who = Identity.from_bytes(identity)
-        if who.suite_id != suite_id:
-            raise MalformedEnvelope("the identity is of another suite than the message")
-        need_length("a slot", slot, 0, 12)
-        need_length("a nonce", nonce, NONCE_OCTETS)
-        need_length("a signature", signature, SIGNATURE_OCTETS)
-        seconds = os2ip(need_length("a time", time, _TIME_OCTETS))
-        if seconds >= 1 << 62:
-            raise MalformedEnvelope("a time is out of range")
-        return cls(who, slot, seconds, nonce, U, V, signature)
 
 
 def one_pass_scalar(suite: Suite, context: Context, identity: Identity, *said: bytes) -> Scalar:
@@ -120,7 +82,7 @@ def login_once(
     suite, identity = credential.suite, credential.identity
     need_realm(context, identity)
     slot = credential.slot(permit)
-    slot_octets, time_octets = suite.slot_octets(slot), i2osp(check_now(now), _TIME_OCTETS)
+    slot_octets, time_octets = suite.slot_octets(slot), i2osp(check_now(now), TIME_OCTETS)
     nonce = draw(random, NONCE_OCTETS)
     x = suite.curve.random_scalar(random)
     U = (x * suite.login_point(identity, slot)).to_bytes()
@@ -172,7 +134,7 @@ class OnePassVerifier:
         slot = current_slot(suite, login.slot, now, self.limits.seconds("grace"))
         U = suite.curve.g1_from_bytes(login.U)
         V = suite.curve.g1_from_bytes(login.V)
-        said = (login.slot, i2osp(login.time, _TIME_OCTETS), login.nonce, login.U)
+        said = (login.slot, i2osp(login.time, TIME_OCTETS), login.nonce, login.U)
         y = one_pass_scalar(suite, context, identity, *said)
         key = login.replay_key(context)
         keep = self.limits.seconds("window") + self.limits.seconds("leeway")

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, MalformedEnvelope
-from milagro.octets import frame, i2osp, os2ip
-from milagro.protocols.mpin.v2.client_key import SIGNATURE_OCTETS
+from milagro.errors import Expired
+from milagro.octets import frame, i2osp
 from milagro.protocols.mpin.v2.identity import Identity
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.sessions import (
@@ -25,11 +24,11 @@ from milagro.protocols.mpin.v2.sessions import (
     Countable,
     Limits,
     check_client,
-    need_length,
     nonzero,
     response,
 )
-from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw, read_labelled
+from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw
+from milagro.protocols.mpin.v2.timed import TIME_OCTETS, TimedMessage
 from milagro.protocols.mpin.v2.two_pass import need_realm
 
 if TYPE_CHECKING:
@@ -37,57 +36,19 @@ if TYPE_CHECKING:
     from milagro.protocols.mpin.v2.permits import Permit
     from milagro.protocols.mpin.v2.pin import Credential
 
-_LABEL = "SIGNED-MESSAGE_"
-_TIME_OCTETS = 8
-
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(TimedMessage):
     """`SIGNED-MESSAGE_`, identity, slot, time, nonce, U, V, sig. The message itself is not inside.
 
     Spec: spec/mpin.md#signing
     """
 
-    identity: Identity
-    slot: bytes
-    time: int
-    nonce: bytes
-    U: bytes
-    V: bytes
-    signature: bytes
-
-    def _label(self) -> bytes:
-        return (self.identity.suite_id + _LABEL).encode()
-
-    def _body(self) -> tuple[bytes, ...]:
-        start = (self.identity.to_bytes(), self.slot, i2osp(self.time, _TIME_OCTETS), self.nonce)
-        return (*start, self.U, self.V)
+    LABEL = "SIGNED-MESSAGE_"
 
     def signed(self, context: Context, message: bytes) -> bytes:
         """What the client key signs: frame(label, context.., identity, slot, time, nonce, U, V, message)."""
-        return frame(self._label(), *context.octets, *self._body(), message)
-
-    def to_bytes(self) -> bytes:
-        """The octets of the signature."""
-        return frame(self._label(), *self._body(), self.signature)
-
-    @classmethod
-    def from_bytes(cls, octets: bytes) -> Self:
-        """The signature with these octets; the points in it are decoded later, behind the client's signature.
-
-        Raises: EncodingError
-        """
-        suite_id, (identity, slot, time, nonce, U, V, signature) = read_labelled(octets, _LABEL, 7)
-        who = Identity.from_bytes(identity)
-        if who.suite_id != suite_id:
-            raise MalformedEnvelope("the identity is of another suite than the signature")
-        need_length("a slot", slot, 0, 12)
-        need_length("a nonce", nonce, NONCE_OCTETS)
-        need_length("a signature", signature, SIGNATURE_OCTETS)
-        seconds = os2ip(need_length("a time", time, _TIME_OCTETS))
-        if seconds >= 1 << 62:
-            raise MalformedEnvelope("a time is out of range")
-        return cls(who, slot, seconds, nonce, U, V, signature)
+        return frame(self._label(), *context.octets, *self._start(), self.V, message)
 
 
 def signing_scalar(suite: Suite, context: Context, identity: Identity, *said: bytes) -> Scalar:
@@ -118,7 +79,7 @@ def sign(
     suite, identity = credential.suite, credential.identity
     need_realm(context, identity)
     slot = credential.slot(permit)
-    slot_octets, time_octets = suite.slot_octets(slot), i2osp(check_now(now), _TIME_OCTETS)
+    slot_octets, time_octets = suite.slot_octets(slot), i2osp(check_now(now), TIME_OCTETS)
     nonce = draw(random, NONCE_OCTETS)
     x = suite.curve.random_scalar(random)
     U = (x * suite.login_point(identity, slot)).to_bytes()
@@ -156,7 +117,7 @@ class SignatureVerifier:
         slot = current_slot(suite, given.slot, given.time, self.limits.seconds("grace"))
         U = suite.curve.g1_from_bytes(given.U)
         V = suite.curve.g1_from_bytes(given.V)
-        said = (given.slot, i2osp(given.time, _TIME_OCTETS), given.nonce, given.U, message)
+        said = (given.slot, i2osp(given.time, TIME_OCTETS), given.nonce, given.U, message)
         y = signing_scalar(suite, context, identity, *said)
         key = hashlib.sha256(given.signed(context, message)).digest()
         return Countable(suite, U, V, y, Authenticated(identity, "signing", key, slot, given.time))
