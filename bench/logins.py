@@ -109,7 +109,7 @@ class OriginalServer:
         self.curve = E
         self.random = random_from(f"original logins on {E.name}")
         self._s = E.random_scalar(self.random)
-        self.secret = self._s * E.g2
+        self.secret = E.prepare(self._s * E.g2)
 
     def login(self, identity: bytes) -> OriginalLogin:
         x, y = self.curve.random_scalar(self.random), self.curve.random_scalar(self.random)

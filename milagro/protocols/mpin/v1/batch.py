@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milagro.errors import AuthenticationFailed, MilagroError, ParameterError, WrongRound
+from milagro.groups import G2Prepared
 from milagro.groups.batches import failures, random_weights, weighted_sum
 from milagro.protocols.mpin.v1.hashing import dated_point, received, time_challenge
 
@@ -62,7 +63,7 @@ Attempt = TwoPassAttempt | OnePassAttempt
 
 def verify_batch(
     curve: Curve,
-    server_secret: G2Point,
+    server_secret: G2Point | G2Prepared,
     attempts: Sequence[Attempt],
     random: Random,
     *,
@@ -78,7 +79,7 @@ def verify_batch(
     Raises: ParameterError for a state of another curve, secret or hash or in client-key mode, and then no state is
         left; WrongRound if a state was answered before or is in the list twice; IdentityElement for the secret
     """
-    received(server_secret)
+    sQ = server_secret if isinstance(server_secret, G2Prepared) else curve.prepare(received(server_secret))
     states = [one.state for one in attempts if isinstance(one, TwoPassAttempt)]
     for state in states:
         _check_belongs(curve, server_secret, state, hash_name)
@@ -86,7 +87,7 @@ def verify_batch(
     results = [equation_of(curve, one, hash_name) for one in attempts]
     good = [i for i, one in enumerate(results) if isinstance(one, Equation)]
     equations = [one for one in results if isinstance(one, Equation)]
-    failed = {good[k] for k in _failed(curve, server_secret, equations, random)}
+    failed = {good[k] for k in _failed(curve, sQ, equations, random)}
     return [_outcome(one, results[i], failed=i in failed) for i, one in enumerate(attempts)]
 
 
@@ -98,7 +99,9 @@ def _outcome(attempt: Attempt, result: Equation | MilagroError, *, failed: bool)
     return attempt.state._identity if isinstance(attempt, TwoPassAttempt) else attempt.identity
 
 
-def _check_belongs(curve: Curve, server_secret: G2Point, state: ServerTwoPass, hash_name: HashName) -> None:
+def _check_belongs(
+    curve: Curve, server_secret: G2Point | G2Prepared, state: ServerTwoPass, hash_name: HashName
+) -> None:
     if state._curve is not curve or state._hash != hash_name or state._secret != server_secret:
         raise ParameterError("a run of the batch is of another curve, hash or server secret")
     if state._base is not curve.g2_prepared:
@@ -136,9 +139,9 @@ def _point(curve: Curve, identity: bytes, date: int, hash_name: HashName) -> G1P
     return dated_point(curve, identity, date, hash_name=hash_name)
 
 
-def _failed(curve: Curve, server_secret: G2Point, equations: Sequence[Equation], random: Random) -> list[int]:
+def _failed(curve: Curve, sQ: G2Prepared, equations: Sequence[Equation], random: Random) -> list[int]:
     weights = random_weights(curve, len(equations), random)
-    Q, sQ = curve.g2_prepared, curve.prepare(server_secret)
+    Q = curve.g2_prepared
 
     def pairs(part: range) -> Pairs:
         some = slice(part.start, part.stop)

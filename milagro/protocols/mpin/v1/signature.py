@@ -14,7 +14,7 @@ from milagro.protocols.mpin.v1.server import verify_one_pass
 from milagro.protocols.original_hash import HashName, numbered_hash
 
 if TYPE_CHECKING:
-    from milagro.groups import Curve, G1Point, G2Point, Scalar
+    from milagro.groups import Curve, G1Point, G2Point, G2Prepared, Scalar
 
 
 def sign(
@@ -49,7 +49,7 @@ def sign(
 
 def verify(
     curve: Curve,
-    server_secret: G2Point,
+    server_secret: G2Point | G2Prepared,
     identity: bytes,
     signature: OnePass,
     message: bytes,
