@@ -45,10 +45,11 @@ cdef void map_svdw(element* R, const element* u, const element* c, bint public, 
     el_curve_value(&value, &t, E)
     first = el_is_square_of(&value, public, E)
     el_move(&x, &t, first)
-    el_add(&t, &c[SVDW_C2], &d, E)
-    el_curve_value(&value, &t, E)
-    second = el_is_square_of(&value, public, E)
-    el_move(&x, &t, second & (first ^ 1))
+    if not public or not first:             # where u is public, the first that fits ends the search
+        el_add(&t, &c[SVDW_C2], &d, E)
+        el_curve_value(&value, &t, E)
+        second = el_is_square_of(&value, public, E)
+        el_move(&x, &t, second & (first ^ 1))
     el_curve_value(&value, &x, E)
     R[0] = x
     el_sqrt(&R[1], &value, E)

@@ -80,7 +80,8 @@ class Xmd:
         return f"XMD:{_HASHES[self.hash_name]}"
 
     def _digest(self, octets: bytes) -> bytes:
-        return hashlib.new(self.hash_name, octets).digest()
+        digest: bytes = getattr(hashlib, self.hash_name)(octets).digest()  # hashlib.new takes three times as long
+        return digest
 
     def expand(self, message: bytes, dst: bytes, length: int) -> bytes:
         """`length` octets b_1 || b_2 || ..., b_i = H((b_0 xor b_(i-1)) || i || DST').
@@ -88,7 +89,7 @@ class Xmd:
         Spec: spec/curves.md#expand-message (RFC 9380, section 5.3.1)
         Raises: ParameterError if the length exceeds 255 digests or 65535, or the tag is empty (or refused as too long)
         """
-        hash_function = hashlib.new(self.hash_name)
+        hash_function = getattr(hashlib, self.hash_name)()
         size = hash_function.digest_size
         _check_length(length, min(_MAX_LENGTH, 255 * size))
         tag = _dst_prime(dst, self.oversize_dst, self._digest)
