@@ -32,7 +32,6 @@ from milagro.protocols.mpin.v2.full import (
     SessionKey,
     start_full,
 )
-from milagro.protocols.mpin.v2.full_messages import FullChallenge, FullConfirmation, FullOne, FullTwo
 from milagro.protocols.mpin.v2.identity import Identity
 from milagro.protocols.mpin.v2.issuing import (
     ClientShare,
@@ -45,6 +44,15 @@ from milagro.protocols.mpin.v2.issuing import (
     combine_client_shares,
     combine_permit_shares,
     combine_server_shares,
+)
+from milagro.protocols.mpin.v2.messages import (
+    Challenge,
+    FullChallenge,
+    FullConfirmation,
+    FullOne,
+    FullTwo,
+    PassOne,
+    PassTwo,
 )
 from milagro.protocols.mpin.v2.one_pass import OnePass, OnePassVerifier, login_once
 from milagro.protocols.mpin.v2.permits import Permit
@@ -59,15 +67,7 @@ from milagro.protocols.mpin.v2.sessions import (
 )
 from milagro.protocols.mpin.v2.signing import SignatureVerifier, Signed, sign
 from milagro.protocols.mpin.v2.suite import PURPOSES, Pin, Suite, pin_octets
-from milagro.protocols.mpin.v2.two_pass import (
-    Challenge,
-    Challenged,
-    LoginStarted,
-    PassOne,
-    PassTwo,
-    Verifier,
-    start_login,
-)
+from milagro.protocols.mpin.v2.two_pass import Challenged, LoginStarted, Verifier, start_login
 
 __all__ = [
     "ALGORITHMS",

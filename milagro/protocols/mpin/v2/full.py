@@ -21,12 +21,7 @@ from typing import TYPE_CHECKING
 from milagro.errors import AuthenticationFailed, ParameterError, Replay, WrongRound
 from milagro.octets import equal, frame, i2osp, os2ip
 from milagro.protocols.mpin.v2.client_key import verify_signature
-from milagro.protocols.mpin.v2.full_messages import (
-    FullChallenge,
-    FullConfirmation,
-    FullOne,
-    FullTwo,
-)
+from milagro.protocols.mpin.v2.messages import FullChallenge, FullConfirmation, FullOne, FullTwo
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.sessions import (
@@ -69,9 +64,8 @@ def full_challenge_scalar(suite: Suite, context: Context, first: FullOne, asked:
     Raises: WrongRound if y = 0
     """
     identity = first.identity
-    question = (asked.session_id, asked.nonce, i2osp(asked.lifetime, 4))
     said = (identity.to_bytes(), identity.public_key, first.slot, first.U, first.nonce, first.R, asked.W)
-    octets = frame(suite.id.encode(), *context.octets, *question, *said)
+    octets = frame(suite.id.encode(), *context.octets, *asked.question, *said)
     return nonzero(suite.hash_to_scalar(octets, "FULL-CHALLENGE_"))
 
 
@@ -215,9 +209,9 @@ class FullStarted(SecretValue):
         V = response(suite, self._x, y, SEC).to_bytes()
         keys = self._keys(asked, V, SEC, W)
         mac = keys.mac(_CLIENT_CONFIRM)
-        unsigned = FullTwo(suite.id, asked.session_id, V, mac, b"")
+        unsigned = FullTwo(suite.id, asked.session_id, V, b"", mac)
         signature = key.sign(unsigned.signed(context, self.message, asked))
-        return FullAnswered(keys, FullTwo(suite.id, asked.session_id, V, mac, signature))
+        return FullAnswered(keys, FullTwo(suite.id, asked.session_id, V, signature, mac))
 
     def _keys(self, asked: FullChallenge, V: bytes, SEC: G1Point, W: G1Point) -> KeySchedule:
         """K = e((r + h) SEC, Q), D = x W."""
@@ -245,8 +239,8 @@ def start_full(
     r = suite.curve.random_scalar(random)
     T = suite.login_point(identity, slot)
     U, R, slot_octets = (x * T).to_bytes(), (r * T).to_bytes(), suite.slot_octets(slot)
-    signature = credential.key.sign(FullOne(identity, slot_octets, U, R, nonce, b"").signed(context))
-    message = FullOne(identity, slot_octets, U, R, nonce, signature)
+    signature = credential.key.sign(FullOne(identity, slot_octets, nonce, b"", U, R).signed(context))
+    message = FullOne(identity, slot_octets, nonce, signature, U, R)
     return FullStarted(credential, context, permit, x, r, check_now(now), message)
 
 

@@ -15,12 +15,12 @@ V = -(x + y) SEC                                             accept iff e(V, Q) 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, MalformedEnvelope, ParameterError, Replay, WrongRound
+from milagro.errors import Expired, ParameterError, Replay, WrongRound
 from milagro.octets import equal, frame, i2osp, os2ip
-from milagro.protocols.mpin.v2.client_key import SIGNATURE_OCTETS, verify_signature
-from milagro.protocols.mpin.v2.identity import Identity
+from milagro.protocols.mpin.v2.client_key import verify_signature
+from milagro.protocols.mpin.v2.messages import Challenge, PassOne, PassTwo
 from milagro.protocols.mpin.v2.permits import current_slot
 from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.sessions import (
@@ -39,139 +39,15 @@ from milagro.protocols.mpin.v2.sessions import (
     nonzero,
     response,
 )
-from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw, pin_octets, read_labelled
+from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw, pin_octets
 
 if TYPE_CHECKING:
     from milagro.groups import Random, Scalar
+    from milagro.protocols.mpin.v2.identity import Identity
     from milagro.protocols.mpin.v2.permits import Permit
     from milagro.protocols.mpin.v2.pin import Credential
 
-_LIFETIME_OCTETS = 4
 _TIME_OCTETS = 8
-_MAX_LIFETIME = 86400
-
-
-# -- messages --------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class PassOne:
-    """`PASS1_`, identity, slot, U, client nonce, sig1.
-
-    Spec: spec/mpin.md#two-pass
-    """
-
-    identity: Identity
-    slot: bytes
-    U: bytes
-    nonce: bytes
-    signature: bytes
-
-    @property
-    def suite_id(self) -> str:
-        """The suite that the message is of."""
-        return self.identity.suite_id
-
-    def _label(self) -> bytes:
-        return f"{self.suite_id}PASS1_".encode()
-
-    def _body(self) -> tuple[bytes, ...]:
-        return self.identity.to_bytes(), self.slot, self.U, self.nonce
-
-    def signed(self, context: Context) -> bytes:
-        """What sig1 is over: frame(label, context.., identity, slot, U, client nonce)."""
-        return frame(self._label(), *context.octets, *self._body())
-
-    def to_bytes(self) -> bytes:
-        """The octets on the wire."""
-        return frame(self._label(), *self._body(), self.signature)
-
-    @classmethod
-    def from_bytes(cls, octets: bytes) -> Self:
-        """The message with these octets; the point in it is decoded later, behind the signature.
-
-        Raises: EncodingError
-        """
-        suite_id, (identity, slot, U, nonce, signature) = read_labelled(octets, "PASS1_", 5)
-        who = Identity.from_bytes(identity)
-        if who.suite_id != suite_id:
-            raise MalformedEnvelope("the identity is of another suite than the message")
-        need_length("a slot", slot, 0, 12)
-        need_length("a nonce", nonce, NONCE_OCTETS)
-        need_length("a signature", signature, SIGNATURE_OCTETS)
-        return cls(who, slot, U, nonce, signature)
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """`ASK_`, session id, server nonce, lifetime in seconds.
-
-    Spec: spec/mpin.md#two-pass
-    """
-
-    suite_id: str
-    session_id: bytes
-    nonce: bytes
-    lifetime: int
-
-    def to_bytes(self) -> bytes:
-        """The octets on the wire."""
-        label = f"{self.suite_id}ASK_".encode()
-        return frame(label, self.session_id, self.nonce, i2osp(self.lifetime, _LIFETIME_OCTETS))
-
-    @classmethod
-    def from_bytes(cls, octets: bytes) -> Self:
-        """The message with these octets. Raises EncodingError."""
-        suite_id, (session_id, nonce, lifetime) = read_labelled(octets, "ASK_", 3)
-        need_length("a session id", session_id, SESSION_OCTETS)
-        need_length("a nonce", nonce, NONCE_OCTETS)
-        return cls(suite_id, session_id, nonce, lifetime_from(lifetime))
-
-
-@dataclass(frozen=True, slots=True)
-class PassTwo:
-    """`PASS2_`, session id, V, sig2.
-
-    Spec: spec/mpin.md#two-pass
-    """
-
-    suite_id: str
-    session_id: bytes
-    V: bytes
-    signature: bytes
-
-    def _label(self) -> bytes:
-        return f"{self.suite_id}PASS2_".encode()
-
-    def signed(self, context: Context, pass_one: PassOne, challenge: Challenge) -> bytes:
-        """What sig2 is over: frame(label, context.., PASS1 octets, ASK octets, session id, V)."""
-        before = (pass_one.to_bytes(), challenge.to_bytes())
-        return frame(self._label(), *context.octets, *before, self.session_id, self.V)
-
-    def to_bytes(self) -> bytes:
-        """The octets on the wire."""
-        return frame(self._label(), self.session_id, self.V, self.signature)
-
-    @classmethod
-    def from_bytes(cls, octets: bytes) -> Self:
-        """The message with these octets; the point in it is decoded later, behind the signature.
-
-        Raises: EncodingError
-        """
-        suite_id, (session_id, V, signature) = read_labelled(octets, "PASS2_", 3)
-        need_length("a session id", session_id, SESSION_OCTETS)
-        need_length("a signature", signature, SIGNATURE_OCTETS)
-        return cls(suite_id, session_id, V, signature)
-
-
-def lifetime_from(octets: bytes) -> int:
-    """The seconds in a challenge.
-
-    Shape: 4 octets, from 1 second to a day
-    Raises: MalformedEnvelope
-    """
-    lifetime = os2ip(need_length("a lifetime", octets, _LIFETIME_OCTETS))
-    if not 1 <= lifetime <= _MAX_LIFETIME:
-        raise MalformedEnvelope("a session lasts from one second to a day")
-    return lifetime
 
 
 def challenge_scalar(suite: Suite, context: Context, pass_one: PassOne, challenge: Challenge) -> Scalar:
@@ -181,9 +57,8 @@ def challenge_scalar(suite: Suite, context: Context, pass_one: PassOne, challeng
     Raises: WrongRound if y = 0
     """
     identity = pass_one.identity
-    asked = (challenge.session_id, challenge.nonce, i2osp(challenge.lifetime, _LIFETIME_OCTETS))
     said = (identity.to_bytes(), identity.public_key, pass_one.slot, pass_one.U, pass_one.nonce)
-    octets = frame(suite.id.encode(), *context.octets, *asked, *said)
+    octets = frame(suite.id.encode(), *context.octets, *challenge.question, *said)
     return nonzero(suite.hash_to_scalar(octets, "CHALLENGE_"))
 
 
@@ -257,9 +132,9 @@ def start_login(
     nonce = draw(random, NONCE_OCTETS)
     x = suite.curve.random_scalar(random)
     U = (x * suite.login_point(identity, slot)).to_bytes()
-    unsigned = PassOne(identity, suite.slot_octets(slot), U, nonce, b"")
+    unsigned = PassOne(identity, suite.slot_octets(slot), nonce, b"", U)
     signature = credential.key.sign(unsigned.signed(context))
-    message = PassOne(identity, unsigned.slot, U, nonce, signature)
+    message = PassOne(identity, unsigned.slot, nonce, signature, U)
     return LoginStarted(credential, context, permit, x, check_now(now), message)
 
 
