@@ -28,6 +28,15 @@ include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
 include "kernels.pxi"    # words alone, for tests
 
 
+cdef extern from "lanes_supported.h":
+    int lanes_present "lanes_supported"() noexcept nogil
+
+
+def lanes_supported():
+    """Whether this processor and its operating system can run the module of eight lanes, if there is one."""
+    return lanes_present() != 0
+
+
 def supported():
     """Whether this module was compiled as its name says and the processor has the instructions it uses."""
     return mont_supported() != 0
