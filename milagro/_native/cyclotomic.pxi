@@ -226,4 +226,4 @@ cdef limb fp12_in_cyclotomic_subgroup(const fp12_t* x, const curve_t* E) noexcep
     fp12_frob2(&square, x, E)
     fp12_frob2(&fourth, &square, E)
     fp12_mul(&fourth, &fourth, x, E)
-    return fp12_equal(&fourth, &square) & (1 ^ fp12_equal(x, &zero))
+    return fp12_equal(&fourth, &square) & mont_not(fp12_equal(x, &zero))

@@ -375,6 +375,22 @@ LANES_INLINE void lanes_move(lane *z, const lane *x, lane_mask m) {
     for (int i = 0; i < LANES_DIGITS; i++) z[i] = lane_move(z[i], x[i], m);
 }
 
+/* Where the eight words are this value */
+LANES_INLINE lane_mask lanes_where(const uint64_t *x, uint64_t value) {
+    return lane_is_zero(lane_xor(lane_load(x), lane_all(value)));
+}
+
+/* z = x in the lanes of the mask, over any number of digits: the inner step of a table scan */
+LANES_INLINE void lanes_pick(lane *z, const lane *x, size_t count, lane_mask m) {
+    for (size_t i = 0; i < count; i++) z[i] = lane_move(z[i], x[i], m);
+}
+
+/* Zero the stack below the caller, as mont_wipe_stack */
+LANES_CALL void lanes_wipe_stack(void) {
+    uint8_t below[262144];
+    mont_wipe(below, sizeof below);
+}
+
 LANES_INLINE lane_mask lanes_not(lane_mask m) { return m ^ LANES_ALL; }
 
 LANES_CALL lane_mask lanes_is_zero(const lane *x) {

@@ -6,12 +6,12 @@ LANES_CALL void lanes_pow(lane *z, const lane *x, const uint64_t *e, const lanes
     int begun = 0, at = 64 * MONT_WORDS - 1;
 #define EXPONENT_BIT(i) (e[(i) / 64] >> ((i) % 64) & 1)
     memcpy(odd[0], x, sizeof t);
-    lanes_mul(t, x, x, M);
+    lanes_sqr(t, x, M);
     for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++) lanes_mul(odd[i], odd[i - 1], t, M);
     memcpy(t, M->one, sizeof t);
     while (at >= 0) {
         if (!EXPONENT_BIT(at)) {
-            if (begun) lanes_mul(t, t, t, M);
+            if (begun) lanes_sqr(t, t, M);
             at--;
             continue;
         }
@@ -19,7 +19,7 @@ LANES_CALL void lanes_pow(lane *z, const lane *x, const uint64_t *e, const lanes
         while (!EXPONENT_BIT(end)) end++;
         for (; at >= end; at--) {
             digit = 2 * digit + (int)EXPONENT_BIT(at);
-            if (begun) lanes_mul(t, t, t, M);
+            if (begun) lanes_sqr(t, t, M);
         }
         if (begun)
             lanes_mul(t, t, odd[digit / 2], M);
@@ -31,6 +31,13 @@ LANES_CALL void lanes_pow(lane *z, const lane *x, const uint64_t *e, const lanes
     memcpy(z, t, sizeof t);
     mont_wipe(odd, sizeof odd);
     mont_wipe(t, sizeof t);
+}
+
+/* Where x is a square or 0: x^((p-1)/2) is 0 or 1 */
+LANES_CALL lane_mask lanes_is_square(const lane *x, const lanes_modulus *M) {
+    lane t[LANES_DIGITS];
+    lanes_pow(t, x, M->half, M);
+    return lanes_is_zero(t) | lanes_equal(t, M->one);
 }
 
 /* z = 2^(128 MONT_WORDS)/x mod p for the numbers x, and 0 for 0, so that z times r3 is the inverse in Montgomery form: one

@@ -2,6 +2,7 @@
 # a lane of eight; a truth value is a mask with a bit for each lane.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.pycapsule cimport PyCapsule_New
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
@@ -11,6 +12,7 @@ ctypedef uint64_t limb
 cdef enum:
     LANES = 8
     LANES_ALL = 0xff
+    LANES_XI = 10           # the greatest sum of the parts of xi, see sums of products in lanes.h
 
 cdef extern from "mont.h":
     # of one number in words
@@ -18,6 +20,7 @@ cdef extern from "mont.h":
         pass
 
     void words_from_octets "mont_from_octets"(limb* z, const uint8_t* octets, size_t size) noexcept nogil
+    void words_to_octets "mont_to_octets"(uint8_t* octets, const limb* x, size_t size) noexcept nogil
     void words_reduce_octets "mont_reduce_octets"(
         limb* z, const uint8_t* octets, size_t size, const words_modulus* M,
     ) noexcept nogil
@@ -43,6 +46,9 @@ cdef extern from "lanes.h":
     void enter_lanes(const mont_modulus* M) noexcept nogil
     digit lane_load(const limb* x) noexcept nogil
     void lane_store(limb* z, digit x) noexcept nogil
+    limb lanes_where(const limb* x, limb value) noexcept nogil
+    void lanes_pick(digit* z, const digit* x, size_t count, limb mask) noexcept nogil
+    void lanes_wipe_stack() noexcept nogil
     void* lanes_allocate(size_t size) noexcept nogil
     void lanes_gather(digit* z, const limb* x, size_t stride) noexcept nogil
     void lanes_scatter(limb* z, const digit* x, size_t stride) noexcept nogil
@@ -68,6 +74,7 @@ cdef extern from "lanes.h":
     void mont_move "lanes_move"(digit* z, const digit* x, limb mask) noexcept nogil
     limb mont_is_zero "lanes_is_zero"(const digit* x) noexcept nogil
     limb mont_equal "lanes_equal"(const digit* x, const digit* y) noexcept nogil
+    limb mont_is_square_vartime "lanes_is_square"(const digit* x, const mont_modulus* M) noexcept nogil
     limb mont_odd "lanes_odd"(const digit* x, const mont_modulus* M) noexcept nogil
     limb mont_not "lanes_not"(limb mask) noexcept nogil
     void lanes_fp2_mul(
@@ -80,3 +87,11 @@ cdef extern from "lanes.h":
     void lanes_fp2_square_product(
         digit* za, digit* zb, const digit* a, const digit* b, const mont_modulus* M,
     ) noexcept nogil
+
+
+cdef void* allocate(size_t size) except NULL:
+    # In place of that of handles.pxi
+    cdef void* memory = lanes_allocate(size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
