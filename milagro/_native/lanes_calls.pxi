@@ -110,7 +110,8 @@ cdef list lane_handles(CurveData curve, const element* R, Py_ssize_t n):
 
 
 cdef list multiples_by_lanes(CurveData curve, list points, list scalars, const element* _):
-    cdef Py_ssize_t i, n = max(len(points), len(scalars)), next_point = len(points) != 1, next_scalar = len(scalars) != 1
+    cdef Py_ssize_t i, n = max(len(points), len(scalars))
+    cdef Py_ssize_t next_point = len(points) != 1, next_scalar = len(scalars) != 1
     cdef element* R = <element*>allocate(n * (6 * sizeof(element) + sizeof(scalar_t)))
     cdef element* P = R + 3 * n
     cdef scalar_t* k = <scalar_t*>(P + 3 * n)

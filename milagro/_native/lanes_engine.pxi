@@ -15,7 +15,9 @@ cdef void read_residues(fp_t* z, const limb* const* rows, Py_ssize_t offset, con
     mont_wipe(words, sizeof(words))
 
 
-cdef void write_residues(limb* const* rows, Py_ssize_t offset, const fp_t* x, Py_ssize_t n, const curve_t* E) noexcept nogil:
+cdef void write_residues(
+    limb* const* rows, Py_ssize_t offset, const fp_t* x, Py_ssize_t n, const curve_t* E,
+) noexcept nogil:
     # The first n lanes, as residues
     cdef limb words[LANES * NLIMBS]
     cdef int k
@@ -52,11 +54,12 @@ cdef void lanes_select(
     element* xy, const element* table, const limb* size, limb sign, const curve_t* E,
 ) noexcept nogil:
     # jac_select with a size and a sign for each lane: every entry is read
+    cdef size_t digits = 2 * sizeof(element) // sizeof(digit)
     cdef element minus
     cdef int i
     memset(xy, 0, 2 * sizeof(element))
     for i in range(MULTIPLES):
-        lanes_pick(<digit*>xy, <const digit*>&table[2 * i], 2 * sizeof(element) // sizeof(digit), lanes_where(size, i + 1))
+        lanes_pick(<digit*>xy, <const digit*>&table[2 * i], digits, lanes_where(size, i + 1))
     el_neg(&minus, &xy[1], E)
     el_move(&xy[1], &minus, sign)
 
@@ -123,13 +126,15 @@ cdef void multiply_groups(
 
 
 cdef void multiply_g1(
-    const void* curve, limb* R, const limb* P, Py_ssize_t next_point, const limb* k, Py_ssize_t next_scalar, Py_ssize_t n,
+    const void* curve, limb* R, const limb* P, Py_ssize_t next_point, const limb* k, Py_ssize_t next_scalar,
+    Py_ssize_t n,
 ) noexcept nogil:
     multiply_groups(<const fp_t*>NULL, <const curve_t*>curve, R, P, next_point, k, next_scalar, n)
 
 
 cdef void multiply_g2(
-    const void* curve, limb* R, const limb* P, Py_ssize_t next_point, const limb* k, Py_ssize_t next_scalar, Py_ssize_t n,
+    const void* curve, limb* R, const limb* P, Py_ssize_t next_point, const limb* k, Py_ssize_t next_scalar,
+    Py_ssize_t n,
 ) noexcept nogil:
     multiply_groups(<const fp2_t*>NULL, <const curve_t*>curve, R, P, next_point, k, next_scalar, n)
 

@@ -9,10 +9,10 @@
 static __attribute__((unused)) int lanes_supported(void) {
     const unsigned int wanted = 1u << 16 | 1u << 17 | 1u << 21 | 1u << 8 | 1u << 19;
     unsigned int a, b, c, d, low, high;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (b & wanted) != wanted) return 0;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return 0;
     __asm__ __volatile__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 0xe6) != 0xe6) return 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & wanted) == wanted;
+    return (low & 0xe6) == 0xe6;
 }
 #else
 static __attribute__((unused)) int lanes_supported(void) { return 0; }

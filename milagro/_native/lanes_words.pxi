@@ -1,5 +1,5 @@
-# What words.pxi offers, for eight residues at once: the same names, so that the same text is compiled for both. A digit is
-# a lane of eight; a truth value is a mask with a bit for each lane.
+# What words.pxi offers, for eight residues at once: the same names, so that the same text is compiled for both. A
+# digit is a lane of eight; a truth value is a mask with a bit for each lane.
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.pycapsule cimport PyCapsule_New

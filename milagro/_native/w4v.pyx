@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Eight at once with AVX-512 IFMA, in 5 digits of 52 bits: BN254, BN254CX, FP256BN and BN_SNARK1.
 
-To be imported only where the module of 4 words says that it can run (lanes_supported): all of it is compiled for AVX-512.
+Import it only where the module of 4 words says that it can run (lanes_supported):
+all of it is compiled for AVX-512.
 """
 
 cdef extern from *:

@@ -1,7 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """Eight at once with AVX-512 IFMA, in 8 digits of 52 bits: BLS12-381 and BLS383.
 
-To be imported only where the module of 6 words says that it can run (lanes_supported): all of it is compiled for AVX-512.
+Import it only where the module of 6 words says that it can run (lanes_supported):
+all of it is compiled for AVX-512.
 """
 
 cdef extern from *:
