@@ -72,6 +72,14 @@ cdef limb fp_is_square(const fp_t* x, const curve_t* E) noexcept nogil:
     return mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
 
 
+cdef void fp_are_squares(limb* first, limb* second, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
+    # The same for x and for y
+    cdef fp_t s, t
+    mont_pow_pair(s.v, t.v, x.v, y.v, E.p.half, &E.p)
+    first[0] = mont_is_zero(s.v) | mont_equal(s.v, E.p.one)
+    second[0] = mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
+
+
 cdef inline limb fp_is_square_vartime(const fp_t* x, const curve_t* E) noexcept nogil:
     # The same for a public x
     return mont_is_square_vartime(x.v, &E.p)

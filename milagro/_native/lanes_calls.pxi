@@ -48,24 +48,40 @@ cdef void lanes_map_original(
             map_original_g1(&R[3 * i], h[i], sizes[i], E)
 
 
+cdef Py_ssize_t equal_shapes(const pair_t* pairs, const Py_ssize_t* sizes, Py_ssize_t n) noexcept nogil:
+    # How many of n equations, from the first on, have as many pairs as the first, prepared in the same places
+    cdef Py_ssize_t i, j, m = sizes[0]
+    for i in range(1, n):
+        if sizes[i] != m:
+            return i
+        for j in range(m):
+            if (pairs[m * i + j].lines == NULL) != (pairs[j].lines == NULL):
+                return i
+    return n
+
+
 cdef int lanes_products(
-    fp12_t* f, uint8_t* is_one, const pair_t* pairs, Py_ssize_t m, Py_ssize_t n, const void** work, const curve_t* E,
+    fp12_t* f, uint8_t* is_one, const pair_t* pairs, Py_ssize_t m, Py_ssize_t n, const curve_t* E,
 ) noexcept nogil:
-    # The products of n equations of m pairs each, whose points stand as the first equation's do: prepared or not.
-    # work: 2*m*n pointers, and m octets
-    cdef const void** P = work
-    cdef const void** Q = work + m * n
-    cdef uint8_t* prepared = <uint8_t*>(work + 2 * m * n)
+    # The products of n equations of one shape with m pairs each, or whether they are 1; -1 if there is no memory
+    cdef const void** P = <const void**>malloc(m * (2 * n * sizeof(void*) + 1))
+    cdef const void** Q = P + m * n
+    cdef uint8_t* prepared = <uint8_t*>(Q + m * n)
     cdef Py_ssize_t i
+    cdef int fault
+    if P == NULL:
+        return -1
     for i in range(m):
         prepared[i] = pairs[i].lines != NULL
     for i in range(m * n):
         P[i] = <const void*>pairs[i].P
         Q[i] = <const void*>pairs[i].lines if pairs[i].lines != NULL else <const void*>pairs[i].Q
-    return E.lanes.products(
+    fault = E.lanes.products(
         E.lanes.curve, NULL if is_one != NULL else <limb*>f, is_one, <const limb* const*>P, <const limb* const*>Q,
         prepared, m, n,
     )
+    free(P)
+    return fault
 
 
 # ---- for tests: the lanes alone, on handles ----------------------------------------------------------------------
@@ -168,11 +184,10 @@ cdef list originals_by_lanes(CurveData curve, list hs):
 cdef list products_by_lanes(CurveData curve, list ps, list qs, bint check):
     # Lists of rows of points, none of which is the identity
     cdef Py_ssize_t i, j, m = len(ps[0]), n = len(ps)
-    cdef size_t size = m * n * sizeof(pair_t) + n * sizeof(fp12_t) + 2 * m * n * sizeof(void*) + m + n
+    cdef size_t size = m * n * sizeof(pair_t) + n * sizeof(fp12_t) + n
     cdef pair_t* pairs = <pair_t*>allocate(size)
     cdef fp12_t* f = <fp12_t*>(pairs + m * n)
-    cdef const void** work = <const void**>(f + n)
-    cdef uint8_t* is_one = <uint8_t*>(work + 2 * m * n) + m
+    cdef uint8_t* is_one = <uint8_t*>(f + n)
     cdef GT R
     cdef int fault
     try:
@@ -181,7 +196,7 @@ cdef list products_by_lanes(CurveData curve, list ps, list qs, bint check):
                 if not place_pair(&pairs[m * i + j], curve, ps[i][j], qs[i][j]):
                     raise ParameterError("the identity has no place in a group of eight")
         with nogil:
-            fault = lanes_products(f, is_one if check else NULL, pairs, m, n, work, &curve.E)
+            fault = lanes_products(f, is_one if check else NULL, pairs, m, n, &curve.E)
         if fault:
             raise MemoryError
         if check:

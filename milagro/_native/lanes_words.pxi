@@ -68,6 +68,9 @@ cdef extern from "lanes.h":
     void mont_wide_add "lanes_wide_add"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub "lanes_wide_sub"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_pow "lanes_pow"(digit* z, const digit* x, const limb* e, const mont_modulus* M) noexcept nogil
+    void mont_pow_pair "lanes_pow_pair"(
+        digit* z, digit* other, const digit* x, const digit* y, const limb* e, const mont_modulus* M,
+    ) noexcept nogil
     void mont_inverse "lanes_inverse"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_enter "lanes_enter"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_leave "lanes_leave"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil

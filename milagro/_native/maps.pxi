@@ -24,7 +24,7 @@ cdef void map_svdw(element* R, const element* u, const element* c, bint public, 
     # Shallue, van de Woestijne (RFC 9380, section 6.6.1); inv0(0) = 0.                Spec: spec/curves.md#svdw
     #   m = 1 - u^2 c1, n = 1 + u^2 c1, i = inv0(mn), d = u m i c3, and x is the first of
     #   c2 - d, c2 + d, Z + c4 (n^2 i)^2 that lies under a point
-    cdef element m, n, i, d, x, t, value
+    cdef element m, n, i, d, x, t, value, other
     cdef limb first, second
     el_sqr(&t, u, E)
     el_mul(&t, &t, &c[SVDW_C1], E)
@@ -43,13 +43,15 @@ cdef void map_svdw(element* R, const element* u, const element* c, bint public, 
     el_add(&x, &x, &c[SVDW_Z], E)
     el_sub(&t, &c[SVDW_C2], &d, E)
     el_curve_value(&value, &t, E)
-    first = el_is_square_of(&value, public, E)
+    el_add(&d, &c[SVDW_C2], &d, E)
+    el_curve_value(&other, &d, E)
+    if public:                              # the first that fits ends the search
+        first = el_is_square_of(&value, True, E)
+        second = first or el_is_square_of(&other, True, E)
+    else:
+        el_are_squares(&first, &second, &value, &other, E)
+    el_move(&x, &d, second)
     el_move(&x, &t, first)
-    if not public or not first:             # where u is public, the first that fits ends the search
-        el_add(&t, &c[SVDW_C2], &d, E)
-        el_curve_value(&value, &t, E)
-        second = el_is_square_of(&value, public, E)
-        el_move(&x, &t, second & mont_not(first))
     el_curve_value(&value, &x, E)
     R[0] = x
     el_sqrt(&R[1], &value, E)

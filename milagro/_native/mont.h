@@ -228,6 +228,13 @@ MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const
     mont_wipe(t, sizeof t);
 }
 
+/* x^e and y^e; where eight are computed at once (lanes_power.h) that is one function */
+MONT_INLINE void mont_pow_pair(
+    uint64_t *z, uint64_t *other, const uint64_t *x, const uint64_t *y, const uint64_t *e, const mont_modulus *M) {
+    mont_pow(z, x, e, M);
+    mont_pow(other, y, e, M);
+}
+
 /* z = the big-endian octets mod m, as a plain number: t = t*2^64 + (next word), from the top */
 MONT_CALL void mont_reduce_octets(uint64_t *z, const uint8_t *octets, size_t size, const mont_modulus *M) {
     uint64_t t[MONT_WORDS] = {0}, next[MONT_WORDS] = {0};

@@ -36,6 +36,9 @@ cdef extern from "mont.h":
     void mont_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub_plain(limb* z, const limb* x, const limb* y) noexcept nogil
     void mont_pow(limb* z, const limb* x, const limb* e, const mont_modulus* M) noexcept nogil
+    void mont_pow_pair(
+        limb* z, limb* other, const limb* x, const limb* y, const limb* e, const mont_modulus* M,
+    ) noexcept nogil
     void mont_inverse(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     limb mont_is_square_vartime(const limb* x, const mont_modulus* M) noexcept nogil
     int mont_jacobi(const limb* x, const mont_modulus* M) noexcept nogil
