@@ -240,6 +240,13 @@ LANES_CALL void lanes_product(lane *z, const lane *x, const lane *y) {
     for (int i = 0; i < 2 * LANES_DIGITS; i++) z[i] = c[i];
 }
 
+/* How large sums of products get: take for a unit the product of two residues, below (2p + 4c)^2, with columns below
+ * (2N - 1) 2^52. A product in Fp2 has parts of at most 2 units; with s the sum of the two parts of xi,
+ *   xn + ym = (x + y)(m + n) - xm - yn has at most 6, xi times something s times as much,
+ *   a product in Fp6 at most 6s + 2, 2s + 6 and 8, and
+ *   one or a square in Fp12 at most 3(6s + 2), (6s + 2) + 8s, or 2(6s + 2) + 8s = 20s + 4.
+ * load_engine refuses a curve unless (20s + 4)(2N - 1) 2^52 <= 2^63 - 2^57 and (20s + 4) 4p <= 13R. */
+
 /* The residue x/R for columns x of any sign, |x| <= 14 p R. With 16p added it is t in (p, 32p); the q made of the top digit
  * is at most t/p, and less than t/p - 1 by less than 1/4: the columns below carry no more than 2^12 into it, s >= 16, and
  * the estimate of 2^(52 N + 5)/p has 9 bits. So t - q p lies in [0, 5/4 p). It is computed modulo R: q (R - p) is added. */

@@ -200,7 +200,7 @@ cdef list products_by_lanes(CurveData curve, list ps, list qs, bint check):
         if fault:
             raise MemoryError
         if check:
-            return [is_one[i] for i in range(n)]
+            return [declassify(is_one[i]) for i in range(n)]
         handles = []
         for i in range(n):
             R = new_gt(curve)

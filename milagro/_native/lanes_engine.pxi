@@ -390,8 +390,10 @@ cdef class Engine:
 
 
 cdef int load_engine(curve_t* E, object params) except -1:
+    cdef object s = sum(params.xi), products
     load_moduli(E, params)
-    if E.p.shift == 0 or sum(params.xi) > LANES_XI:
+    products = 20 * s + 4                   # in a sum, at most: the heading of lanes_redc
+    if E.p.shift == 0 or products * (2 * DIGITS - 1) > 2016 or 4 * products * params.p > 13 << 52 * DIGITS:
         raise ParameterError(f"{params.name} does not fit the lanes")
     enter_lanes(&E.p)
     return load_curve(E, params)

@@ -12,7 +12,6 @@ ctypedef uint64_t limb
 cdef enum:
     LANES = 8
     LANES_ALL = 0xff
-    LANES_XI = 10           # the greatest sum of the parts of xi, see sums of products in lanes.h
 
 cdef extern from "mont.h":
     # of one number in words
