@@ -35,6 +35,7 @@ _BY_WORDS: dict[str, dict[int, Callable[[CurveParams], CurveOps]]] = {
     "ifma": {4: w4x.CurveOps, 6: w6x.CurveOps, 8: w8x.CurveOps},
 }
 _USE_LANES = {4: w4x.use_lanes, 6: w6x.use_lanes}
+_USE_ACROSS = {4: w4x.use_across, 6: w6x.use_across}
 
 
 def implementations() -> tuple[str, ...]:
@@ -74,7 +75,8 @@ def _curve(canonical: str, implementation: str) -> CurveOps:
     sheet = params.get(canonical)
     operations = _BY_WORDS[implementation][sheet.words](sheet)
     if implementation == "ifma" and sheet.words in _USE_LANES:
-        # not before: other processors cannot even import this module
-        engine = import_module(f"milagro._native.w{sheet.words}v").Engine(sheet)
-        _USE_LANES[sheet.words](operations, engine)
+        # not before: other processors cannot even import these modules
+        for letter, use in (("v", _USE_LANES), ("s", _USE_ACROSS)):
+            engine = import_module(f"milagro._native.w{sheet.words}{letter}").Engine(sheet)
+            use[sheet.words](operations, engine)
     return operations

@@ -6,6 +6,7 @@ cdef class CurveData:
     cdef curve_t E
     cdef readonly str name
     cdef object engine      # what E.lanes belongs to, or None
+    cdef object across_engine   # and E.across
     cdef fp_t* g1_table     # of fixed.pxi, or NULL
     cdef fp2_t* g2_table
 

@@ -247,16 +247,10 @@ LANES_CALL void lanes_product(lane *z, const lane *x, const lane *y) {
  *   one or a square in Fp12 at most 3(6s + 2), (6s + 2) + 8s, or 2(6s + 2) + 8s = 20s + 4.
  * load_engine refuses a curve unless (20s + 4)(2N - 1) 2^52 <= 2^63 - 2^57 and (20s + 4) 4p <= 13R. */
 
-/* The residue x/R for columns x of any sign, |x| <= 14 p R. With 16p added it is t in (p, 32p); the q made of the top digit
- * is at most t/p, and less than t/p - 1 by less than 1/4: the columns below carry no more than 2^12 into it, s >= 16, and
- * the estimate of 2^(52 N + 5)/p has 9 bits. So t - q p lies in [0, 5/4 p). It is computed modulo R: q (R - p) is added. */
-LANES_CALL void lanes_redc(lane *z, const lane *x, const lanes_modulus *M) {
-    lane c[2 * LANES_DIGITS], *t = c + LANES_DIGITS;
-    LANES_UNROLL
-    for (int i = 0; i < 2 * LANES_DIGITS; i++) c[i] = x[i];
-    lanes_fold(c, M);
-    LANES_UNROLL
-    for (int i = 0; i < LANES_DIGITS; i++) t[i] = lane_add(t[i], M->offset[i]);
+/* t, digits of any sign with a value in (p, 32p), to a residue below 5/4 p. The q made of the top digit is at most t/p, and
+ * less than t/p - 1 by less than 1/4: the digits below carry no more than 2^12 into it, s >= 16, and the estimate of
+ * 2^(52 N + 5)/p has 9 bits. t - q p is computed modulo R: q (R - p) is added. */
+LANES_INLINE void lanes_settle_wide(lane *z, lane *t, const lanes_modulus *M) {
     lane q = lane_hi(lane_zero(), lane_sar(lane_sub(t[LANES_TOP], lane_all(1 << 12)), 5), M->estimate);
     t[0] = lane_lo(t[0], q, M->minus[0]);
     LANES_UNROLL
@@ -265,6 +259,17 @@ LANES_CALL void lanes_redc(lane *z, const lane *x, const lanes_modulus *M) {
     t[LANES_TOP] = lane_and(t[LANES_TOP], lane_all(LANES_LOW));
     LANES_UNROLL
     for (int i = 0; i < LANES_DIGITS; i++) z[i] = t[i];
+}
+
+/* The residue x/R for columns x of any sign, |x| <= 14 p R: with 16p added it lies in (p, 32p). */
+LANES_CALL void lanes_redc(lane *z, const lane *x, const lanes_modulus *M) {
+    lane c[2 * LANES_DIGITS], *t = c + LANES_DIGITS;
+    LANES_UNROLL
+    for (int i = 0; i < 2 * LANES_DIGITS; i++) c[i] = x[i];
+    lanes_fold(c, M);
+    LANES_UNROLL
+    for (int i = 0; i < LANES_DIGITS; i++) t[i] = lane_add(t[i], M->offset[i]);
+    lanes_settle_wide(z, t, M);
 }
 
 LANES_INLINE void lanes_wide_add(lane *z, const lane *x, const lane *y, const lanes_modulus *M) {

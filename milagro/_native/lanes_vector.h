@@ -53,6 +53,8 @@ LANES_INLINE lane lane_lo(lane z, lane x, lane y) { return _mm512_madd52lo_epu64
 LANES_INLINE lane lane_hi(lane z, lane x, lane y) { return _mm512_madd52hi_epu64(z, x, y); }
 /* word number x mod 8 of the table, for each lane */
 LANES_INLINE lane lane_lookup(lane x, lane table) { return _mm512_permutexvar_epi64(x, table); }
+/* lane at[k] of x, or of y from 8 on, in lane k */
+LANES_INLINE lane lane_pick(lane x, lane y, lane at) { return _mm512_permutex2var_epi64(x, at, y); }
 /* x where the mask is 1, else z */
 LANES_INLINE lane lane_move(lane z, lane x, lane_mask m) { return _mm512_mask_mov_epi64(z, (__mmask8)m, x); }
 /* where x is 0; where x, signed, is negative */
@@ -95,6 +97,8 @@ LANES_INLINE lane lane_lookup(lane x, lane table) {
         for (uint64_t i = 0; i < LANES; i++) r.w[k] |= mont_mask(mont_word_equal(x.w[k] & 7, i)) & table.w[i];
     return r;
 }
+/* the positions are public here */
+LANES_INLINE lane lane_pick(lane x, lane y, lane at) { LANE_WISE(at.w[k] & 8 ? y.w[at.w[k] & 7] : x.w[at.w[k] & 7]); }
 LANES_INLINE lane lane_move(lane z, lane x, lane_mask m) { LANE_WISE(z.w[k] ^ (mont_mask(m >> k & 1) & (z.w[k] ^ x.w[k]))); }
 LANES_INLINE lane_mask lane_is_zero(lane x) {
     lane_mask m = 0;

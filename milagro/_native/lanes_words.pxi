@@ -16,7 +16,7 @@ cdef enum:
 cdef extern from "mont.h":
     # of one number in words
     ctypedef struct words_modulus "mont_modulus":
-        pass
+        limb one[NLIMBS]
 
     void words_from_octets "mont_from_octets"(limb* z, const uint8_t* octets, size_t size) noexcept nogil
     void words_to_octets "mont_to_octets"(uint8_t* octets, const limb* x, size_t size) noexcept nogil
@@ -41,6 +41,7 @@ cdef extern from "lanes.h":
         words_modulus words
         digit one[DIGITS]
         digit r3[DIGITS]
+        digit into "in"[DIGITS]
 
     void enter_lanes(const mont_modulus* M) noexcept nogil
     digit lane_load(const limb* x) noexcept nogil

@@ -1,17 +1,6 @@
 # From field elements to points. The maps of RFC 9380 are straight-line: constant time in their input, unless it is said
 # to be public; then symbols are Jacobi's, in variable time.
 
-cdef enum:                  # positions in map1_data, map2_data
-    SVDW_Z = 0
-    SVDW_C1 = 1
-    SVDW_C2 = 2
-    SVDW_C3 = 3
-    SVDW_C4 = 4
-    SSWU_A = 0
-    SSWU_B = 1
-    SSWU_Z = 2
-    SSWU_POLYNOMIALS = 3    # x_num, x_den, y_num, y_den, lowest coefficient first
-
 
 cdef void el_with_sign_of(element* y, const element* u, const curve_t* E) noexcept nogil:
     # y or -y, so that sgn0(y) = sgn0(u)

@@ -49,10 +49,6 @@ cdef struct fp6_t:          # a + v*b + v^2*c
     fp2_t b
     fp2_t c
 
-cdef struct fp12_t:         # a + w*b
-    fp6_t a
-    fp6_t b
-
 cdef struct integer_t:      # a public integer: big-endian magnitude and sign
     uint8_t octets[INTEGER_OCTETS]
     int size
@@ -114,8 +110,21 @@ cdef extern from "lanes_table.h":
             const uint8_t* prepared, Py_ssize_t m, Py_ssize_t n,
         ) noexcept nogil
 
+cdef extern from "across_table.h":
+    ctypedef struct across_pair:
+        const limb* lines
+        const limb* l0
+        const limb* P
+
+    ctypedef struct across_table:
+        const void* curve
+        void (*product)(
+            const void* curve, limb* f, limb* is_one, const across_pair* pairs, Py_ssize_t count,
+        ) noexcept nogil
+
 cdef struct curve_t:
     const lanes_table* lanes    # the same curve by eight lanes, or NULL
+    const across_table* across  # and by the lanes together, or NULL
     mont_modulus p
     mont_modulus r
     scalar_t root           # exponents: (p + 1)/4, a square root where there is one
