@@ -1,6 +1,6 @@
 /* Eight 64-bit words at once: the operations that lanes.h is written in.
  *
- * With AVX-512 (F, DQ, IFMA) each is one instruction, and everything after this header is compiled for it: call
+ * With AVX-512 (F, DQ, IFMA) and gcc each is one instruction, and everything after this header is compiled for it: call
  * nothing of such a module before lanes_supported, not even its import. Anywhere else, or where LANES_PORTABLE is
  * defined, a lane is an array of C: slow, but the same text can then be run under memcheck and on any processor.
  * No branch and no address depends on what a lane holds. A lane_mask has a bit for each lane.
@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#if defined(__x86_64__) && !defined(LANES_PORTABLE)
-#define LANES_IFMA 1
+#if defined(__x86_64__) && !defined(__clang__) && !defined(LANES_PORTABLE)
+#define LANES_IFMA 1 /* clang has no way to say "from here on" without an end, and makes slow code of the same text */
 #endif
 
 #define LANES 8
@@ -27,11 +27,7 @@ typedef uint64_t lane_mask; /* bits 0 to 7 */
 
 #include <immintrin.h>
 
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512ifma,bmi2,adx"))), apply_to = function)
-#else
 #pragma GCC target("avx512f,avx512dq,avx512ifma,bmi2,adx,prefer-vector-width=512")
-#endif
 
 typedef __m512i lane; /* may alias anything, as the compiler's header says */
 

@@ -197,6 +197,23 @@ def test_columns_may_be_as_large_as_63_bits(field: Field) -> None:
         assert [v % p for v in field.values(got)] == [v * unit % p for v in field.values(x)]
 
 
+def test_the_quotient_is_right_next_to_multiples_of_the_modulus(field: Field) -> None:
+    # x = R(kp + d), with large numbers moved between the columns of the upper half, up or down
+    p, n, rng = field.p, field.digits, field.rng
+    for k in range(-14, 14):
+        for moved in (-1, 0, 1):
+            w = [k * p + rng.choice((-1, 0, 1, -2, 2, rng.randrange(-p // 100, p // 100))) for _ in range(LANES)]
+            upper = field.columns(w, n)
+            for i in range(n - 1):
+                upper[i] = [digit + (moved << 62) for digit in upper[i]]
+                upper[i + 1] = [digit - (moved << 10) for digit in upper[i + 1]]
+            columns = field.module.kernel("redc", p, [[0] * LANES] * n + upper, [])
+            assert all(0 <= digit < 1 << DIGIT for column in columns for digit in column)
+            values = field.values(columns)
+            assert max(values) < field.bound
+            assert [value % p for value in values] == [value % p for value in w]
+
+
 def test_verdicts_and_inverses(field: Field) -> None:
     p, R = field.p, field.R
     for x, y in pairs(field, 40):
