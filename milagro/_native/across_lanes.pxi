@@ -14,3 +14,5 @@ include "map_positions.pxi"
 include "load_pairing.pxi"
 include "load.pxi"
 include "across_engine.pxi"  # the loop, for the module of words
+include "lanes_kernels.pxi"  # lanes alone, for tests
+include "across_kernels.pxi"
