@@ -390,10 +390,10 @@ cdef class Engine:
 
 
 cdef int load_engine(curve_t* E, object params) except -1:
-    cdef object s = sum(params.xi), products
+    cdef object two = 2, R = two ** (52 * DIGITS)
+    cdef object products = 20 * sum(params.xi) + 4      # in a sum, at most: the heading of lanes_redc
     load_moduli(E, params)
-    products = 20 * s + 4                   # in a sum, at most: the heading of lanes_redc
-    if E.p.shift == 0 or products * (2 * DIGITS - 1) > 2016 or 4 * products * params.p > 13 << 52 * DIGITS:
+    if E.p.shift == 0 or products * (2 * DIGITS - 1) > 2016 or 4 * products * params.p > 13 * R:
         raise ParameterError(f"{params.name} does not fit the lanes")
     enter_lanes(&E.p)
     return load_curve(E, params)
