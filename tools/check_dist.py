@@ -36,7 +36,7 @@ def only(folder: Path, pattern: str) -> Path:
 
 
 def check_wheel(wheel: Path) -> None:
-    """No source of the native code in the wheel; all six native modules, the types and the data in it."""
+    """No source of the native code in the wheel; all eight native modules, the types and the data in it."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     stray = [name for name in names if Path(name).suffix in SOURCE_ONLY]
@@ -44,7 +44,7 @@ def check_wheel(wheel: Path) -> None:
         fail(f"the wheel holds sources of the native code: {stray}")
     missing = [name for name in NEEDED if name not in names]
     modules = [name for name in names if name.startswith("milagro/_native/") and name.endswith((".so", ".pyd"))]
-    if missing or len(modules) != 6:
+    if missing or len(modules) != 8:
         fail(f"the wheel lacks {missing or 'native modules'}; it has {modules}")
     foreign = [name for name in names if not name.startswith(("milagro/", "milagro-"))]
     if foreign:

@@ -2,8 +2,10 @@
 
 Extension modules for each word count, w4, w6 and w8, made of the same text; a curve's numbers are data, taken once
 from milagro.params. Each exists twice: in portable C, and (w4x, w6x, w8x) with the instructions mulx, adcx and adox of
-x86-64. Which of the two is used is chosen at import by what the processor can do; both give the same octets. The
-environment variable MILAGRO_NATIVE=portable or =adx overrides the choice, for tests.
+x86-64. For 4 and 6 words there is a third (w4v, w6v), with AVX-512 IFMA: the same text on eight values at once, for
+what comes many at a time; single values go through w4x and w6x with it as well. What is used is chosen at import by
+what the processor can do; all give the same octets. The environment variable MILAGRO_NATIVE=portable, =adx or
+=ifma overrides the choice, for tests.
 
 Secret: scalars and the points and powers made from them never become Python integers. g1_mul, g2_mul, g1_msm, g2_msm,
 gt_exp, pairings, the RFC 9380 maps, encoding, equality and inversion have no branch and no address that depends on
@@ -16,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 
 from milagro import params
 from milagro._native import w4, w4x, w6, w6x, w8, w8x
@@ -29,12 +32,17 @@ CONSTANT_TIME = True
 _BY_WORDS: dict[str, dict[int, Callable[[CurveParams], CurveOps]]] = {
     "portable": {4: w4.CurveOps, 6: w6.CurveOps, 8: w8.CurveOps},
     "adx": {4: w4x.CurveOps, 6: w6x.CurveOps, 8: w8x.CurveOps},
+    "ifma": {4: w4x.CurveOps, 6: w6x.CurveOps, 8: w8x.CurveOps},
 }
+_USE_LANES = {4: w4x.use_lanes, 6: w6x.use_lanes}
+_USE_ACROSS = {4: w4x.use_across, 6: w6x.use_across}
 
 
 def implementations() -> tuple[str, ...]:
     """The implementations that this processor can run, the preferred one first."""
-    return ("adx", "portable") if w4x.supported() else ("portable",)
+    if not w4x.supported():
+        return ("portable",)
+    return ("ifma", "adx", "portable") if w4x.lanes_supported() else ("adx", "portable")
 
 
 def _choose(wanted: str | None) -> str:
@@ -48,7 +56,7 @@ _CHOSEN = _choose(os.environ.get("MILAGRO_NATIVE"))
 
 
 def implementation() -> str:
-    """The implementation in use: "adx" or "portable"."""
+    """The implementation in use: "ifma" (adx for single values, eight lanes for many), "adx" or "portable"."""
     return _CHOSEN
 
 
@@ -65,4 +73,10 @@ def curve(name: str, implementation: str | None = None) -> CurveOps:
 @cache
 def _curve(canonical: str, implementation: str) -> CurveOps:
     sheet = params.get(canonical)
-    return _BY_WORDS[implementation][sheet.words](sheet)
+    operations = _BY_WORDS[implementation][sheet.words](sheet)
+    if implementation == "ifma" and sheet.words in _USE_LANES:
+        # not before: other processors cannot even import these modules
+        for letter, use in (("v", _USE_LANES), ("s", _USE_ACROSS)):
+            engine = import_module(f"milagro._native.w{sheet.words}{letter}").Engine(sheet)
+            use[sheet.words](operations, engine)
+    return operations

@@ -1,11 +1,16 @@
 # The whole backend of one word count, from words to handles. Each file uses only those above it.
 
-include "types.pxi"      # structures, and what mont.h offers
+include "words.pxi"      # what mont.h offers
+include "types.pxi"      # structures
+include "types_fp12.pxi"
 include "declassify.pxi"  # where a secret's verdict becomes public
 include "fp.pxi"         # Fp and numbers modulo r
+include "fp_octets.pxi"  # the same as octets
+include "fp2_products.pxi"  # products in Fp2
 include "fp2.pxi"        # Fp2 = Fp[i]/(i^2 + 1)
 include "fp6.pxi"        # Fp6 = Fp2[v]/(v^3 - xi)
 include "fp12.pxi"       # Fp12 = Fp6[w]/(w^2 - v)
+include "seed_windows.pxi"
 include "cyclotomic.pxi"  # squaring and powers of u where x^(p^4 - p^2 + 1) = 1
 include "gt.pxi"         # GT: exponents in four parts, membership
 include "element.pxi"    # one name for each operation of Fp and Fp2
@@ -16,16 +21,31 @@ include "glv.pxi"        # multiples by short scalars
 include "vartime.pxi"    # the same for public scalars, in variable time
 include "msm.pxi"        # sums of many multiples by public scalars
 include "fixed.pxi"      # multiples of the generators by secret scalars
+include "map_positions.pxi"
 include "maps.pxi"       # from field elements to points
+include "maps_original.pxi"  # the original maps
 include "pairing.pxi"    # Miller loop
+include "easy_part.pxi"
 include "final_exponentiation.pxi"  # from the loop to GT
 include "load_pairing.pxi"  # what the pairing needs of curve_t
 include "load.pxi"       # curve_t from a data sheet
+include "curve_data.pxi"  # curve_t as an object
 include "handles.pxi"    # Scalar, G1, G2, GT
 include "prepared.pxi"   # G2Prepared
+include "across_calls.pxi"  # one product of pairings across the lanes
 include "ops.pxi"        # CurveOps: scalars and points
 include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
+include "lanes_calls.pxi"  # groups of eight
 include "kernels.pxi"    # words alone, for tests
+
+
+cdef extern from "lanes_supported.h":
+    int lanes_present "lanes_supported"() noexcept nogil
+
+
+def lanes_supported():
+    """Whether this processor and its operating system can run the module of eight lanes, if there is one."""
+    return lanes_present() != 0
 
 
 def supported():

@@ -120,16 +120,6 @@ cdef void decompress(fp12_t* x, int n, const curve_t* E) noexcept nogil:
     mont_wipe(&inverse, sizeof(inverse))
 
 
-cdef inline void multiply_by_digit(fp12_t* z, const fp12_t* x, int digit, const curve_t* E) noexcept nogil:
-    # z x or z/x
-    cdef fp12_t t
-    if digit > 0:
-        fp12_mul(z, z, x, E)
-    else:
-        fp12_conj(&t, x, E)
-        fp12_mul(z, z, &t, E)
-
-
 cdef void power_by_runs(fp12_t* z, const fp12_t* x, const seed_power_t* e, const curve_t* E) noexcept nogil:
     # The product of x^(+-2^place) over the digits, least significant first. The squarings between two of the digits
     # are compressed, and all that is wanted of those is decompressed at once.
@@ -174,25 +164,6 @@ cdef inline void step_of_runs(
         fp12_conj(product, x, E)
 
 
-cdef void power_by_windows(fp12_t* z, const fp12_t* x, const naf_t* e, const curve_t* E) noexcept nogil:
-    # Odd digits below 8, most significant first, from a table of x, x^3, x^5, x^7
-    cdef fp12_t table[SEED_TABLE]
-    cdef fp12_t t
-    cdef int i
-    fp12_cyclotomic_sqr(&t, x, E)
-    table[0] = x[0]
-    for i in range(1, SEED_TABLE):
-        fp12_mul(&table[i], &table[i - 1], &t, E)
-    t = table[e.digits[0] // 2]
-    for i in range(1, e.size):
-        fp12_cyclotomic_sqr(&t, &t, E)
-        if e.digits[i]:
-            multiply_by_digit(&t, &table[(e.digits[i] if e.digits[i] > 0 else -e.digits[i]) // 2], e.digits[i], E)
-    z[0] = t
-    mont_wipe(table, sizeof(table))
-    mont_wipe(&t, sizeof(t))
-
-
 cdef void power_of_seed(fp12_t* z, const fp12_t* x, const curve_t* E) noexcept nogil:
     # x^u; u is public
     if E.seed_power.by_runs:
@@ -226,4 +197,4 @@ cdef limb fp12_in_cyclotomic_subgroup(const fp12_t* x, const curve_t* E) noexcep
     fp12_frob2(&square, x, E)
     fp12_frob2(&fourth, &square, E)
     fp12_mul(&fourth, &fourth, x, E)
-    return fp12_equal(&fourth, &square) & (1 ^ fp12_equal(x, &zero))
+    return fp12_equal(&fourth, &square) & mont_not(fp12_equal(x, &zero))

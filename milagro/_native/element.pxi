@@ -74,6 +74,18 @@ cdef inline limb el_is_square_of(const element* x, bint public, const curve_t* E
         return fp_is_square_vartime(&norm, E)
 
 
+cdef inline void el_are_squares(
+    limb* first, limb* second, const element* x, const element* y, const curve_t* E,
+) noexcept nogil:
+    cdef fp_t m, n
+    if element is fp_t:
+        fp_are_squares(first, second, x, y, E)
+    else:
+        fp2_norm(&m, x, E)
+        fp2_norm(&n, y, E)
+        fp_are_squares(first, second, &m, &n, E)
+
+
 cdef inline limb el_is_zero(const element* x) noexcept nogil:
     if element is fp_t:
         return mont_is_zero(x.v)

@@ -44,7 +44,7 @@ cdef void fixed_mul(element* R, const element* table, int places, const scalar_t
         size = split_digit(k.v, j, DIGIT, &sign)
         jac_select(xy, &table[2 * MULTIPLES * j], size, sign, E)
         pt_add_affine(S, T, xy, E)
-        add = mont_word_equal(size, 0) ^ 1
+        add = mont_not(mont_word_equal(size, 0))
         for i in range(3):
             el_move(&T[i], &S[i], add)
     pt_copy(R, T)

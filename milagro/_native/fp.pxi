@@ -22,7 +22,7 @@ cdef inline void fp_mul(fp_t* z, const fp_t* x, const fp_t* y, const curve_t* E)
 
 
 cdef inline void fp_sqr(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
-    mont_mul(z.v, x.v, x.v, &E.p)
+    mont_sqr(z.v, x.v, &E.p)
 
 
 cdef inline unsigned int top_bit(unsigned int k) noexcept nogil:
@@ -72,57 +72,23 @@ cdef limb fp_is_square(const fp_t* x, const curve_t* E) noexcept nogil:
     return mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
 
 
+cdef void fp_are_squares(limb* first, limb* second, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
+    # The same for x and for y
+    cdef fp_t s, t
+    mont_pow_pair(s.v, t.v, x.v, y.v, E.p.half, &E.p)
+    first[0] = mont_is_zero(s.v) | mont_equal(s.v, E.p.one)
+    second[0] = mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
+
+
 cdef inline limb fp_is_square_vartime(const fp_t* x, const curve_t* E) noexcept nogil:
     # The same for a public x
-    return mont_jacobi(x.v, &E.p) >= 0
+    return mont_is_square_vartime(x.v, &E.p)
 
 
 cdef limb fp_sgn0(const fp_t* x, const curve_t* E) noexcept nogil:
     # Parity of the canonical number, sgn0 of RFC 9380, section 4.1
-    cdef fp_t t
-    mont_leave(t.v, x.v, &E.p)
-    return t.v[0] & 1
-
-
-cdef limb fp_larger(const fp_t* x, const curve_t* E) noexcept nogil:
-    # 1 if x > -x, that is x > (p-1)/2 as a number
-    cdef fp_t t
-    mont_leave(t.v, x.v, &E.p)
-    return mont_below(E.p.half, t.v)
+    return mont_odd(x.v, &E.p)
 
 
 cdef inline void fp_one(fp_t* z, const curve_t* E) noexcept nogil:
     memcpy(z, E.p.one, sizeof(fp_t))
-
-
-cdef inline limb fp_from_octets(fp_t* z, const uint8_t* octets, const curve_t* E) noexcept nogil:
-    # 1 if the field_bytes octets are a number below p
-    mont_from_octets(z.v, octets, E.field_bytes)
-    cdef limb canonical = mont_below(z.v, E.p.m)
-    mont_enter(z.v, z.v, &E.p)
-    return canonical
-
-
-cdef inline void fp_to_octets(uint8_t* octets, const fp_t* x, const curve_t* E) noexcept nogil:
-    cdef fp_t t
-    mont_leave(t.v, x.v, &E.p)
-    mont_to_octets(octets, t.v, E.field_bytes)
-    mont_wipe(&t, sizeof(t))
-
-
-cdef inline void fp_reduce(fp_t* z, const uint8_t* octets, size_t size, const curve_t* E) noexcept nogil:
-    mont_reduce_octets(z.v, octets, size, &E.p)
-    mont_enter(z.v, z.v, &E.p)
-
-
-cdef void scalar_product(scalar_t* z, const scalar_t* x, const scalar_t* y, const curve_t* E) noexcept nogil:
-    # (x*R) * y / R on plain numbers
-    cdef scalar_t t
-    mont_enter(t.v, x.v, &E.r)
-    mont_mul(z.v, t.v, y.v, &E.r)
-    mont_wipe(&t, sizeof(t))
-
-
-cdef inline void scalar_inverse(scalar_t* z, const scalar_t* x, const curve_t* E) noexcept nogil:
-    # 1/x, and 0 for 0
-    mont_inverse(z.v, x.v, &E.r)

@@ -56,12 +56,12 @@ cdef void jac_accumulate(element* T, const element* xy, limb skip, const curve_t
     # T + (x, y) where T may be the identity but is not (x, y), or T where skip = 1
     cdef element S[3]
     cdef element one
-    cdef limb start = el_is_zero(&T[2]) & (skip ^ 1)
+    cdef limb start = el_is_zero(&T[2]) & mont_not(skip)
     jac_add_affine(S, T, xy, E)
     el_one(&one, E)
-    el_move(&T[0], &S[0], skip ^ 1)
-    el_move(&T[1], &S[1], skip ^ 1)
-    el_move(&T[2], &S[2], skip ^ 1)
+    el_move(&T[0], &S[0], mont_not(skip))
+    el_move(&T[1], &S[1], mont_not(skip))
+    el_move(&T[2], &S[2], mont_not(skip))
     el_move(&T[0], &xy[0], start)
     el_move(&T[1], &xy[1], start)
     el_move(&T[2], &one, start)

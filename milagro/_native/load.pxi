@@ -4,13 +4,13 @@ from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, NotOnCu
 
 cdef int load_limbs(limb* z, object value) except -1:
     cdef bytes octets = value.to_bytes(8 * NLIMBS, "big")
-    mont_from_octets(z, <const uint8_t*>PyBytes_AS_STRING(octets), 8 * NLIMBS)
+    words_from_octets(z, <const uint8_t*>PyBytes_AS_STRING(octets), 8 * NLIMBS)
     return 0
 
 
 cdef int load_fp(fp_t* z, object value, const curve_t* E) except -1:
-    load_limbs(z.v, value)
-    mont_enter(z.v, z.v, &E.p)
+    cdef bytes octets = value.to_bytes(E.field_bytes, "big")
+    fp_from_octets(z, <const uint8_t*>PyBytes_AS_STRING(octets), E)
     return 0
 
 
@@ -149,27 +149,3 @@ cdef int load_curve(curve_t* E, object params) except -1:
     fp_one(&E.g1[2], E)
     fp2_one(&E.g2[2], E)
     return 0
-
-
-cdef class CurveData:
-    """The constants of one curve in native form, filled from a milagro.params.CurveParams."""
-
-    cdef curve_t E
-    cdef readonly str name
-    cdef fp_t* g1_table     # of fixed.pxi, or NULL
-    cdef fp2_t* g2_table
-
-    def __cinit__(self, params):
-        memset(&self.E, 0, sizeof(curve_t))
-        self.name = params.name
-        load_curve(&self.E, params)
-
-    def __dealloc__(self):
-        free(self.g1_table)
-        free(self.g2_table)
-
-    def __repr__(self):
-        return f"<native operations of {self.name}>"
-
-    def __reduce__(self):
-        raise TypeError("native curves cannot be pickled; ask milagro.backend for the curve again")

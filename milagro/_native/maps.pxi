@@ -1,17 +1,6 @@
 # From field elements to points. The maps of RFC 9380 are straight-line: constant time in their input, unless it is said
 # to be public; then symbols are Jacobi's, in variable time.
 
-cdef enum:                  # positions in map1_data, map2_data
-    SVDW_Z = 0
-    SVDW_C1 = 1
-    SVDW_C2 = 2
-    SVDW_C3 = 3
-    SVDW_C4 = 4
-    SSWU_A = 0
-    SSWU_B = 1
-    SSWU_Z = 2
-    SSWU_POLYNOMIALS = 3    # x_num, x_den, y_num, y_den, lowest coefficient first
-
 
 cdef void el_with_sign_of(element* y, const element* u, const curve_t* E) noexcept nogil:
     # y or -y, so that sgn0(y) = sgn0(u)
@@ -24,7 +13,7 @@ cdef void map_svdw(element* R, const element* u, const element* c, bint public, 
     # Shallue, van de Woestijne (RFC 9380, section 6.6.1); inv0(0) = 0.                Spec: spec/curves.md#svdw
     #   m = 1 - u^2 c1, n = 1 + u^2 c1, i = inv0(mn), d = u m i c3, and x is the first of
     #   c2 - d, c2 + d, Z + c4 (n^2 i)^2 that lies under a point
-    cdef element m, n, i, d, x, t, value
+    cdef element m, n, i, d, x, t, value, other
     cdef limb first, second
     el_sqr(&t, u, E)
     el_mul(&t, &t, &c[SVDW_C1], E)
@@ -43,13 +32,15 @@ cdef void map_svdw(element* R, const element* u, const element* c, bint public, 
     el_add(&x, &x, &c[SVDW_Z], E)
     el_sub(&t, &c[SVDW_C2], &d, E)
     el_curve_value(&value, &t, E)
-    first = el_is_square_of(&value, public, E)
+    el_add(&d, &c[SVDW_C2], &d, E)
+    el_curve_value(&other, &d, E)
+    if public:                              # the first that fits ends the search
+        first = el_is_square_of(&value, True, E)
+        second = first or el_is_square_of(&other, True, E)
+    else:
+        el_are_squares(&first, &second, &value, &other, E)
+    el_move(&x, &d, second)
     el_move(&x, &t, first)
-    if not public or not first:             # where u is public, the first that fits ends the search
-        el_add(&t, &c[SVDW_C2], &d, E)
-        el_curve_value(&value, &t, E)
-        second = el_is_square_of(&value, public, E)
-        el_move(&x, &t, second & (first ^ 1))
     el_curve_value(&value, &x, E)
     R[0] = x
     el_sqrt(&R[1], &value, E)
@@ -126,11 +117,11 @@ cdef void map_sswu(
         el_mul(&t, &t, u, E)
         el_mul(&t, &t, &E.root_of_z, E)
         el_mul(&t, &t, &y, E)
-        el_move(&y, &t, square ^ 1)
-        el_move(&x, &x2, square ^ 1)
+        el_move(&y, &t, mont_not(square))
+        el_move(&x, &x2, mont_not(square))
     else:
         square = el_is_square_of(&value, public, E)
-        el_move(&x, &x2, square ^ 1)
+        el_move(&x, &x2, mont_not(square))
         isogenous_value(&value, &x, c, E)
         el_sqrt(&y, &value, E)
     el_with_sign_of(&y, u, E)
@@ -156,38 +147,3 @@ cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcep
         g1_clear_cofactor(R, P, E)
     else:
         g2_clear_cofactor(R, P, E)
-
-
-cdef void map_original_g1(fp_t* R, const uint8_t* h, size_t size, const curve_t* E) noexcept nogil:
-    # mapit: x = h, h + 1, .. until x^3 + b is a square other than 0; even y; times the cofactor. h is public: variable
-    # time.
-    # Spec: spec/curves.md#map-original-g1
-    cdef fp_t one, value
-    cdef fp_t T[3]
-    fp_one(&one, E)
-    fp_reduce(&T[0], h, size, E)
-    while True:
-        el_curve_value(&value, &T[0], E)
-        if mont_jacobi(value.v, &E.p) == 1 and pt_from_x(T, 0, False, E):
-            pt_mul_integer(R, T, &E.cofactor, E)
-            if not mont_is_zero(R[2].v):
-                return
-        fp_add(&T[0], &T[0], &one, E)
-
-
-cdef void map_original_g2(fp2_t* R, const uint8_t* h, size_t size, const curve_t* E) noexcept nogil:
-    # mapit2: X = 1 + i*h, 1 + i*(h + 1), .. until X^3 + b' has a root under the original rule; that root; cofactor.
-    # Spec: spec/curves.md#map-original-g2
-    cdef fp_t one
-    cdef fp2_t value
-    cdef fp2_t T[3]
-    fp_one(&one, E)
-    el_one(&T[2], E)
-    T[0].a = one
-    fp_reduce(&T[0].b, h, size, E)
-    while True:
-        el_curve_value(&value, &T[0], E)
-        if fp2_sqrt_original(&T[1], &value, E):
-            break
-        fp_add(&T[0].b, &T[0].b, &one, E)
-    g2_clear_cofactor(R, T, E)

@@ -45,6 +45,8 @@ MONT_INLINE uint64_t mont_hide(uint64_t x) {
     return x;
 }
 
+MONT_INLINE uint64_t mont_not(uint64_t bit) { return bit ^ 1; }
+
 /* bit 0 -> 0, bit 1 -> ~0 */
 MONT_INLINE uint64_t mont_mask(uint64_t bit) { return mont_hide(0 - bit); }
 
@@ -174,12 +176,21 @@ MONT_CALL void mont_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const
     mont_mul_rows(z, x, y, M);
 }
 
+MONT_INLINE void mont_sqr(uint64_t *z, const uint64_t *x, const mont_modulus *M) { mont_mul(z, x, x, M); }
+
 /* plain x < m -> x*R mod m, and back */
 MONT_CALL void mont_enter(uint64_t *z, const uint64_t *x, const mont_modulus *M) { mont_mul(z, x, M->r2, M); }
 
 MONT_CALL void mont_leave(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
     uint64_t one[MONT_WORDS] = {1};
     mont_mul(z, x, one, M);
+}
+
+/* Parity of the plain number of a residue */
+MONT_CALL uint64_t mont_odd(const uint64_t *x, const mont_modulus *M) {
+    uint64_t t[MONT_WORDS];
+    mont_leave(t, x, M);
+    return t[0] & 1;
 }
 
 #define MONT_POW_WINDOW 5
@@ -217,6 +228,13 @@ MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const
     mont_wipe(t, sizeof t);
 }
 
+/* x^e and y^e; where eight are computed at once (lanes_power.h) that is one function */
+MONT_INLINE void mont_pow_pair(
+    uint64_t *z, uint64_t *other, const uint64_t *x, const uint64_t *y, const uint64_t *e, const mont_modulus *M) {
+    mont_pow(z, x, e, M);
+    mont_pow(other, y, e, M);
+}
+
 /* z = the big-endian octets mod m, as a plain number: t = t*2^64 + (next word), from the top */
 MONT_CALL void mont_reduce_octets(uint64_t *z, const uint8_t *octets, size_t size, const mont_modulus *M) {
     uint64_t t[MONT_WORDS] = {0}, next[MONT_WORDS] = {0};
@@ -234,6 +252,9 @@ MONT_CALL void mont_reduce_octets(uint64_t *z, const uint8_t *octets, size_t siz
 }
 
 #include "mont_inverse.h"
+
+/* 1 if x is a square or 0, for a public x and a prime m */
+MONT_INLINE uint64_t mont_is_square_vartime(const uint64_t *x, const mont_modulus *M) { return mont_jacobi(x, M) >= 0; }
 
 /* ---- products before their reduction: numbers below m*R, of 2 MONT_WORDS words ------------------------------- */
 

@@ -116,17 +116,24 @@ cdef class CurveOps(PointOps):
         cdef list left = list(ps), right = list(qs)     # which keeps prepared points alive
         cdef pair_t* pairs = <pair_t*>allocate(count * sizeof(pair_t))
         cdef limb one = 0
+        cdef int fault = 0
         try:
             for i in range(count):
                 n += place_pair(&pairs[n], self, left[i], right[i])
             with nogil:
                 affine_pairs(pairs, n, &self.E)
-                miller_loop(f, pairs, n, &self.E)
-                if check:
-                    one = declassify(final_exponentiation_is_one(f, &self.E))
+                if self.E.across != NULL and n:
+                    fault = product_across(f, &one if check else NULL, pairs, n, &self.E)
                 else:
-                    final_exponentiation(f, &self.E)
+                    miller_loop(f, pairs, n, &self.E)
+                    if check:
+                        one = final_exponentiation_is_one(f, &self.E)
+                    else:
+                        final_exponentiation(f, &self.E)
+                one = declassify(one)
                 mont_wipe_stack()
+            if fault:
+                raise MemoryError
         finally:
             mont_wipe(pairs, count * sizeof(pair_t))
             free(pairs)

@@ -459,13 +459,11 @@ cdef void keep_line(fp2_t* line, fp2_t* l0, const line_t* l) noexcept nogil:
     l0[0] = l.l0
 
 
-cdef void prepare_lines(fp2_t* lines, fp2_t* l0, fp2_t* before, const fp2_t* Q, const curve_t* E) noexcept nogil:
-    # m and n of every line of the affine point Q in the order of the loop; l0 and before are memory for one element a
-    # line, for the inversion that all share.
+cdef void loop_lines(fp2_t* lines, fp2_t* l0, const fp2_t* Q, const curve_t* E) noexcept nogil:
+    # l1 and l2 of every line of the affine point Q in the order of the loop, and l0 in an array of its own
     cdef line_t l
     cdef fp2_t T[3]
     cdef fp2_t S[2]
-    cdef fp2_t inverse
     cdef Py_ssize_t k = 0
     cdef int i
     T[0] = Q[0]
@@ -488,6 +486,17 @@ cdef void prepare_lines(fp2_t* lines, fp2_t* l0, fp2_t* before, const fp2_t* Q, 
             line_add(&l, T, S, E)
             keep_line(&lines[2 * k], &l0[k], &l)
             k += 1
+    mont_wipe(&l, sizeof(l))
+    mont_wipe(T, sizeof(T))
+    mont_wipe(S, sizeof(S))
+
+
+cdef void prepare_lines(fp2_t* lines, fp2_t* l0, fp2_t* before, const fp2_t* Q, const curve_t* E) noexcept nogil:
+    # m and n of every line of the affine point Q in the order of the loop; l0 and before are memory for one element a
+    # line, for the inversion that all share.
+    cdef fp2_t inverse
+    cdef Py_ssize_t i, k = count_lines(E)
+    loop_lines(lines, l0, Q, E)
     fp2_one(&inverse, E)
     for i in range(k):
         before[i] = inverse
@@ -499,7 +508,4 @@ cdef void prepare_lines(fp2_t* lines, fp2_t* l0, fp2_t* before, const fp2_t* Q, 
         fp2_mul(&lines[2 * i + 1], &lines[2 * i + 1], &before[i], E)
         fp2_neg(&before[i], &before[i], E)
         fp2_mul(&lines[2 * i], &lines[2 * i], &before[i], E)
-    mont_wipe(&l, sizeof(l))
-    mont_wipe(T, sizeof(T))
-    mont_wipe(S, sizeof(S))
     mont_wipe(&inverse, sizeof(inverse))

@@ -1,52 +1,5 @@
 # Structures. A field element is a residue in Montgomery form, always fully reduced; a scalar is a plain number below r.
 # A point is three homogeneous projective coordinates in a row, (X : Y : Z) for (X/Z, Y/Z), identity (0 : 1 : 0).
-cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport int8_t, uint8_t, uint64_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy, memset
-
-ctypedef uint64_t limb
-
-cdef extern from "mont.h":
-    ctypedef struct mont_modulus:
-        limb m[NLIMBS]
-        limb one[NLIMBS]
-        limb half[NLIMBS]
-        limb r3[NLIMBS]
-        limb spare          # 1 if 2m < 2^(64*NLIMBS)
-
-    int mont_supported() noexcept nogil
-    void mont_setup(mont_modulus* M) noexcept nogil
-    void mont_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
-    void mont_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
-    void mont_neg(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
-    void mont_halve(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
-    void mont_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
-    void mont_product(limb* z, const limb* x, const limb* y) noexcept nogil
-    void mont_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
-    limb mont_raw_add(limb* z, const limb* x, const limb* y) noexcept nogil
-    void mont_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
-    void mont_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
-    void mont_wide_sub_plain(limb* z, const limb* x, const limb* y) noexcept nogil
-    void mont_pow(limb* z, const limb* x, const limb* e, const mont_modulus* M) noexcept nogil
-    void mont_inverse(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
-    int mont_jacobi(const limb* x, const mont_modulus* M) noexcept nogil
-    void mont_enter(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
-    void mont_leave(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
-    void mont_reduce_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
-    void mont_from_octets(limb* z, const uint8_t* octets, size_t size) noexcept nogil
-    void mont_to_octets(uint8_t* octets, const limb* x, size_t size) noexcept nogil
-    void mont_move(limb* z, const limb* x, limb bit) noexcept nogil
-    void mont_gather(limb* z, const limb* x, size_t words, limb bit) noexcept nogil
-    limb mont_is_zero(const limb* x) noexcept nogil
-    limb mont_equal(const limb* x, const limb* y) noexcept nogil
-    limb mont_below(const limb* x, const limb* y) noexcept nogil
-    limb mont_word_equal(limb x, limb y) noexcept nogil
-    limb mont_mask(limb bit) noexcept nogil
-    void mont_wipe(void* memory, size_t size) noexcept nogil
-    void mont_wipe_stack() noexcept nogil
 
 cdef extern from "split.h":
     void split_round(limb* c, const limb* k, const limb* g) noexcept nogil
@@ -73,10 +26,10 @@ cdef struct scalar_t:
     limb v[NLIMBS]
 
 cdef struct fp_t:
-    limb v[NLIMBS]
+    digit v[DIGITS]
 
 cdef struct fp_wide_t:      # a sum of products before its reduction, below p * 2^(64*NLIMBS)
-    limb v[2 * NLIMBS]
+    digit v[2 * DIGITS]
 
 cdef struct fp2_wide_t:
     fp_wide_t a
@@ -95,10 +48,6 @@ cdef struct fp6_t:          # a + v*b + v^2*c
     fp2_t a
     fp2_t b
     fp2_t c
-
-cdef struct fp12_t:         # a + w*b
-    fp6_t a
-    fp6_t b
 
 cdef struct integer_t:      # a public integer: big-endian magnitude and sign
     uint8_t octets[INTEGER_OCTETS]
@@ -136,7 +85,46 @@ cdef struct split_t:        # milagro.params.Decomposition
     limb factors[PARTS][NLIMBS + 1]
     limb basis[PARTS][PARTS][NLIMBS]
 
+cdef extern from "lanes_table.h":
+    ctypedef struct lanes_table:
+        const void* curve
+        void (*multiply_g1)(
+            const void* curve, limb* R, const limb* P, Py_ssize_t next_point, const limb* k, Py_ssize_t next_scalar,
+            Py_ssize_t n,
+        ) noexcept nogil
+        void (*multiply_g2)(
+            const void* curve, limb* R, const limb* P, Py_ssize_t next_point, const limb* k, Py_ssize_t next_scalar,
+            Py_ssize_t n,
+        ) noexcept nogil
+        void (*hash_g1)(
+            const void* curve, limb* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, Py_ssize_t n,
+        ) noexcept nogil
+        void (*hash_g2)(
+            const void* curve, limb* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, Py_ssize_t n,
+        ) noexcept nogil
+        void (*map_original_g1)(
+            const void* curve, limb* R, uint8_t* found, const uint8_t* const* h, const size_t* size, Py_ssize_t n,
+        ) noexcept nogil
+        int (*products)(
+            const void* curve, limb* f, uint8_t* is_one, const limb* const* P, const limb* const* Q,
+            const uint8_t* prepared, Py_ssize_t m, Py_ssize_t n,
+        ) noexcept nogil
+
+cdef extern from "across_table.h":
+    ctypedef struct across_pair:
+        const limb* lines
+        const limb* l0
+        const limb* P
+
+    ctypedef struct across_table:
+        const void* curve
+        void (*product)(
+            const void* curve, limb* f, limb* is_one, const across_pair* pairs, Py_ssize_t count,
+        ) noexcept nogil
+
 cdef struct curve_t:
+    const lanes_table* lanes    # the same curve by eight lanes, or NULL
+    const across_table* across  # and by the lanes together, or NULL
     mont_modulus p
     mont_modulus r
     scalar_t root           # exponents: (p + 1)/4, a square root where there is one

@@ -18,11 +18,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from math import sqrt
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from milagro import _native as native
 from milagro import params
 from milagro.backend import CurveOps
 from milagro.groups import curve
@@ -91,8 +93,14 @@ def targets(ops: CurveOps, sheet: params.CurveParams, probe: probes.Probe) -> li
         address, length = probes.memory_of(k)
         return address, length // 8
 
+    def eight(fixed: bool, source: random.Random) -> tuple[Any, ...]:
+        return ops, "g1_mul", [g1], [scalar(fixed, source) for _ in range(8)]
+
     kept: list[Any] = []
+    by_lanes = getattr(import_module(type(ops).__module__), "by_lanes", None)
+    has_lanes = native.implementation() == "ifma" and sheet.words < 8
     return [
+        *([Target("g1_mul by lanes", by_lanes, eight)] if by_lanes and has_lanes else []),
         Target("g1_mul", ops.g1_mul, lambda fixed, source: (g1, scalar(fixed, source))),
         Target("g2_mul", ops.g2_mul, lambda fixed, source: (g2, scalar(fixed, source))),
         Target("gt_exp", ops.gt_exp, lambda fixed, source: (f, scalar(fixed, source))),

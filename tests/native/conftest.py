@@ -16,7 +16,7 @@ from milagro.backend import CurveOps
 from milagro.errors import MilagroError
 from milagro.params import CurveParams
 
-IMPLEMENTATIONS = ("portable", "adx")
+IMPLEMENTATIONS = ("portable", "adx", "ifma")
 
 
 def outcome(call: Callable[..., Any], *arguments: Any) -> Any:

@@ -20,7 +20,7 @@ def ask(wanted: str | None) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_environment_decides() -> None:
-    modules = {"portable": "milagro._native.w4", "adx": "milagro._native.w4x"}
+    modules = {"portable": "milagro._native.w4", "adx": "milagro._native.w4x", "ifma": "milagro._native.w4x"}
     for wanted in native.implementations():
         assert ask(wanted).stdout.split() == [wanted, modules[wanted]]
     refused = ask("sse")

@@ -48,7 +48,7 @@ def module(words: int, implementation: str) -> ModuleType:
     native = import_module("milagro._native")
     if implementation not in native.implementations():
         pytest.skip(f"this processor cannot run {implementation}")
-    return import_module(f"milagro._native.w{words}{'x' if implementation == 'adx' else ''}")
+    return import_module(f"milagro._native.w{words}{'' if implementation == 'portable' else 'x'}")
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_what_is_no_kernel_is_refused(module: ModuleType, moduli: list[int]) -> 
 def test_batch_inversion(pair: Pair, rng: random.Random, field_edges: list[int], implementation: str) -> None:
     from importlib import import_module
 
-    native = import_module(f"milagro._native.w{pair.params.words}{'x' if implementation == 'adx' else ''}")
+    native = import_module(f"milagro._native.w{pair.params.words}{'' if implementation == 'portable' else 'x'}")
     octets, tower = pair.octets, pair.N.tower
     batches = [[], [0], [0, 0], [5], [0, 7, 0], [*field_edges, 0], [rng.randrange(pair.params.p) for _ in range(9)]]
     for batch in batches:
@@ -152,5 +152,5 @@ def test_values_of_two_implementations_do_not_mix(pair: Pair, implementation: st
     for other in native.implementations():
         ops: CurveOps = native.curve(pair.params.name, other)
         if other != implementation:
-            with pytest.raises(TypeError):
+            with pytest.raises((TypeError, ParameterError)):
                 pair.N.g1_neg(ops.g1_generator())
