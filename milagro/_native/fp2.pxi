@@ -2,13 +2,13 @@
 # An fp2_wide_t is a sum of products before its reduction, modulo p * 2^(64*NLIMBS).
 
 cdef void fp2_add(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
-    fp_add(&z.a, &x.a, &y.a, E)
-    fp_add(&z.b, &x.b, &y.b, E)
+    tower_add(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_add(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef void fp2_sub(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
-    fp_sub(&z.a, &x.a, &y.a, E)
-    fp_sub(&z.b, &x.b, &y.b, E)
+    tower_sub(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_sub(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef inline void fp2_neg(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
@@ -34,27 +34,26 @@ cdef inline void fp2_product(fp2_wide_t* z, const fp2_t* x, const fp2_t* y, cons
     cdef fp_wide_t bd
     cdef fp_t s, t
     if E.p.spare:
-        mont_raw_add(s.v, x.a.v, x.b.v)
-        mont_raw_add(t.v, y.a.v, y.b.v)
-        mont_product(z.b.v, s.v, t.v)
-        mont_product(z.a.v, x.a.v, y.a.v)
-        mont_product(bd.v, x.b.v, y.b.v)
-        mont_wide_sub_plain(z.b.v, z.b.v, z.a.v)
-        mont_wide_sub_plain(z.b.v, z.b.v, bd.v)
+        tower_plain_add(s.v, x.a.v, x.b.v)
+        tower_plain_add(t.v, y.a.v, y.b.v)
+        tower_product(z.b.v, s.v, t.v)
+        tower_product(z.a.v, x.a.v, y.a.v)
+        tower_product(bd.v, x.b.v, y.b.v)
+        tower_wide_sub_both(z.b.v, z.a.v, bd.v)
     else:
         fp_add(&s, &x.a, &x.b, E)
         fp_add(&t, &y.a, &y.b, E)
-        mont_product(z.b.v, s.v, t.v)
-        mont_product(z.a.v, x.a.v, y.a.v)
-        mont_product(bd.v, x.b.v, y.b.v)
-        mont_wide_sub(z.b.v, z.b.v, z.a.v, &E.p)
-        mont_wide_sub(z.b.v, z.b.v, bd.v, &E.p)
-    mont_wide_sub(z.a.v, z.a.v, bd.v, &E.p)
+        tower_product(z.b.v, s.v, t.v)
+        tower_product(z.a.v, x.a.v, y.a.v)
+        tower_product(bd.v, x.b.v, y.b.v)
+        tower_wide_sub(z.b.v, z.b.v, z.a.v, &E.p)
+        tower_wide_sub(z.b.v, z.b.v, bd.v, &E.p)
+    tower_wide_sub(z.a.v, z.a.v, bd.v, &E.p)
 
 
 cdef inline void fp2_reduce(fp2_t* z, const fp2_wide_t* x, const curve_t* E) noexcept nogil:
-    mont_redc(z.a.v, x.a.v, &E.p)
-    mont_redc(z.b.v, x.b.v, &E.p)
+    tower_redc(z.a.v, x.a.v, &E.p)
+    tower_redc(z.b.v, x.b.v, &E.p)
 
 
 cdef void fp2_mul(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
@@ -67,10 +66,10 @@ cdef void fp2_mul(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) no
 cdef void fp2_sqr(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     # (a + ib)^2 = (a + b)(a - b) + i*2ab; a sum as second factor needs no reduction where p has a spare bit
     cdef fp_t s, d, aa
-    fp_sub(&d, &x.a, &x.b, E)
+    tower_sub(d.v, x.a.v, x.b.v, &E.p)
     if E.p.spare:
-        mont_raw_add(s.v, x.a.v, x.b.v)
-        mont_raw_add(aa.v, x.a.v, x.a.v)
+        tower_plain_add(s.v, x.a.v, x.b.v)
+        tower_plain_add(aa.v, x.a.v, x.a.v)
     else:
         fp_add(&s, &x.a, &x.b, E)
         fp_add(&aa, &x.a, &x.a, E)
@@ -81,15 +80,15 @@ cdef void fp2_sqr(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
 cdef void fp2_square_product(fp2_wide_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     # fp2_sqr before its reduction
     cdef fp_t s, d, aa
-    fp_sub(&d, &x.a, &x.b, E)
+    tower_sub(d.v, x.a.v, x.b.v, &E.p)
     if E.p.spare:
-        mont_raw_add(s.v, x.a.v, x.b.v)
-        mont_raw_add(aa.v, x.a.v, x.a.v)
+        tower_plain_add(s.v, x.a.v, x.b.v)
+        tower_plain_add(aa.v, x.a.v, x.a.v)
     else:
         fp_add(&s, &x.a, &x.b, E)
         fp_add(&aa, &x.a, &x.a, E)
-    mont_product(z.b.v, x.b.v, aa.v)
-    mont_product(z.a.v, d.v, s.v)
+    tower_product(z.b.v, x.b.v, aa.v)
+    tower_product(z.a.v, d.v, s.v)
 
 
 cdef inline void fp2_mul_fp(fp2_t* z, const fp2_t* x, const fp_t* k, const curve_t* E) noexcept nogil:
@@ -121,15 +120,15 @@ cdef void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
 cdef void fp2_wide_add(
     fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
 ) noexcept nogil:
-    mont_wide_add(z.a.v, x.a.v, y.a.v, &E.p)
-    mont_wide_add(z.b.v, x.b.v, y.b.v, &E.p)
+    tower_wide_add(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_wide_add(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef void fp2_wide_sub(
     fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
 ) noexcept nogil:
-    mont_wide_sub(z.a.v, x.a.v, y.a.v, &E.p)
-    mont_wide_sub(z.b.v, x.b.v, y.b.v, &E.p)
+    tower_wide_sub(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_wide_sub(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef void fp_wide_mul_small(fp_wide_t* z, const fp_wide_t* x, unsigned int k, const curve_t* E) noexcept nogil:
@@ -142,9 +141,9 @@ cdef void fp_wide_mul_small(fp_wide_t* z, const fp_wide_t* x, unsigned int k, co
     bit = top_bit(k)
     while bit > 1:
         bit //= 2
-        mont_wide_add(t.v, t.v, t.v, &E.p)
+        tower_wide_add(t.v, t.v, t.v, &E.p)
         if k & bit:
-            mont_wide_add(t.v, t.v, x.v, &E.p)
+            tower_wide_add(t.v, t.v, x.v, &E.p)
     z[0] = t
 
 
@@ -164,8 +163,8 @@ cdef void fp2_wide_mul_xi(fp2_wide_t* z, const fp2_wide_t* x, const curve_t* E) 
         fp_wide_mul_small(&nx.a, &x.a, E.xi_b, E)
         fp_wide_mul_small(&nx.b, &x.b, E.xi_b, E)
         na, nb = &nx.a, &nx.b
-    mont_wide_add(sum.v, mb.v, na.v, &E.p)
-    mont_wide_sub(z.a.v, ma.v, nb.v, &E.p)
+    tower_wide_add(sum.v, mb.v, na.v, &E.p)
+    tower_wide_sub(z.a.v, ma.v, nb.v, &E.p)
     z.b = sum
 
 

@@ -48,6 +48,15 @@ cdef extern from "mont.h":
     void mont_wipe(void* memory, size_t size) noexcept nogil
     void mont_wipe_stack() noexcept nogil
 
+    void tower_plain_add(limb* z, const limb* x, const limb* y) noexcept nogil
+    void tower_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_product(limb* z, const limb* x, const limb* y) noexcept nogil
+    void tower_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void tower_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_wide_sub_both(limb* z, const limb* x, const limb* y) noexcept nogil
+
 cdef extern from "split.h":
     void split_round(limb* c, const limb* k, const limb* g) noexcept nogil
     void split_subtract(limb* a, const limb* c, const limb* b) noexcept nogil
