@@ -11,6 +11,12 @@ cdef void fp2_sub(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) no
     tower_sub(z.b.v, x.b.v, y.b.v, &E.p)
 
 
+cdef inline void fp2_plain_add(fp2_t* z, const fp2_t* x, const fp2_t* y) noexcept nogil:
+    # x + y, each half below 2p < 2^(64*NLIMBS)
+    tower_plain_add(z.a.v, x.a.v, y.a.v)
+    tower_plain_add(z.b.v, x.b.v, y.b.v)
+
+
 cdef inline void fp2_neg(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     fp_neg(&z.a, &x.a, E)
     fp_neg(&z.b, &x.b, E)
@@ -29,7 +35,8 @@ cdef inline void fp2_halve(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept 
 
 cdef inline void fp2_product(fp2_wide_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
     # (a + ib)(c + id) = ac - bd + i((a + b)(c + d) - ac - bd), before its reduction: three products. Where p has a
-    # spare bit the sums need no reduction, and ad + bc < 2p^2 < p * 2^(64*NLIMBS) comes out as it is.
+    # spare bit the sums need no reduction, and ad + bc < 2p^2 < p * 2^(64*NLIMBS) comes out as it is. Where E.lazy, x and
+    # y may be sums that have not been reduced: ac - bd is right then, and ad + bc < 8p^2 not reduced.
     # Aranha et al., "Faster explicit formulas for computing pairings over ordinary curves" (eprint 2010/526).
     cdef fp_wide_t bd
     cdef fp_t s, t

@@ -155,6 +155,7 @@ cdef struct curve_t:
     int field_bytes
     int scalar_bytes
     bint bn                 # BN, else BLS12
+    bint lazy               # 4p < 2^(64*NLIMBS): sums of two sums of residues fit, and products of two such sums
     bint d_twist            # D, else M
     unsigned int b3         # 3b
     unsigned int xi_a       # xi = xi_a + i*xi_b
