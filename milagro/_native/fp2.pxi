@@ -84,10 +84,9 @@ cdef void fp2_sqr(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     fp_mul(&z.a, &d, &s, E)
 
 
-cdef void fp2_square_product(fp2_wide_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
-    # fp2_sqr before its reduction
-    cdef fp_t s, d, aa
-    tower_sub(d.v, x.a.v, x.b.v, &E.p)
+cdef void fp2_square_product(fp2_wide_t* z, const fp2_t* x, const fp_t* d, const curve_t* E) noexcept nogil:
+    # (a + ib)^2 = (a + b)d + i*2ab before its reduction, d = a - b. Where E.lazy, a and b may be unreduced sums.
+    cdef fp_t s, aa
     if E.p.spare:
         tower_plain_add(s.v, x.a.v, x.b.v)
         tower_plain_add(aa.v, x.a.v, x.a.v)
@@ -104,24 +103,20 @@ cdef inline void fp2_mul_fp(fp2_t* z, const fp2_t* x, const fp_t* k, const curve
 
 
 cdef void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
-    # (a + ib)(m + in) = ma - nb + i(mb + na); m, n are small public numbers, mostly 1
+    # (a + ib)(m + in) = ma - nb + i(mb + na), not over x; m, n are small public numbers, mostly 1
     cdef fp2_t mx, nx
-    cdef fp_t sum
-    cdef const fp_t* ma = &x.a
-    cdef const fp_t* mb = &x.b
-    cdef const fp_t* na = &x.a
-    cdef const fp_t* nb = &x.b
+    cdef const fp2_t* m = x
+    cdef const fp2_t* n = x
     if E.xi_a != 1:
         fp_mul_small(&mx.a, &x.a, E.xi_a, E)
         fp_mul_small(&mx.b, &x.b, E.xi_a, E)
-        ma, mb = &mx.a, &mx.b
+        m = &mx
     if E.xi_b != 1:
         fp_mul_small(&nx.a, &x.a, E.xi_b, E)
         fp_mul_small(&nx.b, &x.b, E.xi_b, E)
-        na, nb = &nx.a, &nx.b
-    fp_add(&sum, mb, na, E)
-    fp_sub(&z.a, ma, nb, E)
-    z.b = sum
+        n = &nx
+    tower_sub(z.a.v, m.a.v, n.b.v, &E.p)
+    tower_add(z.b.v, m.b.v, n.a.v, &E.p)
 
 
 cdef void fp2_wide_add(
@@ -155,24 +150,29 @@ cdef void fp_wide_mul_small(fp_wide_t* z, const fp_wide_t* x, unsigned int k, co
 
 
 cdef void fp2_wide_mul_xi(fp2_wide_t* z, const fp2_wide_t* x, const curve_t* E) noexcept nogil:
-    # As fp2_mul_xi
+    # As fp2_mul_xi, not over x
     cdef fp2_wide_t mx, nx
-    cdef fp_wide_t sum
-    cdef const fp_wide_t* ma = &x.a
-    cdef const fp_wide_t* mb = &x.b
-    cdef const fp_wide_t* na = &x.a
-    cdef const fp_wide_t* nb = &x.b
+    cdef const fp2_wide_t* m = x
+    cdef const fp2_wide_t* n = x
     if E.xi_a != 1:
         fp_wide_mul_small(&mx.a, &x.a, E.xi_a, E)
         fp_wide_mul_small(&mx.b, &x.b, E.xi_a, E)
-        ma, mb = &mx.a, &mx.b
+        m = &mx
     if E.xi_b != 1:
         fp_wide_mul_small(&nx.a, &x.a, E.xi_b, E)
         fp_wide_mul_small(&nx.b, &x.b, E.xi_b, E)
-        na, nb = &nx.a, &nx.b
-    tower_wide_add(sum.v, mb.v, na.v, &E.p)
-    tower_wide_sub(z.a.v, ma.v, nb.v, &E.p)
-    z.b = sum
+        n = &nx
+    tower_wide_sub(z.a.v, m.a.v, n.b.v, &E.p)
+    tower_wide_add(z.b.v, m.b.v, n.a.v, &E.p)
+
+
+cdef inline void fp2_wide_add_xi(
+    fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
+) noexcept nogil:
+    # x + xi*y
+    cdef fp2_wide_t t
+    fp2_wide_mul_xi(&t, y, E)
+    fp2_wide_add(z, x, &t, E)
 
 
 cdef void fp2_norm(fp_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:

@@ -152,8 +152,22 @@ MONT_INLINE void tower_product(uint64_t *z, const uint64_t *x, const uint64_t *y
 #define REDUCE_SCRATCH [lo] "=&r"(lo), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3)
 #define REDUCE_DECLARE uint64_t lo, a1, a2, a3
 #else
-#define tower_product mont_product
-#define TOWER_REDUCE_ROW REDUCE_ROW
+#define CARRIED_ROW(p, a, b, c, d, e, f, g)                                                      \
+    CLEAR(a, b, c, d, e, f, g) STEP(0, p, a, b) STEP(8, p, b, c) STEP(16, p, c, d) STEP(24, p, d, e) STEP(32, p, e, f) \
+    STEP(40, p, f, g) "adcq $0, " R(g) "\n\t"
+#define TOWER_PRODUCT_ROW(k, a, ...)                                                             \
+    "movq %[y], %%rdx\n\tmovq " #k "(%%rdx), %%rdx\n\t" CARRIED_ROW(x, a, __VA_ARGS__) "movq " R(a) ", " AT(k, z) "\n\t"
+#define TOWER_REDUCE_ROW(k, a, ...) "movq " R(a) ", %%rdx\n\timulq %[inv], %%rdx\n\t" CARRIED_ROW(m, a, __VA_ARGS__)
+
+/* z = x*y in 2 MONT_WORDS words, not over x or y */
+MONT_INLINE void tower_product(uint64_t *z, const uint64_t *x, const uint64_t *y) {
+    T_DECLARE;
+    uint64_t lo, hi;
+    __asm__(ROW_0(PRODUCT_FIRST) ROWS(TOWER_PRODUCT_ROW) UPPER(STORE_UPPER)
+            : T_OUT, [lo] "=&r"(lo), [hi] "=&r"(hi), "=m"(*(uint64_t(*)[2 * MONT_WORDS])z)
+            : [x] "r"(x), [y] "rm"(y), [z] "r"(z), READS(x, MONT_WORDS), READS(y, MONT_WORDS)
+            : "cc", "rdx");
+}
 #define LAST_REST(X, ...)                                                                        \
     X(8, t0, lo, __VA_ARGS__) X(16, t1, hi, __VA_ARGS__) X(24, t2, x, __VA_ARGS__) X(32, t3, d, __VA_ARGS__) \
     X(40, t4, k5, __VA_ARGS__)
