@@ -31,8 +31,8 @@ cdef inline void fp2_wide_cross(
     fp2_wide_t* z, const fp2_t* x, const fp2_t* y, const fp2_t* m, const fp2_t* n,
     const fp2_wide_t* xm, const fp2_wide_t* yn, const curve_t* E,
 ) noexcept nogil:
-    # xn + ym = (x + y)(m + n) - xm - yn. Where E.lazy, nothing is reduced but the real parts: what remains of the
-    # imaginary ones is a sum of four products, below 4p^2.
+    # xn + ym = (x + y)(m + n) - xm - yn = xm - (x - y)(m - n) + yn. Where E.lazy, nothing is reduced in the former but
+    # the real parts: what remains of the imaginary ones is a sum of four products, below 4p^2.
     cdef fp2_t s, t
     if E.lazy:
         fp2_plain_add(&s, x, y)
@@ -42,11 +42,11 @@ cdef inline void fp2_wide_cross(
         tower_wide_sub(z.a.v, z.a.v, xm.a.v, &E.p)
         tower_wide_sub(z.a.v, z.a.v, yn.a.v, &E.p)
         return
-    fp2_add(&s, x, y, E)
-    fp2_add(&t, m, n, E)
+    fp2_sub(&s, x, y, E)
+    fp2_sub(&t, m, n, E)
     fp2_product(z, &s, &t, E)
-    fp2_wide_sub(z, z, xm, E)
-    fp2_wide_sub(z, z, yn, E)
+    fp2_wide_sub(z, xm, z, E)
+    fp2_wide_add(z, z, yn, E)
 
 
 cdef void fp6_product(fp6_wide_t* z, const fp6_t* x, const fp6_t* y, const curve_t* E) noexcept nogil:
@@ -67,12 +67,6 @@ cdef void fp6_reduce(fp6_t* z, const fp6_wide_t* x, const curve_t* E) noexcept n
     fp2_reduce(&z.a, &x.a, E)
     fp2_reduce(&z.b, &x.b, E)
     fp2_reduce(&z.c, &x.c, E)
-
-
-cdef void fp6_wide_add(fp6_wide_t* z, const fp6_wide_t* x, const fp6_wide_t* y, const curve_t* E) noexcept nogil:
-    fp2_wide_add(&z.a, &x.a, &y.a, E)
-    fp2_wide_add(&z.b, &x.b, &y.b, E)
-    fp2_wide_add(&z.c, &x.c, &y.c, E)
 
 
 cdef void fp6_wide_sub(fp6_wide_t* z, const fp6_wide_t* x, const fp6_wide_t* y, const curve_t* E) noexcept nogil:

@@ -13,6 +13,9 @@
 #define MASKED_WORD(k, t, kept, _) "movq " AT(k, m) ", " R(kept) "\n\tandq %[k0], " R(kept) "\n\t"
 #define ADD_KEPT(k, t, kept, _) "adcq " R(kept) ", " R(t) "\n\t"
 #define TAKE_MODULUS WORDS(KEEP_WORD, ) FIRST_WORDS("subq", "sbbq", m) WORDS(CHOOSE_WORD, "cmovcq")
+/* the same for a sum with a carry: c is minus the carry, and goes below 0 where there is none and m is too much */
+#define TAKE_MODULUS_CARRIED                                                                     \
+    "sbbq %[c], %[c]\n\t" WORDS(KEEP_WORD, ) FIRST_WORDS("subq", "sbbq", m) "sbbq $0, %[c]\n\t" WORDS(CHOOSE_WORD, "cmovcq")
 #define GIVE_MODULUS                                                                             \
     "sbbq %[k0], %[k0]\n\t" REST(MASKED_WORD, ) "andq " AT(0, m) ", %[k0]\n\taddq %[k0], " R(t0) "\n\t" REST(ADD_KEPT, )
 /* lower words from memory to memory; then the upper ones into registers, in the same chain */
@@ -46,7 +49,16 @@ MONT_INLINE void tower_add(uint64_t *z, const uint64_t *x, const uint64_t *y, co
     S_DECLARE;
     KEEP_DECLARE;
     if (!M->spare) {
+#if MONT_WORDS == 4
+        uint64_t c;
+        __asm__ volatile(WORDS(LOAD_WORD, k0) FIRST_WORDS("addq", "adcq", k1) TAKE_MODULUS_CARRIED
+                         : S_OUT, KEEP_OUT, [k0] "+&r"(x), [k1] "+&r"(y), [c] "=&r"(c)
+                         : [m] "r"(M->m)
+                         : "cc", "memory");
+        SAVE_STRAIGHT(z);
+#else
         mont_add(z, x, y, M);
+#endif
         return;
     }
     __asm__ volatile(WORDS(LOAD_WORD, k0) FIRST_WORDS("addq", "adcq", k1) TAKE_MODULUS
@@ -72,7 +84,16 @@ MONT_INLINE void tower_wide_add(uint64_t *z, const uint64_t *x, const uint64_t *
     S_DECLARE;
     KEEP_DECLARE;
     if (!M->spare) {
+#if MONT_WORDS == 4
+        uint64_t c;
+        __asm__ volatile(STREAM_LOWER("addq", "adcq") CHAIN_UPPER("adcq") TAKE_MODULUS_CARRIED
+                         : S_OUT, KEEP_OUT, [k0] "+&r"(x), [k1] "+&r"(y), [c] "=&r"(c)
+                         : [m] "r"(M->m), [z] "r"(z)
+                         : "cc", "memory");
+        SAVE_STRAIGHT(z + MONT_WORDS);
+#else
         mont_wide_add(z, x, y, M);
+#endif
         return;
     }
     __asm__ volatile(STREAM_LOWER("addq", "adcq") CHAIN_UPPER("adcq") TAKE_MODULUS
@@ -149,6 +170,9 @@ MONT_INLINE void tower_product(uint64_t *z, const uint64_t *x, const uint64_t *y
 #define LAST(X, ...) X(0, t4, t3, __VA_ARGS__) LAST_REST(X, __VA_ARGS__)
 #define LAST_UPPER "addq 32(%[x]), %[t4]\n\tadcq 40(%[x]), %[t0]\n\tadcq 48(%[x]), %[t1]\n\tadcq 56(%[x]), %[t2]\n\t"
 #define TAKE_LAST LAST(KEEP_WORD, ) "subq (%[m]), %[t4]\n\t" LAST_REST(APPLY_WORD, "sbbq", m) LAST(CHOOSE_WORD, "cmovcq")
+#define TAKE_LAST_CARRIED                                                                        \
+    "sbbq %[lo], %[lo]\n\t" LAST(KEEP_WORD, ) "subq (%[m]), %[t4]\n\t" LAST_REST(APPLY_WORD, "sbbq", m)        \
+    "sbbq $0, %[lo]\n\t" LAST(CHOOSE_WORD, "cmovcq")
 #define REDUCE_SCRATCH [lo] "=&r"(lo), [a1] "=&r"(a1), [a2] "=&r"(a2), [a3] "=&r"(a3)
 #define REDUCE_DECLARE uint64_t lo, a1, a2, a3
 #else
@@ -186,7 +210,15 @@ MONT_INLINE void tower_redc(uint64_t *z, const uint64_t *x, const mont_modulus *
     REDUCE_DECLARE;
     uint64_t d;
     if (!M->spare) {
+#if MONT_WORDS == 4
+        __asm__ volatile(WORDS(LOAD_WORD, x) ROW_0(TOWER_REDUCE_ROW) ROWS(TOWER_REDUCE_ROW) LAST_UPPER TAKE_LAST_CARRIED
+                         : T_OUT, REDUCE_SCRATCH, [d] "=&d"(d), [x] "+&r"(x)
+                         : [m] "r"(M->m), [inv] "m"(M->inv)
+                         : "cc", "memory");
+        SAVE(z);
+#else
         mont_redc(z, x, M);
+#endif
         return;
     }
     __asm__ volatile(WORDS(LOAD_WORD, x) ROW_0(TOWER_REDUCE_ROW) ROWS(TOWER_REDUCE_ROW) LAST_UPPER TAKE_LAST
@@ -195,7 +227,19 @@ MONT_INLINE void tower_redc(uint64_t *z, const uint64_t *x, const mont_modulus *
                      : "cc", "memory");
     SAVE(z);
 }
+
+/* z = x*y/R mod m, for x and y as mont_mul takes them */
+MONT_INLINE void tower_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    if (M->spare) {
+        mont_mul(z, x, y, M);
+        return;
+    }
+    uint64_t product[2 * MONT_WORDS];
+    tower_product(product, x, y);
+    tower_redc(z, product, M);
+}
 #else
+#define tower_mul mont_mul
 #define tower_product mont_product
 #define tower_redc mont_redc
 #define tower_plain_add mont_raw_add

@@ -53,6 +53,7 @@ cdef extern from "mont.h":
     void tower_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void tower_product(limb* z, const limb* x, const limb* y) noexcept nogil
     void tower_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void tower_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void tower_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void tower_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void tower_wide_sub_both(limb* z, const limb* x, const limb* y) noexcept nogil
@@ -67,7 +68,7 @@ cdef enum:
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
     MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
-    SEED_RUNS = 8           # the most non-zero digits of a seed that is worked off in runs of compressed squarings
+    SEED_RUNS = 10          # the most non-zero digits of a seed that is worked off in runs of compressed squarings
     SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
     GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
     GLS_BITS = 144          # the most signed digits of one
@@ -128,12 +129,6 @@ cdef struct seed_power_t:   # how x^|u| is computed in the cyclotomic subgroup, 
     int last
     naf_t windows           # else: digits +-1, 3, 5, 7
 
-cdef struct lattice_t:        # how an exponent is divided into four, see gt.pxi
-    limb basis[4][4][GLS_WORDS]
-    limb ratio[4][NLIMBS + 1]
-    bint minus[4]           # whether the ratio is negative
-    int bits                # of the longest part
-
 cdef struct map_t:          # which map to a curve, and the number of coefficients of each isogeny polynomial
     bint sswu
     int terms[4]
@@ -167,7 +162,6 @@ cdef struct curve_t:
     fp_t zeta               # gamma_1^(p+1) = xi^((p^2-1)/6), a primitive sixth root of 1
     fp_t zeta2              # its square
     seed_power_t seed_power
-    lattice_t gt_lattice
     int b3_scale            # 3b' of the twist = b3_scale * (b3_a + i*b3_b) where that is small, else b3_scale = 0
     int b3_a
     int b3_b
@@ -175,7 +169,7 @@ cdef struct curve_t:
     fp2_t psi_y
     fp_t beta               # (x, y) -> (beta x, y) is lambda on G1
     split_t glv             # scalars of G1 by lambda
-    split_t gls             # scalars of G2 by psi
+    split_t gls             # scalars of G2 by psi, exponents in GT by Frobenius
     integer_t order         # r
     integer_t cofactor      # of G1
     naf_t seed_naf
