@@ -6,18 +6,26 @@
  * modulus has a spare bit nothing asks for the carry out of a sum. In 4 words a row of a product is two plain chains,
  * one over the products and one into the sum: 7 of those instructions, where adcx and adox take 9.
  */
-#if defined(MONT_X86) && MONT_WORDS != 8
+#ifdef MONT_X86
 
 /* x and y are read through k0 and k1, which later keep two words */
 #define FIRST_WORDS(first, rest, p) first " " AT(0, p) ", " R(t0) "\n\t" REST(APPLY_WORD, rest, p)
+#if MONT_WORDS == 8
+#define MASKED_WORD(k, t, kept, _) "movq " AT(k, m) ", %[k1]\n\tandq %[k0], %[k1]\n\tmovq %[k1], " R(kept) "\n\t"
+#define MASKED_REST(X)                                                                           \
+    X(8, t1, k8, ) X(16, t2, k2, ) X(24, t3, k3, ) X(32, t4, k4, ) X(40, t5, k5, ) X(48, t6, k6, ) X(56, t7, k7, )
+#else
 #define MASKED_WORD(k, t, kept, _) "movq " AT(k, m) ", " R(kept) "\n\tandq %[k0], " R(kept) "\n\t"
+#define MASKED_REST(X) REST(X, )
+#endif
 #define ADD_KEPT(k, t, kept, _) "adcq " R(kept) ", " R(t) "\n\t"
 #define TAKE_MODULUS WORDS(KEEP_WORD, ) FIRST_WORDS("subq", "sbbq", m) WORDS(CHOOSE_WORD, "cmovcq")
 /* the same for a sum with a carry: c is minus the carry, and goes below 0 where there is none and m is too much */
 #define TAKE_MODULUS_CARRIED                                                                     \
     "sbbq %[c], %[c]\n\t" WORDS(KEEP_WORD, ) FIRST_WORDS("subq", "sbbq", m) "sbbq $0, %[c]\n\t" WORDS(CHOOSE_WORD, "cmovcq")
 #define GIVE_MODULUS                                                                             \
-    "sbbq %[k0], %[k0]\n\t" REST(MASKED_WORD, ) "andq " AT(0, m) ", %[k0]\n\taddq %[k0], " R(t0) "\n\t" REST(ADD_KEPT, )
+    "sbbq %[k0], %[k0]\n\t" MASKED_REST(MASKED_WORD)                                              \
+    "andq " AT(0, m) ", %[k0]\n\taddq %[k0], " R(t0) "\n\t" MASKED_REST(ADD_KEPT)
 /* lower words from memory to memory; then the upper ones into registers, in the same chain */
 #define STREAM(k, op) "movq " AT(k, k0) ", " R(t0) "\n\t" op " " AT(k, k1) ", " R(t0) "\n\tmovq " R(t0) ", " AT(k, z) "\n\t"
 #define CHAIN(k, t, op) "movq " AT(k, k0) ", " R(t) "\n\t" op " " AT(k, k1) ", " R(t) "\n\t"
@@ -27,6 +35,19 @@
 #define STREAM_UPPER(op) STREAM(32, op) STREAM(40, op) STREAM(48, op) STREAM(56, op)
 #define KEEP_OUT [k2] "=&r"(k2), [k3] "=&r"(k3)
 #define KEEP_DECLARE uint64_t k2, k3
+#elif MONT_WORDS == 8
+#define STREAM_LOWER(first, rest)                                                                \
+    STREAM(0, first) STREAM(8, rest) STREAM(16, rest) STREAM(24, rest) STREAM(32, rest) STREAM(40, rest) \
+    STREAM(48, rest) STREAM(56, rest)
+#define CHAIN_UPPER(op)                                                                          \
+    CHAIN(64, t0, op) CHAIN(72, t1, op) CHAIN(80, t2, op) CHAIN(88, t3, op) CHAIN(96, t4, op)    \
+    CHAIN(104, t5, op) CHAIN(112, t6, op) CHAIN(120, t7, op)
+#define STREAM_UPPER(op)                                                                         \
+    STREAM(64, op) STREAM(72, op) STREAM(80, op) STREAM(88, op) STREAM(96, op) STREAM(104, op) STREAM(112, op) \
+    STREAM(120, op)
+#define KEEP_OUT                                                                                 \
+    [k2] "=m"(k2), [k3] "=m"(k3), [k4] "=m"(k4), [k5] "=m"(k5), [k6] "=m"(k6), [k7] "=m"(k7), [k8] "=m"(k8)
+#define KEEP_DECLARE uint64_t k2, k3, k4, k5, k6, k7, k8
 #else
 #define STREAM_LOWER(first, rest)                                                                \
     STREAM(0, first) STREAM(8, rest) STREAM(16, rest) STREAM(24, rest) STREAM(32, rest) STREAM(40, rest)
@@ -142,6 +163,11 @@ MONT_INLINE void tower_wide_sub_both(uint64_t *z, const uint64_t *x, const uint6
 #endif
 }
 
+#if MONT_WORDS == 8
+#define tower_product mont_product
+#define tower_redc mont_redc
+#define tower_mul mont_mul
+#else
 #if MONT_WORDS == 4
 /* e d c b a += rdx * p, where e is new; `low` is what remains of the lowest word */
 #define PLAIN_ROW(p, low, lowest, a, b, c, d, e)                                                 \
@@ -238,6 +264,7 @@ MONT_INLINE void tower_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, co
     tower_product(product, x, y);
     tower_redc(z, product, M);
 }
+#endif
 #else
 #define tower_mul mont_mul
 #define tower_product mont_product
