@@ -12,12 +12,12 @@ include "fp6.pxi"        # Fp6 = Fp2[v]/(v^3 - xi)
 include "fp12.pxi"       # Fp12 = Fp6[w]/(w^2 - v)
 include "seed_windows.pxi"
 include "cyclotomic.pxi"  # squaring and powers of u where x^(p^4 - p^2 + 1) = 1
-include "gt.pxi"         # GT: exponents in four parts, membership
 include "element.pxi"    # one name for each operation of Fp and Fp2
 include "points.pxi"     # E(Fp) and E'(Fp2)
 include "jacobian.pxi"   # the same points with cheaper doublings
 include "twist.pxi"      # psi, clearing the cofactor of G2, subgroup tests
 include "glv.pxi"        # multiples by short scalars
+include "gt.pxi"         # GT: exponents in four parts, membership
 include "vartime.pxi"    # the same for public scalars, in variable time
 include "msm.pxi"        # sums of many multiples by public scalars
 include "fixed.pxi"      # multiples of the generators by secret scalars

@@ -9,18 +9,15 @@
 cdef inline void fp4_sqr(
     fp2_t* za, fp2_t* zb, const fp2_t* a, const fp2_t* b, const curve_t* E,
 ) noexcept nogil:
-    # (a + sb)^2 = a^2 + xi*b^2 + s*((a + b)^2 - a^2 - b^2): six products, four reductions
-    cdef fp2_wide_t aa, bb, ab
-    cdef fp2_t t
-    fp2_add(&t, a, b, E)
-    fp2_square_product(&aa, a, E)
-    fp2_square_product(&bb, b, E)
-    fp2_square_product(&ab, &t, E)
-    fp2_wide_sub(&ab, &ab, &aa, E)
-    fp2_wide_sub(&ab, &ab, &bb, E)
-    fp2_reduce(zb, &ab, E)
-    fp2_wide_mul_xi(&bb, &bb, E)
-    fp2_wide_add(&aa, &aa, &bb, E)
+    # (a + sb)^2 = a^2 + xi*b^2 + s*2ab: six products, four reductions
+    cdef fp2_wide_t aa, bb
+    cdef fp_t da, db
+    tower_sub(da.v, a.a.v, a.b.v, &E.p)
+    tower_sub(db.v, b.a.v, b.b.v, &E.p)
+    fp2_square_product(&aa, a, &da, E)
+    fp2_square_product(&bb, b, &db, E)
+    fp4_cross(zb, a, b, &da, &db, &aa, &bb, E)
+    fp2_wide_add_xi(&aa, &aa, &bb, E)
     fp2_reduce(za, &aa, E)
 
 
@@ -40,11 +37,11 @@ cdef inline void fp2_3x_plus_2y(fp2_t* z, const fp2_t* x, const fp2_t* y, const 
 
 cdef void fp12_compressed_sqr(fp12_t* z, const fp12_t* x, const curve_t* E) noexcept nogil:
     # B and C of x^2, six squarings; A of z is left as it is
-    cdef fp2_t Ba, Bb, Ca, Cb
+    cdef fp2_t Ba, Bb, Ca, Cb, t
     fp4_sqr(&Ba, &Bb, &x.b.a, &x.a.c, E)
     fp4_sqr(&Ca, &Cb, &x.a.b, &x.b.c, E)
-    fp2_mul_xi(&Cb, &Cb, E)
-    fp2_3x_plus_2y(&z.b.a, &Cb, &x.b.a, E)
+    fp2_mul_xi(&t, &Cb, E)
+    fp2_3x_plus_2y(&z.b.a, &t, &x.b.a, E)
     fp2_3x_minus_2y(&z.a.c, &Ca, &x.a.c, E)
     fp2_3x_minus_2y(&z.a.b, &Ba, &x.a.b, E)
     fp2_3x_plus_2y(&z.b.c, &Bb, &x.b.c, E)
@@ -63,8 +60,8 @@ cdef void decompression_ratio(fp2_t* num, fp2_t* den, const fp12_t* x, const cur
     # a' = num/den, with no branch on x. b = B' = 0 only for x = 1, where C = 0 too: then it is 0/1.
     cdef fp2_t t, one
     cdef limb special = fp2_is_zero(&x.b.a)
-    fp2_sqr(num, &x.b.c, E)
-    fp2_mul_xi(num, num, E)
+    fp2_sqr(&t, &x.b.c, E)
+    fp2_mul_xi(num, &t, E)
     fp2_sqr(&t, &x.a.b, E)
     fp2_add(num, num, &t, E)
     fp2_sub(&t, &t, &x.a.c, E)
@@ -110,8 +107,8 @@ cdef void decompress(fp12_t* x, int n, const curve_t* E) noexcept nogil:
         fp2_add(&x[i].a.a, &x[i].a.a, &x[i].a.a, E)
         fp2_sub(&x[i].a.a, &x[i].a.a, &t, E)
         fp2_mul(&t, &x[i].b.a, &x[i].b.c, E)
-        fp2_add(&x[i].a.a, &x[i].a.a, &t, E)
-        fp2_mul_xi(&x[i].a.a, &x[i].a.a, E)
+        fp2_add(&t, &x[i].a.a, &t, E)
+        fp2_mul_xi(&x[i].a.a, &t, E)
         fp2_one(&t, E)
         fp2_add(&x[i].a.a, &x[i].a.a, &t, E)
     mont_wipe(num, sizeof(num))

@@ -2,11 +2,11 @@
 # Every function has the curve as its last argument and allows the result to be one of the operands.
 
 cdef inline void fp_add(fp_t* z, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
-    mont_add(z.v, x.v, y.v, &E.p)
+    tower_add(z.v, x.v, y.v, &E.p)
 
 
 cdef inline void fp_sub(fp_t* z, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
-    mont_sub(z.v, x.v, y.v, &E.p)
+    tower_sub(z.v, x.v, y.v, &E.p)
 
 
 cdef inline void fp_neg(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:

@@ -35,8 +35,7 @@ cdef void fp12_from_products(
     fp6_wide_sub(cross, cross, ac, E)
     fp6_wide_sub(cross, cross, bd, E)
     fp6_reduce(&z.b, cross, E)
-    fp6_wide_mul_v(bd, bd, E)
-    fp6_wide_add(ac, ac, bd, E)
+    fp6_wide_add_v(ac, ac, bd, E)
     fp6_reduce(&z.a, ac, E)
 
 
@@ -57,14 +56,12 @@ cdef void fp12_sqr(fp12_t* z, const fp12_t* x, const curve_t* E) noexcept nogil:
     cdef fp6_wide_t ab, square
     cdef fp6_t s, t
     fp6_add(&s, &x.a, &x.b, E)
-    fp6_mul_v(&t, &x.b, E)
-    fp6_add(&t, &x.a, &t, E)
+    fp6_add_v(&t, &x.a, &x.b, E)
     fp6_product(&ab, &x.a, &x.b, E)
     fp6_product(&square, &s, &t, E)
     fp6_wide_sub(&square, &square, &ab, E)
     fp6_reduce(&t, &ab, E)
-    fp6_wide_mul_v(&ab, &ab, E)
-    fp6_wide_sub(&square, &square, &ab, E)
+    fp6_wide_sub_v(&square, &square, &ab, E)
     fp6_reduce(&z.a, &square, E)
     fp6_add(&z.b, &t, &t, E)
 

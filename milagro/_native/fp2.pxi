@@ -2,13 +2,13 @@
 # An fp2_wide_t is a sum of products before its reduction, modulo p * 2^(64*NLIMBS).
 
 cdef void fp2_add(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
-    fp_add(&z.a, &x.a, &y.a, E)
-    fp_add(&z.b, &x.b, &y.b, E)
+    tower_add(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_add(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef void fp2_sub(fp2_t* z, const fp2_t* x, const fp2_t* y, const curve_t* E) noexcept nogil:
-    fp_sub(&z.a, &x.a, &y.a, E)
-    fp_sub(&z.b, &x.b, &y.b, E)
+    tower_sub(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_sub(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef inline void fp2_neg(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
@@ -28,48 +28,44 @@ cdef inline void fp2_halve(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept 
 
 
 cdef inline void fp2_reduce(fp2_t* z, const fp2_wide_t* x, const curve_t* E) noexcept nogil:
-    mont_redc(z.a.v, x.a.v, &E.p)
-    mont_redc(z.b.v, x.b.v, &E.p)
+    tower_redc(z.a.v, x.a.v, &E.p)
+    tower_redc(z.b.v, x.b.v, &E.p)
 
 
 cdef inline void fp2_mul_fp(fp2_t* z, const fp2_t* x, const fp_t* k, const curve_t* E) noexcept nogil:
-    fp_mul(&z.a, &x.a, k, E)
-    fp_mul(&z.b, &x.b, k, E)
+    tower_mul(z.a.v, x.a.v, k.v, &E.p)
+    tower_mul(z.b.v, x.b.v, k.v, &E.p)
 
 
 cdef void fp2_mul_xi(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
-    # (a + ib)(m + in) = ma - nb + i(mb + na); m, n are small public numbers, mostly 1
+    # (a + ib)(m + in) = ma - nb + i(mb + na), not over x; m, n are small public numbers, mostly 1
     cdef fp2_t mx, nx
-    cdef fp_t sum
-    cdef const fp_t* ma = &x.a
-    cdef const fp_t* mb = &x.b
-    cdef const fp_t* na = &x.a
-    cdef const fp_t* nb = &x.b
+    cdef const fp2_t* m = x
+    cdef const fp2_t* n = x
     if E.xi_a != 1:
         fp_mul_small(&mx.a, &x.a, E.xi_a, E)
         fp_mul_small(&mx.b, &x.b, E.xi_a, E)
-        ma, mb = &mx.a, &mx.b
+        m = &mx
     if E.xi_b != 1:
         fp_mul_small(&nx.a, &x.a, E.xi_b, E)
         fp_mul_small(&nx.b, &x.b, E.xi_b, E)
-        na, nb = &nx.a, &nx.b
-    fp_add(&sum, mb, na, E)
-    fp_sub(&z.a, ma, nb, E)
-    z.b = sum
+        n = &nx
+    tower_sub(z.a.v, m.a.v, n.b.v, &E.p)
+    tower_add(z.b.v, m.b.v, n.a.v, &E.p)
 
 
 cdef void fp2_wide_add(
     fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
 ) noexcept nogil:
-    mont_wide_add(z.a.v, x.a.v, y.a.v, &E.p)
-    mont_wide_add(z.b.v, x.b.v, y.b.v, &E.p)
+    tower_wide_add(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_wide_add(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef void fp2_wide_sub(
     fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
 ) noexcept nogil:
-    mont_wide_sub(z.a.v, x.a.v, y.a.v, &E.p)
-    mont_wide_sub(z.b.v, x.b.v, y.b.v, &E.p)
+    tower_wide_sub(z.a.v, x.a.v, y.a.v, &E.p)
+    tower_wide_sub(z.b.v, x.b.v, y.b.v, &E.p)
 
 
 cdef void fp_wide_mul_small(fp_wide_t* z, const fp_wide_t* x, unsigned int k, const curve_t* E) noexcept nogil:
@@ -82,31 +78,36 @@ cdef void fp_wide_mul_small(fp_wide_t* z, const fp_wide_t* x, unsigned int k, co
     bit = top_bit(k)
     while bit > 1:
         bit //= 2
-        mont_wide_add(t.v, t.v, t.v, &E.p)
+        tower_wide_add(t.v, t.v, t.v, &E.p)
         if k & bit:
-            mont_wide_add(t.v, t.v, x.v, &E.p)
+            tower_wide_add(t.v, t.v, x.v, &E.p)
     z[0] = t
 
 
 cdef void fp2_wide_mul_xi(fp2_wide_t* z, const fp2_wide_t* x, const curve_t* E) noexcept nogil:
-    # As fp2_mul_xi
+    # As fp2_mul_xi, not over x
     cdef fp2_wide_t mx, nx
-    cdef fp_wide_t sum
-    cdef const fp_wide_t* ma = &x.a
-    cdef const fp_wide_t* mb = &x.b
-    cdef const fp_wide_t* na = &x.a
-    cdef const fp_wide_t* nb = &x.b
+    cdef const fp2_wide_t* m = x
+    cdef const fp2_wide_t* n = x
     if E.xi_a != 1:
         fp_wide_mul_small(&mx.a, &x.a, E.xi_a, E)
         fp_wide_mul_small(&mx.b, &x.b, E.xi_a, E)
-        ma, mb = &mx.a, &mx.b
+        m = &mx
     if E.xi_b != 1:
         fp_wide_mul_small(&nx.a, &x.a, E.xi_b, E)
         fp_wide_mul_small(&nx.b, &x.b, E.xi_b, E)
-        na, nb = &nx.a, &nx.b
-    mont_wide_add(sum.v, mb.v, na.v, &E.p)
-    mont_wide_sub(z.a.v, ma.v, nb.v, &E.p)
-    z.b = sum
+        n = &nx
+    tower_wide_sub(z.a.v, m.a.v, n.b.v, &E.p)
+    tower_wide_add(z.b.v, m.b.v, n.a.v, &E.p)
+
+
+cdef inline void fp2_wide_add_xi(
+    fp2_wide_t* z, const fp2_wide_t* x, const fp2_wide_t* y, const curve_t* E,
+) noexcept nogil:
+    # x + xi*y
+    cdef fp2_wide_t t
+    fp2_wide_mul_xi(&t, y, E)
+    fp2_wide_add(z, x, &t, E)
 
 
 cdef void fp2_norm(fp_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:

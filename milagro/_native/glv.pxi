@@ -109,7 +109,7 @@ cdef enum:
     CHUNK = 64              # points that share doublings; bounds the memory
 
 
-cdef void pt_endomorphism(element* R, const element* P, const curve_t* E) noexcept nogil:
+cdef inline void pt_endomorphism(element* R, const element* P, const curve_t* E) noexcept nogil:
     el_endomorphism(R, P, E)
     if element is fp_t:
         R[2] = P[2]
@@ -130,7 +130,7 @@ cdef void pt_prepare(element* tables, scalar_t* a, const curve_t* E) noexcept no
     mont_wipe(&k, sizeof(k))
 
 
-cdef void pt_select(element* R, const element* table, limb size, limb sign, const curve_t* E) noexcept nogil:
+cdef inline void pt_select(element* R, const element* table, limb size, limb sign, const curve_t* E) noexcept nogil:
     # size*P with the sign, having read every entry; the identity for size 0
     cdef size_t words = 3 * sizeof(element) // sizeof(limb)
     cdef element t

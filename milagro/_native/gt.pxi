@@ -1,11 +1,9 @@
 # GT: powers with the exponent in four parts, and membership.               Spec: spec/curves.md#scalar-multiplication
 #
-# On GT Frobenius is a power: f^p = f^lam, lam = t - 1 = 6u^2 (BN) or u (BLS12), since r divides p + 1 - t, and
-# lam^4 - lam^2 + 1 = 0 mod r. So f^k = f0^a0 f1^a1 f2^a2 f3^a3 with f_j = f^(p^j) for every a with
-# sum a_j lam^j = k mod r (Galbraith, Scott, eprint 2008/117). Those with k = 0 are a lattice in which short vectors are
-# b = (u + 1, u, u, -2u) or (u, -1, 0, 0) and lam*b, lam^2*b, lam^3*b modulo lam^4 - lam^2 + 1. Their determinant is r.
-# (k, 0, 0, 0) = sum beta_i row_i, beta_i = k N_i/r; with alpha_i = beta_i to the nearest integer,
-# a = (k, 0, 0, 0) - sum alpha_i row_i has |a_j| <= sum_i |row_ij|/2 + 1, about a quarter of the bits of r.
+# On GT Frobenius is a power: f^p = f^lam, lam = t - 1 = 6u^2 (BN) or u (BLS12), since r divides p + 1 - t.
+# So f^k = f0^a0 f1^a1 f2^a2 f3^a3 with f_j = f^(p^j) for every a with sum a_j lam^j = k mod r (Galbraith, Scott, eprint
+# 2008/117). lam is the eigenvalue of psi on G2 too, so the parts are those of a scalar of G2, about a quarter of the
+# bits of r each.
 #
 # The four parts are worked off together, one bit each a step, in the sign-aligned form of Faz-Hernandez, Longa, Sanchez
 # (eprint 2013/158): every digit of the odd a0 is 1 or -1, and the others have 0 or the same sign. So each step is one
@@ -24,28 +22,6 @@ cdef struct parts_t:        # the recoded exponent: for each bit the table entry
     limb even               # 1 if a0 was even and has been made odd
 
 
-cdef void rounded_ratio(limb* z, const scalar_t* k, const limb* ratio) noexcept nogil:
-    # The lowest GLS_WORDS words of k*ratio/2^(64(NLIMBS + 1)), to the nearest
-    cdef limb t[2 * NLIMBS + 1]
-    cdef gls_wide sum
-    cdef limb carry
-    cdef int i, j
-    memset(t, 0, sizeof(t))
-    for i in range(NLIMBS):
-        carry = 0
-        for j in range(NLIMBS + 1):
-            sum = <gls_wide>k.v[i] * ratio[j] + t[i + j] + carry
-            t[i + j] = <limb>sum
-            carry = <limb>(sum >> 64)
-        t[i + NLIMBS + 1] = carry
-    carry = t[NLIMBS] >> 63
-    for i in range(GLS_WORDS):
-        sum = <gls_wide>t[NLIMBS + 1 + i] + carry
-        z[i] = <limb>sum
-        carry = <limb>(sum >> 64)
-    mont_wipe(t, sizeof(t))
-
-
 cdef void words_negate(limb* z, limb bit) noexcept nogil:
     # z = -z modulo 2^(64 GLS_WORDS) if bit = 1
     cdef limb mask = mont_mask(bit), carry = bit
@@ -55,28 +31,6 @@ cdef void words_negate(limb* z, limb bit) noexcept nogil:
         sum = <gls_wide>(z[i] ^ mask) + carry
         z[i] = <limb>sum
         carry = <limb>(sum >> 64)
-
-
-cdef void words_sub_product(limb* z, const limb* x, const limb* y) noexcept nogil:
-    # z = z - x*y modulo 2^(64 GLS_WORDS)
-    cdef limb t[GLS_WORDS]
-    cdef gls_wide sum
-    cdef limb carry
-    cdef int i, j
-    memset(t, 0, sizeof(t))
-    for i in range(GLS_WORDS):
-        carry = 0
-        for j in range(GLS_WORDS - i):
-            sum = <gls_wide>x[i] * y[j] + t[i + j] + carry
-            t[i + j] = <limb>sum
-            carry = <limb>(sum >> 64)
-    words_negate(t, 1)
-    carry = 0
-    for i in range(GLS_WORDS):
-        sum = <gls_wide>z[i] + t[i] + carry
-        z[i] = <limb>sum
-        carry = <limb>(sum >> 64)
-    mont_wipe(t, sizeof(t))
 
 
 cdef void words_halve(limb* z, limb bit) noexcept nogil:
@@ -92,19 +46,14 @@ cdef void words_halve(limb* z, limb bit) noexcept nogil:
 
 cdef void four_parts(limb a[4][GLS_WORDS], limb* sign, const scalar_t* k, const curve_t* E) noexcept nogil:
     # |a_j| and the signs
-    cdef limb alpha[GLS_WORDS]
-    cdef int i, j
-    memset(a, 0, 4 * GLS_WORDS * sizeof(limb))
-    memcpy(a[0], k.v, GLS_WORDS * sizeof(limb))
-    for i in range(4):
-        rounded_ratio(alpha, k, E.gt_lattice.ratio[i])
-        words_negate(alpha, E.gt_lattice.minus[i])
-        for j in range(4):
-            words_sub_product(a[j], alpha, E.gt_lattice.basis[i][j])
+    cdef scalar_t parts[PARTS]
+    cdef int j
+    scalar_split(parts, k, &E.gls)
     for j in range(4):
-        sign[j] = a[j][GLS_WORDS - 1] >> 63
+        sign[j] = parts[j].v[NLIMBS - 1] >> 63
+        memcpy(a[j], parts[j].v, GLS_WORDS * sizeof(limb))
         words_negate(a[j], sign[j])
-    mont_wipe(alpha, sizeof(alpha))
+    mont_wipe(parts, sizeof(parts))
 
 
 cdef void recode(parts_t* z, const scalar_t* k, const curve_t* E) noexcept nogil:
@@ -114,9 +63,9 @@ cdef void recode(parts_t* z, const scalar_t* k, const curve_t* E) noexcept nogil
     four_parts(a, z.sign, k, E)
     z.even = 1 ^ (a[0][0] & 1)
     a[0][0] |= 1
-    for i in range(E.gt_lattice.bits + 1):             # digit i of a0 is -1 if its bit i + 1 is 0; the topmost is 1
+    for i in range(E.gls.bits + 1):             # digit i of a0 is -1 if its bit i + 1 is 0; the topmost is 1
         words_halve(a[0], 0)
-        minus = (1 ^ (a[0][0] & 1)) if i < E.gt_lattice.bits else 0
+        minus = (1 ^ (a[0][0] & 1)) if i < E.gls.bits else 0
         z.minus[i] = minus
         z.entry[i] = 0
         for j in range(1, 4):
@@ -162,14 +111,14 @@ cdef void gt_pow(fp12_t* z, const fp12_t* x, const scalar_t* k, const curve_t* E
     recode(&parts, k, E)
     gt_table(table, x, parts.sign, E)
     fp12_one(&t, E)
-    for i in range(E.gt_lattice.bits, -1, -1):
+    for i in range(E.gls.bits, -1, -1):
         memset(&entry, 0, sizeof(entry))
         for j in range(8):
             mont_gather(
                 <limb*>&entry, <limb*>&table[j], sizeof(fp12_t) // sizeof(limb), mont_word_equal(parts.entry[i], j)
             )
         fp12_conj_if(&entry, parts.minus[i], E)
-        if i == E.gt_lattice.bits:
+        if i == E.gls.bits:
             t = entry
         else:
             fp12_cyclotomic_sqr(&t, &t, E)
@@ -218,7 +167,7 @@ cdef void gt_pow_vartime(fp12_t* z, const fp12_t* x, const scalar_t* k, const cu
     cdef limb a[4][GLS_WORDS]
     cdef limb sign[4]
     cdef fp12_t t
-    cdef int i, j, digit, size = E.gt_lattice.bits + 1
+    cdef int i, j, digit, size = E.gls.bits + 1
     four_parts(a, sign, k, E)
     fp12_cyclotomic_sqr(&t, x, E)
     table[0][0] = x[0]

@@ -19,7 +19,7 @@ def kernel(str name not None, object modulus, object x, object y):
     cdef limb X[2 * NLIMBS]
     cdef limb Y[2 * NLIMBS]
     cdef limb Z[2 * NLIMBS]
-    cdef int words = 2 * NLIMBS if name in ("wide_add", "wide_sub", "wide_sub_plain", "redc") else NLIMBS
+    cdef int words = 2 * NLIMBS if "wide" in name or "redc" in name else NLIMBS
     words_of(M.m, modulus, NLIMBS)
     mont_setup(&M)
     words_of(X, x, words)
@@ -46,6 +46,25 @@ def kernel(str name not None, object modulus, object x, object y):
         mont_wide_sub(Z, X, Y, &M)
     elif name == "wide_sub_plain":
         mont_wide_sub_plain(Z, X, Y)
+    elif name == "tower_plain_add":
+        tower_plain_add(Z, X, Y)
+    elif name == "tower_add":
+        tower_add(Z, X, Y, &M)
+    elif name == "tower_sub":
+        tower_sub(Z, X, Y, &M)
+    elif name == "tower_product":
+        tower_product(Z, X, Y)
+        words = 2 * NLIMBS
+    elif name == "tower_redc":
+        tower_redc(Z, X, &M)
+        words = NLIMBS
+    elif name == "tower_wide_add":
+        tower_wide_add(Z, X, Y, &M)
+    elif name == "tower_wide_sub":
+        tower_wide_sub(Z, X, Y, &M)
+    elif name == "tower_wide_sub_both":
+        memset(Z, 255, sizeof(Z))
+        tower_wide_sub_both(Z, X, Y)
     elif name == "inverse":
         mont_inverse(Z, X, &M)
     elif name == "pow":

@@ -57,6 +57,16 @@ cdef extern from "lanes.h":
     void lanes_spread(digit* z, const limb* x) noexcept nogil
     void lanes_canonical(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_setup "lanes_setup"(mont_modulus* M) noexcept nogil
+    void tower_add "lanes_add"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
+    void tower_sub "lanes_sub"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
+    void tower_mul "lanes_mul"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
+    void tower_redc "lanes_redc"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
+    void tower_wide_add "lanes_wide_add"(
+        digit* z, const digit* x, const digit* y, const mont_modulus* M,
+    ) noexcept nogil
+    void tower_wide_sub "lanes_wide_sub"(
+        digit* z, const digit* x, const digit* y, const mont_modulus* M,
+    ) noexcept nogil
     void mont_add "lanes_add"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_sub "lanes_sub"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_neg "lanes_neg"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil

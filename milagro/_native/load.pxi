@@ -120,6 +120,7 @@ cdef int load_curve(curve_t* E, object params) except -1:
     cdef int k
     load_moduli(E, params)
     E.bn = params.family == "BN"
+    E.lazy = params.p.bit_length() <= 64 * NLIMBS - 2
     E.d_twist = params.twist == "D"
     E.b3 = 3 * params.b
     E.xi_a, E.xi_b = params.xi

@@ -1,4 +1,4 @@
-# What the pairing needs of a curve_t: constants of Frobenius, the shape of powers of u, and the lattice of gt.pxi.
+# What the pairing needs of a curve_t: constants of Frobenius and the shape of powers of u.
 
 cdef list shorter_digits(object magnitude):
     # The bits if no more of them are set than in the non-adjacent form, which may be one digit longer
@@ -79,55 +79,12 @@ cdef int load_small_b3(curve_t* E, object twist_b, object p) except -1:
     return 0
 
 
-cdef object minor(list rows, int without_row, int without_column):
-    cdef list m = [
-        [x for k, x in enumerate(row) if k != without_column] for k, row in enumerate(rows) if k != without_row
-    ]
-    return (
-        m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
-        - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
-        + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
-    )
-
-
-cdef int load_words(limb* z, object value, int count) except -1:
-    # The lowest words of a number, negative ones as complement to two
-    cdef int i
-    for i in range(count):
-        z[i] = (value >> (64 * i)) & 0xFFFFFFFFFFFFFFFF
-    return 0
-
-
-cdef int load_lattice(curve_t* E, object params) except -1:
-    # The lattice of gt.pxi: rows b, lam*b, lam^2*b, lam^3*b in Z[lam]/(lam^4 - lam^2 + 1), and the ratios N_i/r, where
-    # k*(1, 0, 0, 0) = sum k N_i/r * row i.
-    cdef int i, j
-    u = params.u
-    row = [u + 1, u, u, -2 * u] if E.bn else [u, -1, 0, 0]
-    rows = []
-    for i in range(4):
-        rows.append(row)
-        row = [-row[3], row[0], row[1] + row[3], row[2]]
-    numerators = [-minor(rows, i, 0) if i % 2 else minor(rows, i, 0) for i in range(4)]
-    if sum(numerators[i] * rows[i][0] for i in range(4)) != params.r:
-        raise ParameterError("the seed does not make the order of the curve")
-    for i in range(4):
-        E.gt_lattice.minus[i] = numerators[i] < 0
-        shifted = abs(numerators[i]) << (64 * (NLIMBS + 1))
-        load_words(E.gt_lattice.ratio[i], (shifted + params.r // 2) // params.r, NLIMBS + 1)
-        for j in range(4):
-            load_words(E.gt_lattice.basis[i][j], rows[i][j], GLS_WORDS)
-    longest = max(sum(abs(rows[i][j]) for i in range(4)) for j in range(4))
-    E.gt_lattice.bits = (longest // 2 + 2).bit_length()
-    if E.gt_lattice.bits + 1 > GLS_BITS:
-        raise ParameterError("the seed is too long for the native backend")
-    return 0
-
-
 cdef int load_pairing(curve_t* E, object params) except -1:
     fp2_norm(&E.zeta, &E.gamma[1], E)
     fp_sqr(&E.zeta2, &E.zeta, E)
     load_digits(&E.ate_naf, shorter_digits(abs(params.ate_loop)), params.ate_loop < 0)
     load_seed_power(E, params.u)
     load_small_b3(E, params.twist_b, params.p)
-    return load_lattice(E, params)
+    if E.gls.parts != 4 or E.gls.bits + 1 > GLS_BITS or params.gls.eigenvalue != (params.t - 1) % params.r:
+        raise ParameterError("the scalars of G2 are not cut into the parts of an exponent in GT")
+    return 0

@@ -276,6 +276,8 @@ MONT_INLINE void mont_wide_sub_plain(uint64_t *z, const uint64_t *x, const uint6
     mont_borrow_sub(z + MONT_WORDS, x + MONT_WORDS, y + MONT_WORDS, borrow);
 }
 
+#include "mont_tower.h"
+
 /* Everything that is derived from the modulus in M->m. */
 MONT_CALL void mont_setup(mont_modulus *M) {
     uint64_t inv = 1, t[MONT_WORDS] = {1}, zero[MONT_WORDS] = {0};

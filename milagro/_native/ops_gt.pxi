@@ -202,7 +202,8 @@ cdef bytes tower_fp2(str name, bytes left, bytes right, const curve_t* E):
     elif name == "conj" or name == "frob":
         fp2_conj(&x, &x, E)
     elif name == "mul_xi":
-        fp2_mul_xi(&x, &x, E)
+        fp2_mul_xi(&y, &x, E)
+        x = y
     elif not fp2_sqrt_original(&x, &x, E):
         raise NotOnCurve("the number has no square root")
     return write_element(<const fp2_t*>&x, E)

@@ -150,8 +150,7 @@ cdef void fp12_mul_line(fp12_t* f, const line_t* l, const curve_t* E) noexcept n
         fp6_product_pair(&cross, &s, &t, &l.l2, E)
     else:                                       # c = l2 + v*l1, d = v*l0
         fp6_product_pair(&ac, &f.a, &l.l2, &l.l1, E)
-        fp6_product_fp2(&bd, &f.b, &l.l0, E)
-        fp6_wide_mul_v(&bd, &bd, E)
+        fp6_product_v_fp2(&bd, &f.b, &l.l0, E)
         fp2_add(&t, &l.l1, &l.l0, E)
         fp6_product_pair(&cross, &s, &l.l2, &t, E)
     fp12_from_products(f, &ac, &bd, &cross, E)
@@ -182,14 +181,14 @@ cdef void fp12_mul_sparse(fp12_t* f, const sparse_t* l, const curve_t* E) noexce
     cdef fp6_wide_t ac, bd, cross
     cdef fp6_t s, t
     fp6_product(&ac, &f.a, &l.c, E)
-    fp6_product_pair(&bd, &f.b, &l.d0, &l.d1, E)
     fp6_add(&s, &f.a, &f.b, E)
     t = l.c
     if E.d_twist:
+        fp6_product_pair(&bd, &f.b, &l.d0, &l.d1, E)
         fp2_add(&t.a, &t.a, &l.d0, E)
         fp2_add(&t.b, &t.b, &l.d1, E)
     else:
-        fp6_wide_mul_v(&bd, &bd, E)
+        fp6_product_v_pair(&bd, &f.b, &l.d0, &l.d1, E)
         fp2_add(&t.b, &t.b, &l.d0, E)
         fp2_add(&t.c, &t.c, &l.d1, E)
     fp6_product(&cross, &s, &t, E)
@@ -239,38 +238,39 @@ cdef void two_lines(sparse_t* z, const line_t* k, const line_t* l, const curve_t
         fp2_mixed(&z.d1, &k.l0, &k.l2, &l.l0, &l.l2, &p00, &p22, E)
         fp2_mixed(&z.c.c, &k.l1, &k.l2, &l.l1, &l.l2, &p11, &p22, E)
         fp2_reduce(&z.c.b, &p11, E)
-        fp2_wide_mul_xi(&p22, &p22, E)
+        fp2_wide_add_xi(&p00, &p00, &p22, E)
     else:
         fp2_mixed(&z.d1, &k.l0, &k.l1, &l.l0, &l.l1, &p00, &p11, E)
         fp2_mixed(&z.d0, &k.l0, &k.l2, &l.l0, &l.l2, &p00, &p22, E)
         fp2_mixed(&z.c.b, &k.l1, &k.l2, &l.l1, &l.l2, &p11, &p22, E)
         fp2_reduce(&z.c.c, &p11, E)
-        fp2_wide_mul_xi(&p00, &p00, E)
-    fp2_wide_add(&p00, &p00, &p22, E)
+        fp2_wide_add_xi(&p00, &p22, &p00, E)
     fp2_reduce(&z.c.a, &p00, E)
 
 
 cdef void two_monics(sparse_t* z, const monic_t* k, const monic_t* l, const curve_t* E) noexcept nogil:
     # two_lines with l0 = 1, l1 = m, l2 = n
-    cdef fp2_wide_t mm, nn
-    cdef fp2_t one
+    cdef fp2_wide_t mm, nn, xnn
+    cdef fp2_t one, xi
     fp2_product(&mm, &k.m, &l.m, E)
     fp2_product(&nn, &k.n, &l.n, E)
     fp2_one(&one, E)
     if E.d_twist:
         fp2_mixed(&z.c.c, &k.m, &k.n, &l.m, &l.n, &mm, &nn, E)
         fp2_reduce(&z.c.b, &mm, E)
-        fp2_wide_mul_xi(&nn, &nn, E)
+        fp2_wide_mul_xi(&xnn, &nn, E)
+        fp2_reduce(&z.c.a, &xnn, E)
+        fp2_add(&z.c.a, &z.c.a, &one, E)
         fp2_add(&z.d0, &k.m, &l.m, E)
         fp2_add(&z.d1, &k.n, &l.n, E)
     else:
         fp2_mixed(&z.c.b, &k.m, &k.n, &l.m, &l.n, &mm, &nn, E)
         fp2_reduce(&z.c.c, &mm, E)
-        fp2_mul_xi(&one, &one, E)
+        fp2_mul_xi(&xi, &one, E)
+        fp2_reduce(&z.c.a, &nn, E)
+        fp2_add(&z.c.a, &z.c.a, &xi, E)
         fp2_add(&z.d0, &k.n, &l.n, E)
         fp2_add(&z.d1, &k.m, &l.m, E)
-    fp2_reduce(&z.c.a, &nn, E)
-    fp2_add(&z.c.a, &z.c.a, &one, E)
 
 
 cdef void multiply_by_sparse(product_t* A, const sparse_t* l, const curve_t* E) noexcept nogil:

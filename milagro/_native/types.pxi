@@ -11,7 +11,7 @@ cdef enum:
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
     MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
-    SEED_RUNS = 8           # the most non-zero digits of a seed that is worked off in runs of compressed squarings
+    SEED_RUNS = 10          # the most non-zero digits of a seed that is worked off in runs of compressed squarings
     SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
     GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
     GLS_BITS = 144          # the most signed digits of one
@@ -67,12 +67,6 @@ cdef struct seed_power_t:   # how x^|u| is computed in the cyclotomic subgroup, 
     int first               # squarings after digit `first` up to digit `last` are compressed
     int last
     naf_t windows           # else: digits +-1, 3, 5, 7
-
-cdef struct lattice_t:        # how an exponent is divided into four, see gt.pxi
-    limb basis[4][4][GLS_WORDS]
-    limb ratio[4][NLIMBS + 1]
-    bint minus[4]           # whether the ratio is negative
-    int bits                # of the longest part
 
 cdef struct map_t:          # which map to a curve, and the number of coefficients of each isogeny polynomial
     bint sswu
@@ -134,6 +128,7 @@ cdef struct curve_t:
     int field_bytes
     int scalar_bytes
     bint bn                 # BN, else BLS12
+    bint lazy               # 4p < 2^(64*NLIMBS): sums of two sums of residues fit, and products of two such sums
     bint d_twist            # D, else M
     unsigned int b3         # 3b
     unsigned int xi_a       # xi = xi_a + i*xi_b
@@ -145,7 +140,6 @@ cdef struct curve_t:
     fp_t zeta               # gamma_1^(p+1) = xi^((p^2-1)/6), a primitive sixth root of 1
     fp_t zeta2              # its square
     seed_power_t seed_power
-    lattice_t gt_lattice
     int b3_scale            # 3b' of the twist = b3_scale * (b3_a + i*b3_b) where that is small, else b3_scale = 0
     int b3_a
     int b3_b
@@ -153,7 +147,7 @@ cdef struct curve_t:
     fp2_t psi_y
     fp_t beta               # (x, y) -> (beta x, y) is lambda on G1
     split_t glv             # scalars of G1 by lambda
-    split_t gls             # scalars of G2 by psi
+    split_t gls             # scalars of G2 by psi, exponents in GT by Frobenius
     integer_t order         # r
     integer_t cofactor      # of G1
     naf_t seed_naf

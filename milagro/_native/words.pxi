@@ -59,3 +59,13 @@ cdef extern from "mont.h":
     limb mont_mask(limb bit) noexcept nogil
     void mont_wipe(void* memory, size_t size) noexcept nogil
     void mont_wipe_stack() noexcept nogil
+
+    void tower_plain_add(limb* z, const limb* x, const limb* y) noexcept nogil
+    void tower_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_product(limb* z, const limb* x, const limb* y) noexcept nogil
+    void tower_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void tower_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void tower_wide_sub_both(limb* z, const limb* x, const limb* y) noexcept nogil

@@ -74,7 +74,11 @@ def test_sums_and_products(module: ModuleType, moduli: list[int], words: int) ->
             assert kernel("add", m, x, y) == (x + y) % m
             assert kernel("sub", m, x, y) == (x - y) % m
             assert kernel("mul", m, x, y) == x * y * unit % m
-            assert kernel("product", m, x, y) == x * y
+            assert kernel("product", m, x, y) == kernel("tower_product", m, x, y) == x * y
+            assert kernel("tower_add", m, x, y) == (x + y) % m
+            assert kernel("tower_sub", m, x, y) == (x - y) % m
+            if x + y < R:
+                assert kernel("tower_plain_add", m, x, y) == x + y
         for x in residues(m, words, rng):
             assert kernel("neg", m, x, 0) == -x % m
             assert kernel("halve", m, x, 0) == x * pow(2, -1, m) % m
@@ -88,6 +92,7 @@ def test_products_of_all_words(module: ModuleType, moduli: list[int], words: int
     full = (1 << 64 * words) - 1
     for x, y in product([0, 1, full, full - 1, full >> 1, full // 3, full // 5 * 3], repeat=2):
         assert module.kernel("product", moduli[0], x, y) == x * y
+        assert module.kernel("tower_product", moduli[0], x, y) == x * y
 
 
 def test_numbers_before_reduction(module: ModuleType, moduli: list[int], words: int) -> None:
@@ -100,8 +105,12 @@ def test_numbers_before_reduction(module: ModuleType, moduli: list[int], words: 
             assert kernel("wide_add", m, x, y) == (x + y) % top
             assert kernel("wide_sub", m, x, y) == (x - y) % top
             assert kernel("wide_sub_plain", m, max(x, y), min(x, y)) == abs(x - y)
+            assert kernel("tower_wide_add", m, x, y) == (x + y) % top
+            assert kernel("tower_wide_sub", m, x, y) == (x - y) % top
+            if x + y < R * R:  # from R^2 - 1
+                assert kernel("tower_wide_sub_both", m, x, y) == R * R - 1 - x - y
         for x in values:
-            assert kernel("redc", m, x, 0) == x * unit % m
+            assert kernel("redc", m, x, 0) == kernel("tower_redc", m, x, 0) == x * unit % m
 
 
 def test_inverses_and_symbols(module: ModuleType, moduli: list[int], words: int) -> None:
