@@ -80,8 +80,11 @@ cdef list map_constants(object data, map_t* shape):
     for k, terms in enumerate((data.x_num, data.x_den, data.y_num, data.y_den)):
         shape.terms[k] = len(terms)
         constants.extend(terms)
-    if len(constants) > MAP_CONSTANTS:
+    x_num, x_den, y_num, y_den = shape.terms
+    if len(constants) > MAP_CONSTANTS or max(shape.terms) > TERMS:
         raise ParameterError("an isogeny has too many coefficients for the native backend")
+    if x_num != x_den + 1 or y_num != y_den or y_num < x_num:
+        raise ParameterError("the degrees of an isogeny are not those that the native backend works with")
     return constants
 
 
@@ -141,6 +144,7 @@ cdef int load_curve(curve_t* E, object params) except -1:
     for k, constant in enumerate(map_constants(params.map_g1, &E.map1)):
         load_fp(&E.map1_data[k], constant[0], E)
     fp_sqrt(&E.root_of_z, &E.map1_data[SSWU_Z], E)     # read by SSWU only
+    fp_mul(&E.root_of_z, &E.root_of_z, &E.map1_data[SSWU_Z], E)
     for k, constant in enumerate(map_constants(params.map_g2, &E.map2)):
         load_fp2(&E.map2_data[k], constant, E)
     for k in range(2):

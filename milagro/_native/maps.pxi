@@ -11,6 +11,7 @@ cdef enum:                  # positions in map1_data, map2_data
     SSWU_B = 1
     SSWU_Z = 2
     SSWU_POLYNOMIALS = 3    # x_num, x_den, y_num, y_den, lowest coefficient first
+    TERMS = 16              # the most coefficients of one: 16 in G1 of BLS12-381
 
 
 cdef void el_with_sign_of(element* y, const element* u, const curve_t* E) noexcept nogil:
@@ -20,134 +21,347 @@ cdef void el_with_sign_of(element* y, const element* u, const curve_t* E) noexce
     el_move(y, &minus, el_sgn0(y, E) ^ el_sgn0(u, E))
 
 
-cdef void map_svdw(element* R, const element* u, const element* c, bint public, const curve_t* E) noexcept nogil:
-    # Shallue, van de Woestijne (RFC 9380, section 6.6.1); inv0(0) = 0.                Spec: spec/curves.md#svdw
-    #   m = 1 - u^2 c1, n = 1 + u^2 c1, i = inv0(mn), d = u m i c3, and x is the first of
-    #   c2 - d, c2 + d, Z + c4 (n^2 i)^2 that lies under a point
-    cdef element m, n, i, d, x, t, value
-    cdef limb first, second
+# ---- Shallue-van de Woestijne ----------------------------------------------------------- Spec: spec/curves.md#svdw
+
+cdef void svdw_value(element* U, element* V, const element* N, const element* D, const curve_t* E) noexcept nogil:
+    # U/V = x^3 + b for x = N/D
+    cdef element t
+    el_sqr(&t, D, E)
+    el_mul(V, &t, D, E)
+    el_sqr(&t, N, E)
+    el_mul(&t, &t, N, E)
+    el_mul_b(U, V, E)
+    el_add(U, U, &t, E)
+
+
+cdef limb svdw_fits(
+    element* U, element* V, const element* N, const element* D, bint public, const curve_t* E,
+) noexcept nogil:
+    # The same, and whether U/V = U/D^3 is a square: whether UD is one
+    cdef element t
+    svdw_value(U, V, N, D, E)
+    el_mul(&t, U, D, E)
+    return el_is_square_of(&t, public, E)
+
+
+cdef void svdw_x(
+    element* N, element* D, element* U, element* V, const element* u, const element* c, bint public, const curve_t* E,
+) noexcept nogil:
+    # RFC 9380, section 6.6.1, without its inversion. With m = 1 - u^2 c1 and n = 1 + u^2 c1, x = N/D is the first of
+    #   (c2 n - u c3)/n, (c2 n + u c3)/n, (Z m^2 + c4 n^2)/m^2
+    # that lies under a point. Where mn = 0, inv0 of the RFC makes them c2, c2, Z. U/V is the value of the curve at x.
+    cdef element m, n, d, t, one
+    cdef limb vanishes, first, second
+    el_one(&one, E)
     el_sqr(&t, u, E)
     el_mul(&t, &t, &c[SVDW_C1], E)
-    el_one(&m, E)
-    el_add(&n, &m, &t, E)
-    el_sub(&m, &m, &t, E)
-    el_mul(&i, &m, &n, E)
-    el_inv(&i, &i, E)
-    el_mul(&d, u, &m, E)
-    el_mul(&d, &d, &i, E)
-    el_mul(&d, &d, &c[SVDW_C3], E)
-    el_sqr(&x, &n, E)
-    el_mul(&x, &x, &i, E)
-    el_sqr(&x, &x, E)
-    el_mul(&x, &x, &c[SVDW_C4], E)
-    el_add(&x, &x, &c[SVDW_Z], E)
-    el_sub(&t, &c[SVDW_C2], &d, E)
-    el_curve_value(&value, &t, E)
-    first = el_is_square_of(&value, public, E)
-    el_move(&x, &t, first)
-    if not public or not first:             # where u is public, the first that fits ends the search
-        el_add(&t, &c[SVDW_C2], &d, E)
-        el_curve_value(&value, &t, E)
-        second = el_is_square_of(&value, public, E)
-        el_move(&x, &t, second & (first ^ 1))
-    el_curve_value(&value, &x, E)
-    R[0] = x
-    el_sqrt(&R[1], &value, E)
-    el_with_sign_of(&R[1], u, E)
-    el_one(&R[2], E)
+    el_add(&n, &one, &t, E)
+    el_sub(&m, &one, &t, E)
+    el_mul(&d, u, &c[SVDW_C3], E)
+    vanishes = el_is_zero(&m) | el_is_zero(&n)
+    memset(&t, 0, sizeof(t))
+    el_move(&n, &one, vanishes)
+    el_move(&d, &t, vanishes)
+    D[0] = n
+    el_mul(&t, &c[SVDW_C2], &n, E)
+    el_sub(N, &t, &d, E)
+    first = svdw_fits(U, V, N, D, public, E)
+    if public and first:                    # where u is public, the first that fits ends the search
+        return
+    el_add(&t, &t, &d, E)
+    second = svdw_fits(U, V, &t, D, public, E)
+    el_move(N, &t, first ^ 1)
+    if public and second:
+        return
+    el_sqr(&m, &m, E)
+    el_sqr(&n, &n, E)
+    el_dot(&t, &c[SVDW_Z], &m, &c[SVDW_C4], &n, E)
+    el_move(&t, &c[SVDW_Z], vanishes)
+    el_move(&m, &one, vanishes)
+    el_move(N, &t, (first | second) ^ 1)
+    el_move(D, &m, (first | second) ^ 1)
+    svdw_value(U, V, N, D, E)
 
 
-cdef void isogenous_value(element* z, const element* x, const element* c, const curve_t* E) noexcept nogil:
-    # x^3 + Ax + B
-    cdef element t
-    el_sqr(&t, x, E)
-    el_add(&t, &t, &c[SSWU_A], E)
-    el_mul(&t, &t, x, E)
-    el_add(z, &t, &c[SSWU_B], E)
-
-
-cdef void polynomial(element* z, const element* x, const element* c, int terms, const curve_t* E) noexcept nogil:
-    # c_0 + c_1 x + .. by Horner's rule
-    cdef element t = c[terms - 1]
+cdef void map_svdw(
+    element* R, const element* u, int lanes, const element* c, bint public, const curve_t* E,
+) noexcept nogil:
+    # Projective points (N : yD : D)
+    cdef element U[LANES]
+    cdef element V[LANES]
+    cdef element y[LANES]
+    cdef limb found[LANES]
     cdef int k
-    for k in range(terms - 2, -1, -1):
-        el_mul(&t, &t, x, E)
-        el_add(&t, &t, &c[k], E)
-    z[0] = t
+    for k in range(lanes):
+        svdw_x(&R[3 * k], &R[3 * k + 2], &U[k], &V[k], &u[k], c, public, E)
+    el_roots_of_ratios(y, found, U, V, lanes, E)
+    for k in range(lanes):
+        el_with_sign_of(&y[k], &u[k], E)
+        el_mul(&R[3 * k + 1], &y[k], &R[3 * k + 2], E)
+
+
+# ---- Simplified SWU ----------------------------------------------------------------------- Spec: spec/curves.md#sswu
+# It maps to y^2 = x^3 + Ax + B, whose points are Jacobian here. An isogeny is a homomorphism: points are added first and
+# then brought to the curve together.
+
+cdef void sswu_x(
+    element* N, element* D, element* U, element* V, const element* u, const element* c, const curve_t* E,
+) noexcept nogil:
+    # RFC 9380, appendix F.2: t = Z u^2; the first x is N/D = -B/A (1 + 1/(t^2 + t)), or B/(ZA) where t^2 + t = 0; U/V is
+    # the value of the curve at it
+    cdef element t, s, one
+    el_one(&one, E)
+    el_sqr(&t, u, E)
+    el_mul(&t, &t, &c[SSWU_Z], E)
+    el_sqr(&s, &t, E)
+    el_add(&s, &s, &t, E)
+    el_add(N, &one, &s, E)
+    el_mul(N, N, &c[SSWU_B], E)
+    el_neg(D, &c[SSWU_A], E)
+    el_mul(D, D, &s, E)
+    el_mul(&t, &c[SSWU_A], &c[SSWU_Z], E)
+    el_move(D, &t, el_is_zero(&s))
+    el_sqr(&s, D, E)                        # (N^2 + A D^2) N + B D^3, D^3
+    el_mul(V, &s, D, E)
+    el_sqr(&t, N, E)
+    el_mul(&s, &s, &c[SSWU_A], E)
+    el_add(&t, &t, &s, E)
+    el_dot(U, &t, N, &c[SSWU_B], V, E)
+
+
+cdef void sswu_roots(
+    element* y, limb* first, element* U, const element* V, const element* u, int lanes, const element* c, bint public,
+    const curve_t* E,
+) noexcept nogil:
+    # A root at the first x and first = 1, or one at the second, t times the first, where the value is t^3 U/V.
+    # In Fp one power serves both: with y^2 = -U/V the root is u^3 Z Z^((p+1)/4) y, since Z is no square either.
+    cdef element t, s
+    cdef limb found[LANES]
+    cdef int k
+    if element is fp_t:
+        fp_roots_of_ratios(y, first, U, V, lanes, E)
+        for k in range(lanes):
+            fp_sqr(&t, &u[k], E)
+            fp_mul(&t, &t, &u[k], E)
+            fp_mul(&t, &t, &E.root_of_z, E)
+            fp_mul(&t, &t, &y[k], E)
+            el_move(&y[k], &t, first[k] ^ 1)
+    else:
+        for k in range(lanes):
+            fp2_mul(&t, &U[k], &V[k], E)
+            first[k] = el_is_square_of(&t, public, E)
+            fp2_sqr(&t, &u[k], E)
+            fp2_mul(&t, &t, &c[SSWU_Z], E)
+            fp2_sqr(&s, &t, E)
+            fp2_mul(&t, &t, &s, E)
+            fp2_mul(&t, &t, &U[k], E)
+            el_move(&U[k], &t, first[k] ^ 1)
+        el_roots_of_ratios(y, found, U, V, lanes, E)
+
+
+cdef void map_sswu(
+    element* R, const element* u, int lanes, const element* c, bint public, const curve_t* E,
+) noexcept nogil:
+    # Jacobian points (ND, yD^3, D), N times t where it is the second x
+    cdef element U[LANES]
+    cdef element V[LANES]
+    cdef element y[LANES]
+    cdef element t
+    cdef limb first[LANES]
+    cdef int k
+    for k in range(lanes):
+        sswu_x(&R[3 * k], &R[3 * k + 2], &U[k], &V[k], &u[k], c, E)
+    sswu_roots(y, first, U, V, u, lanes, c, public, E)
+    for k in range(lanes):
+        el_sqr(&t, &u[k], E)
+        el_mul(&t, &t, &c[SSWU_Z], E)
+        el_mul(&t, &t, &R[3 * k], E)
+        el_move(&R[3 * k], &t, first[k] ^ 1)
+        el_mul(&R[3 * k], &R[3 * k], &R[3 * k + 2], E)
+        el_with_sign_of(&y[k], &u[k], E)
+        el_mul(&R[3 * k + 1], &y[k], &V[k], E)
+
+
+cdef void sswu_double(element* R, const element* P, const element* c, const curve_t* E) noexcept nogil:
+    # M = 3X^2 + AZ^4, S = 4XY^2: X3 = M^2 - 2S, Y3 = M(S - X3) - 8Y^4, Z3 = 2YZ
+    cdef element m, s, yy, t
+    el_sqr(&t, &P[2], E)
+    el_sqr(&t, &t, E)
+    el_mul(&m, &t, &c[SSWU_A], E)
+    el_sqr(&t, &P[0], E)
+    el_add(&m, &m, &t, E)
+    el_add(&m, &m, &t, E)
+    el_add(&m, &m, &t, E)
+    el_sqr(&yy, &P[1], E)
+    el_add(&yy, &yy, &yy, E)                # 2Y^2
+    el_mul(&s, &P[0], &yy, E)
+    el_add(&s, &s, &s, E)
+    el_mul(&t, &P[1], &P[2], E)
+    el_add(&R[2], &t, &t, E)
+    el_sqr(&t, &m, E)
+    el_sub(&t, &t, &s, E)
+    el_sub(&R[0], &t, &s, E)
+    el_sub(&s, &s, &R[0], E)
+    el_mul(&s, &s, &m, E)
+    el_sqr(&yy, &yy, E)
+    el_add(&yy, &yy, &yy, E)
+    el_sub(&R[1], &s, &yy, E)
+
+
+cdef limb sswu_add_different(element* R, const element* P, const element* Q, const curve_t* E) noexcept nogil:
+    # P + Q, wrong if they are equal or one is the identity; 1 if they are equal and not the identity
+    #   h = X2 Z1^2 - X1 Z2^2, s = Y2 Z1^3 - Y1 Z2^3, v = X1 Z2^2 h^2:
+    #   X3 = s^2 - h^3 - 2v, Y3 = s(v - X3) - Y1 Z2^3 h^3, Z3 = h Z1 Z2
+    cdef element h, s, v, y, t, z
+    el_sqr(&t, &P[2], E)
+    el_mul(&h, &Q[0], &t, E)
+    el_mul(&t, &t, &P[2], E)
+    el_mul(&s, &Q[1], &t, E)
+    el_sqr(&t, &Q[2], E)
+    el_mul(&v, &P[0], &t, E)
+    el_mul(&t, &t, &Q[2], E)
+    el_mul(&y, &P[1], &t, E)
+    el_sub(&h, &h, &v, E)
+    el_sub(&s, &s, &y, E)
+    el_mul(&z, &P[2], &Q[2], E)
+    cdef limb equal = el_is_zero(&h) & el_is_zero(&s) & (el_is_zero(&z) ^ 1)
+    el_mul(&R[2], &z, &h, E)
+    el_sqr(&t, &h, E)
+    el_mul(&v, &v, &t, E)
+    el_mul(&t, &t, &h, E)
+    el_mul(&y, &y, &t, E)
+    el_sqr(&R[0], &s, E)
+    el_sub(&R[0], &R[0], &t, E)
+    el_sub(&R[0], &R[0], &v, E)
+    el_sub(&R[0], &R[0], &v, E)
+    el_sub(&v, &v, &R[0], E)
+    el_mul(&v, &v, &s, E)
+    el_sub(&R[1], &v, &y, E)
+    return equal
+
+
+cdef void sswu_add(
+    element* R, const element* P, const element* Q, const element* c, bint public, const curve_t* E,
+) noexcept nogil:
+    # P + Q in all cases, R another point; without a branch unless they are public
+    cdef element T[3]
+    cdef limb equal = sswu_add_different(R, P, Q, E)
+    cdef int i
+    if not public or equal:
+        sswu_double(T, P, c, E)
+        for i in range(3):
+            el_move(&R[i], &T[i], equal)
+    for i in range(3):
+        el_move(&T[i], &P[i], 1)
+        el_move(&T[i], &Q[i], el_is_zero(&P[2]))
+        el_move(&R[i], &T[i], el_is_zero(&P[2]) | el_is_zero(&Q[2]))
 
 
 cdef void isogeny(
-    element* R, const element* x, const element* y, const element* c, const map_t* shape, const curve_t* E,
+    element* R, const element* P, const element* c, const map_t* shape, const curve_t* E,
 ) noexcept nogil:
-    # (x_num/x_den, y y_num/y_den) as a projective point, the identity where a denominator is 0 (RFC 9380, 6.6.3)
+    # (x_num/x_den, y y_num/y_den) of a Jacobian point as a projective one (RFC 9380, section 6.6.3), the identity where a
+    # denominator or Z is 0; R may be P. Each polynomial f of degree d becomes F = Z^2d f(X/Z^2), by Horner's rule; x_num has one
+    # degree more than x_den, y_num as many as y_den: x = F_0/(F_1 Z^2), y = Y F_2/(F_3 Z^3).
+    cdef element powers[TERMS]              # of Z^2
     cdef element value[4]
     cdef element identity[3]
-    cdef int k
+    cdef element t
     cdef limb vanishes
+    cdef int k, j, degree
+    el_one(&powers[0], E)
+    el_sqr(&powers[1], &P[2], E)
+    for k in range(2, shape.terms[2]):
+        el_mul(&powers[k], &powers[k - 1], &powers[1], E)
     for k in range(4):
-        polynomial(&value[k], x, c, shape.terms[k], E)
-        c += shape.terms[k]
-    el_mul(&R[0], &value[0], &value[3], E)
-    el_mul(&R[1], &value[1], &value[2], E)
-    el_mul(&R[1], &R[1], y, E)
-    el_mul(&R[2], &value[1], &value[3], E)
+        degree = shape.terms[k] - 1
+        value[k] = c[degree]
+        for j in range(1, degree + 1):
+            el_dot(&value[k], &value[k], &P[0], &c[degree - j], &powers[j], E)
+        c += degree + 1
+    el_mul(&t, &value[3], &P[2], E)
+    el_mul(&R[0], &value[0], &t, E)
+    el_mul(&R[1], &P[1], &value[1], E)
+    el_mul(&R[1], &R[1], &value[2], E)
+    el_mul(&t, &t, &powers[1], E)
+    el_mul(&R[2], &value[1], &t, E)
     pt_identity(identity, E)
     vanishes = el_is_zero(&R[2])
     for k in range(3):
         el_move(&R[k], &identity[k], vanishes)
 
 
-cdef void map_sswu(
-    element* R, const element* u, const element* c, const map_t* shape, bint public, const curve_t* E,
+# ---- both ---------------------------------------------------------------------------------------------------------
+
+cdef inline const map_t* map_of(const element* which, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return &E.map1
+    else:
+        return &E.map2
+
+
+cdef inline const element* map_data(const element* which, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return E.map1_data
+    else:
+        return E.map2_data
+
+
+cdef void sum_of_maps_svdw(
+    element* S, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
 ) noexcept nogil:
-    # Simplified SWU (RFC 9380, section 6.6.2) and the isogeny.                        Spec: spec/curves.md#sswu
-    #   t = Z u^2, i = inv0(t^2 + t), x1 = -B/A (1 + i), or B/(ZA) where i = 0; x2 = t x1
-    # In Fp one power serves both: with y = g(x1)^((p+1)/4) and g(x1) no square, g(x2) = t^3 g(x1) has the root
-    # Z u^3 Z^((p+1)/4) y, since Z is no square either.
-    cdef element t, i, x, x2, y, value
-    cdef limb square
-    el_sqr(&t, u, E)
-    el_mul(&t, &t, &c[SSWU_Z], E)
-    el_sqr(&i, &t, E)
-    el_add(&i, &i, &t, E)
-    el_neg(&value, &c[SSWU_A], E)
-    el_mul(&value, &value, &i, E)           # x1 = B(1 + t^2 + t) / -A(t^2 + t), one inversion for both cases
-    el_mul(&x2, &c[SSWU_A], &c[SSWU_Z], E)
-    el_move(&value, &x2, el_is_zero(&i))
-    el_inv(&value, &value, E)
-    el_one(&x, E)
-    el_add(&x, &x, &i, E)
-    el_mul(&x, &x, &c[SSWU_B], E)
-    el_mul(&x, &x, &value, E)
-    el_mul(&x2, &x, &t, E)
-    isogenous_value(&value, &x, c, E)
-    if element is fp_t:
-        square = fp_sqrt(&y, &value, E)
-        el_mul(&t, &t, u, E)
-        el_mul(&t, &t, &E.root_of_z, E)
-        el_mul(&t, &t, &y, E)
-        el_move(&y, &t, square ^ 1)
-        el_move(&x, &x2, square ^ 1)
-    else:
-        square = el_is_square_of(&value, public, E)
-        el_move(&x, &x2, square ^ 1)
-        isogenous_value(&value, &x, c, E)
-        el_sqrt(&y, &value, E)
-    el_with_sign_of(&y, u, E)
-    isogeny(R, &x, &y, &c[SSWU_POLYNOMIALS], shape, E)
+    cdef element Q[3 * LANES]
+    cdef element t[LANES]
+    cdef Py_ssize_t i = 0
+    cdef int k, lanes
+    pt_identity(S, E)
+    while i < count:
+        lanes = min(count - i, <Py_ssize_t>LANES)
+        for k in range(lanes):
+            el_reduce(&t[k], u + (i + k) * size, size, E)
+        map_svdw(Q, t, lanes, map_data(<const element*>S, E), public, E)
+        for k in range(lanes):
+            pt_add(S, S, &Q[3 * k], E)
+        i += lanes
+    mont_wipe(t, sizeof(t))
+    mont_wipe(Q, sizeof(Q))
 
 
-cdef void map_to_curve(element* R, const element* u, bint public, const curve_t* E) noexcept nogil:
-    if element is fp_t:
-        if E.map1.sswu:
-            map_sswu(R, u, E.map1_data, &E.map1, public, E)
-        else:
-            map_svdw(R, u, E.map1_data, public, E)
+cdef void sum_of_maps_sswu(
+    element* S, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
+) noexcept nogil:
+    cdef element Q[3 * LANES]
+    cdef element T[3]
+    cdef element t[LANES]
+    cdef const element* c = map_data(<const element*>S, E)
+    cdef Py_ssize_t i = 0
+    cdef int k, lanes
+    while i < count:
+        lanes = min(count - i, <Py_ssize_t>LANES)
+        for k in range(lanes):
+            el_reduce(&t[k], u + (i + k) * size, size, E)
+        map_sswu(Q, t, lanes, c, public, E)
+        for k in range(lanes):
+            if i + k == 0:
+                pt_copy(S, Q)
+            else:
+                sswu_add(T, S, &Q[3 * k], c, public, E)
+                pt_copy(S, T)
+        i += lanes
+    isogeny(S, S, &c[SSWU_POLYNOMIALS], map_of(<const element*>S, E), E)
+    mont_wipe(t, sizeof(t))
+    mont_wipe(Q, sizeof(Q))
+    mont_wipe(T, sizeof(T))
+
+
+cdef void sum_of_maps(
+    element* S, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
+) noexcept nogil:
+    # sum of map_to_curve(u_i), u_i each in `size` octets, constant time in u unless it is public
+    if map_of(<const element*>S, E).sswu:
+        sum_of_maps_sswu(S, u, size, count, public, E)
     else:
-        if E.map2.sswu:
-            map_sswu(R, u, E.map2_data, &E.map2, public, E)
-        else:
-            map_svdw(R, u, E.map2_data, public, E)
+        sum_of_maps_svdw(S, u, size, count, public, E)
 
 
 cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcept nogil:
@@ -156,6 +370,16 @@ cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcep
         g1_clear_cofactor(R, P, E)
     else:
         g2_clear_cofactor(R, P, E)
+
+
+cdef void hash_to_point(
+    element* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
+) noexcept nogil:
+    # clear_cofactor(sum of map_to_curve(u_i))
+    cdef element S[3]
+    sum_of_maps(S, u, size, count, public, E)
+    clear_cofactor(R, S, E)
+    mont_wipe(S, sizeof(S))
 
 
 cdef void map_original_g1(fp_t* R, const uint8_t* h, size_t size, const curve_t* E) noexcept nogil:
@@ -168,7 +392,10 @@ cdef void map_original_g1(fp_t* R, const uint8_t* h, size_t size, const curve_t*
     fp_reduce(&T[0], h, size, E)
     while True:
         el_curve_value(&value, &T[0], E)
-        if mont_jacobi(value.v, &E.p) == 1 and pt_from_x(T, 0, False, E):
+        if mont_jacobi_vartime(value.v, &E.p) == 1 and pt_from_x(T, 0, False, E):
+            if E.bn:
+                pt_copy(R, T)
+                return
             pt_mul_integer(R, T, &E.cofactor, E)
             if not mont_is_zero(R[2].v):
                 return

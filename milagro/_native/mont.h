@@ -34,6 +34,7 @@ typedef struct {
     uint64_t half[MONT_WORDS];  /* (m - 1)/2 as a plain number */
     uint64_t inv;               /* -1/m mod 2^64 */
     uint64_t spare;             /* 1 if 2m < R: a sum of two residues fits */
+    uint64_t roomy;             /* 1 if 4m < R: products need not be fully reduced before they are multiplied again */
     uint64_t r3[MONT_WORDS];    /* R^3 mod m */
     int rounds;                 /* of mont_inverse */
 } mont_modulus;
@@ -174,6 +175,13 @@ MONT_CALL void mont_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const
     mont_mul_rows(z, x, y, M);
 }
 
+/* z = x^2/R mod m */
+MONT_CALL void mont_sqr(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
+    uint64_t square[2 * MONT_WORDS];
+    mont_square(square, x);
+    mont_redc(z, square, M);
+}
+
 /* plain x < m -> x*R mod m, and back */
 MONT_CALL void mont_enter(uint64_t *z, const uint64_t *x, const mont_modulus *M) { mont_mul(z, x, M->r2, M); }
 
@@ -182,20 +190,44 @@ MONT_CALL void mont_leave(uint64_t *z, const uint64_t *x, const mont_modulus *M)
     mont_mul(z, x, one, M);
 }
 
-#define MONT_POW_WINDOW 5
+/* Within a power: z = x*y/R and x^2/R, where the modulus is roomy below 2m from factors below 2m */
+MONT_CALL void mont_pow_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    if (M->roomy)
+        mont_mul_loose(z, x, y, M);
+    else
+        mont_mul(z, x, y, M);
+}
 
-/* z = x^e for a public exponent e of MONT_WORDS words, by sliding windows over odd powers; 0^e = 0 for e > 0 */
-MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const mont_modulus *M) {
-    uint64_t odd[1 << (MONT_POW_WINDOW - 1)][MONT_WORDS], t[MONT_WORDS];
+MONT_CALL void mont_pow_sqr(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
+    uint64_t square[2 * MONT_WORDS];
+    mont_square(square, x);
+    if (M->roomy)
+        mont_redc_loose(z, square, M);
+    else
+        mont_redc(z, square, M);
+}
+
+#define MONT_POW_WINDOW 5
+#define MONT_LANES 2
+
+/* z[k] = x[k]^e for `lanes` numbers one behind the other and a public exponent e of MONT_WORDS words, by sliding windows
+ * over odd powers; 0^e = 0 for e > 0. All take each step together, since a processor can multiply one number while it
+ * still waits for the other's carries. */
+MONT_CALL void mont_pow_lanes(uint64_t *z, const uint64_t *x, int lanes, const uint64_t *e, const mont_modulus *M) {
+    uint64_t odd[1 << (MONT_POW_WINDOW - 1)][MONT_LANES][MONT_WORDS], t[MONT_LANES][MONT_WORDS];
+    static const uint64_t zero[MONT_WORDS] = {0};
     int begun = 0, at = 64 * MONT_WORDS - 1;
 #define EXPONENT_BIT(i) (e[(i) / 64] >> ((i) % 64) & 1)
-    memcpy(odd[0], x, sizeof t);
-    mont_mul(t, x, x, M);
-    for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++) mont_mul(odd[i], odd[i - 1], t, M);
-    memcpy(t, M->one, sizeof t);
+    for (int k = 0; k < lanes; k++) {
+        memcpy(odd[0][k], x + k * MONT_WORDS, sizeof odd[0][k]);
+        mont_pow_sqr(t[k], odd[0][k], M);
+    }
+    for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++)
+        for (int k = 0; k < lanes; k++) mont_pow_mul(odd[i][k], odd[i - 1][k], t[k], M);
+    for (int k = 0; k < lanes; k++) memcpy(t[k], M->one, sizeof t[k]);
     while (at >= 0) {
         if (!EXPONENT_BIT(at)) {
-            if (begun) mont_mul(t, t, t, M);
+            for (int k = 0; begun && k < lanes; k++) mont_pow_sqr(t[k], t[k], M);
             at--;
             continue;
         }
@@ -203,18 +235,24 @@ MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const
         while (!EXPONENT_BIT(end)) end++;
         for (; at >= end; at--) {
             digit = 2 * digit + (int)EXPONENT_BIT(at);
-            if (begun) mont_mul(t, t, t, M);
+            for (int k = 0; begun && k < lanes; k++) mont_pow_sqr(t[k], t[k], M);
         }
-        if (begun)
-            mont_mul(t, t, odd[digit / 2], M);
-        else
-            memcpy(t, odd[digit / 2], sizeof t);
+        for (int k = 0; k < lanes; k++) {
+            if (begun)
+                mont_pow_mul(t[k], t[k], odd[digit / 2][k], M);
+            else
+                memcpy(t[k], odd[digit / 2][k], sizeof t[k]);
+        }
         begun = 1;
     }
 #undef EXPONENT_BIT
-    memcpy(z, t, sizeof t);
+    for (int k = 0; k < lanes; k++) mont_add(z + k * MONT_WORDS, t[k], zero, M); /* below m */
     mont_wipe(odd, sizeof odd);
     mont_wipe(t, sizeof t);
+}
+
+MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const mont_modulus *M) {
+    mont_pow_lanes(z, x, 1, e, M);
 }
 
 /* z = the big-endian octets mod m, as a plain number: t = t*2^64 + (next word), from the top */
@@ -261,6 +299,7 @@ MONT_CALL void mont_setup(mont_modulus *M) {
     for (int i = 0; i < 6; i++) inv *= 2 - M->m[0] * inv; /* Newton: 2, 4, .. 64 right bits */
     M->inv = 0 - inv;
     M->spare = 1 ^ (M->m[MONT_WORDS - 1] >> 63);
+    M->roomy = mont_word_is_zero(M->m[MONT_WORDS - 1] >> 62);
     for (int i = 0; i < 64 * MONT_WORDS; i++) mont_add(t, t, t, M);
     memcpy(M->one, t, sizeof t);
     for (int i = 0; i < 64; i++) mont_add(t, t, t, M);

@@ -24,15 +24,19 @@ cdef extern from "mont.h":
     void mont_neg(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_halve(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_sqr(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_product(limb* z, const limb* x, const limb* y) noexcept nogil
+    void mont_square(limb* z, const limb* x) noexcept nogil
     void mont_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     limb mont_raw_add(limb* z, const limb* x, const limb* y) noexcept nogil
     void mont_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub_plain(limb* z, const limb* x, const limb* y) noexcept nogil
     void mont_pow(limb* z, const limb* x, const limb* e, const mont_modulus* M) noexcept nogil
+    void mont_pow_lanes(limb* z, const limb* x, int lanes, const limb* e, const mont_modulus* M) noexcept nogil
     void mont_inverse(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     int mont_jacobi(const limb* x, const mont_modulus* M) noexcept nogil
+    int mont_jacobi_vartime(const limb* x, const mont_modulus* M) noexcept nogil
     void mont_enter(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_leave(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_reduce_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
@@ -55,6 +59,7 @@ cdef extern from "split.h":
     void split_naf(int8_t* digits, int size, const limb* a, int width) noexcept nogil
 
 cdef enum:
+    LANES = 2               # field elements that are raised to a power together: MONT_LANES of mont.h
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
     MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
@@ -141,7 +146,7 @@ cdef struct curve_t:
     mont_modulus r
     scalar_t root           # exponents: (p + 1)/4, a square root where there is one
     scalar_t root_inverse   # (p - 3)/4, its inverse
-    fp_t root_of_z          # Z^((p + 1)/4) for the Z of an SSWU map to G1
+    fp_t root_of_z          # Z Z^((p + 1)/4) for the Z of an SSWU map to G1
     int places              # digits of a scalar, of DIGIT bits
     int field_bytes
     int scalar_bytes

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from milagro.errors import ParameterError
-from milagro.octets import i2osp, xor
+from milagro.octets import i2osp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +60,27 @@ def _check_length(length: int, most: int) -> None:
         raise ParameterError(f"between 1 and {most} octets can be expanded, not {length}")
 
 
+class _XmdFrame(NamedTuple):
+    """What expand_message_xmd hashes around a message, for one tag and one length: none of it is secret."""
+
+    function: Any  # of hashlib
+    start: Any  # a hash that has taken the block of zeros
+    length: bytes  # l_i_b || 0 || DST'
+    numbers: tuple[bytes, ...]  # i || DST' for each block
+
+
+@lru_cache(maxsize=64)
+def _xmd_frame(hash_name: str, oversize: Oversize, dst: bytes, length: int) -> _XmdFrame:
+    function = getattr(hashlib, hash_name)  # hashlib.new takes three times as long
+    start = function()
+    size: int = start.digest_size
+    _check_length(length, min(_MAX_LENGTH, 255 * size))
+    tag = _dst_prime(dst, oversize, lambda octets: bytes(function(octets).digest()))
+    start.update(bytes(start.block_size))
+    numbers = tuple(i2osp(i, 1) + tag for i in range(1, -(-length // size) + 1))
+    return _XmdFrame(function, start, i2osp(length, 2) + b"\x00" + tag, numbers)
+
+
 @dataclass(frozen=True, slots=True)
 class Xmd:
     """expand_message_xmd with the hash function `hash_name`.
@@ -89,14 +111,18 @@ class Xmd:
         Spec: spec/curves.md#expand-message (RFC 9380, section 5.3.1)
         Raises: ParameterError if the length exceeds 255 digests or 65535, or the tag is empty (or refused as too long)
         """
-        hash_function = getattr(hashlib, self.hash_name)()
-        size = hash_function.digest_size
-        _check_length(length, min(_MAX_LENGTH, 255 * size))
-        tag = _dst_prime(dst, self.oversize_dst, self._digest)
-        b0 = self._digest(bytes(hash_function.block_size) + message + i2osp(length, 2) + b"\x00" + tag)
-        blocks = [self._digest(b0 + b"\x01" + tag)]
-        for i in range(2, -(-length // size) + 1):
-            blocks.append(self._digest(xor([b0, blocks[-1]]) + i2osp(i, 1) + tag))
+        frame = _xmd_frame(self.hash_name, self.oversize_dst, dst, length)
+        start = frame.start.copy()
+        start.update(message + frame.length)
+        b0: bytes = start.digest()
+        # An octet in front that is not zero keeps every number equally long, whatever a secret message makes of it.
+        first, size = int.from_bytes(b"\x80" + b0, "big"), len(b0) + 1
+        block: bytes = frame.function(b0 + frame.numbers[0]).digest()
+        blocks = [block]
+        for number in frame.numbers[1:]:
+            mixed = first ^ int.from_bytes(b"\x01" + block, "big")
+            block = frame.function(mixed.to_bytes(size, "big")[1:] + number).digest()
+            blocks.append(block)
         return b"".join(blocks)[:length]
 
 

@@ -77,6 +77,8 @@ def test_sums_and_products(module: ModuleType, moduli: list[int], words: int) ->
             assert kernel("product", m, x, y) == x * y
         for x in residues(m, words, rng):
             assert kernel("neg", m, x, 0) == -x % m
+            assert kernel("sqr", m, x, 0) == x * x * unit % m
+            assert kernel("square", m, x, 0) == x * x
             assert kernel("halve", m, x, 0) == x * pow(2, -1, m) % m
             if 2 * m < R:
                 for y in (m, m + 1, 2 * m - 1):
@@ -88,6 +90,7 @@ def test_products_of_all_words(module: ModuleType, moduli: list[int], words: int
     full = (1 << 64 * words) - 1
     for x, y in product([0, 1, full, full - 1, full >> 1, full // 3, full // 5 * 3], repeat=2):
         assert module.kernel("product", moduli[0], x, y) == x * y
+        assert module.kernel("square", moduli[0], x ^ y, 0) == (x ^ y) ** 2
 
 
 def test_numbers_before_reduction(module: ModuleType, moduli: list[int], words: int) -> None:
@@ -114,11 +117,11 @@ def test_inverses_and_symbols(module: ModuleType, moduli: list[int], words: int)
             bits = [1 << k for k in range(0, m.bit_length() - 1, 7)]
             for x in residues(m, words, rng) + bits + [m - bit for bit in bits]:
                 assert kernel("inverse", m, x, 0) == (pow(x, -1, m) if x else 0)
-                assert kernel("jacobi", m, x, 0) == jacobi(x, m)
+                assert kernel("jacobi", m, x, 0) == kernel("jacobi_vartime", m, x, 0) == jacobi(x, m)
                 assert kernel("jacobi", m, x, 0) == {0: 0, 1: 1, m - 1: -1}[pow(x, (m - 1) // 2, m)]
     for m in SPECIAL[words]:
         for x in residues(m, words, rng):
-            assert kernel("jacobi", m, x, 0) == jacobi(x, m)
+            assert kernel("jacobi", m, x, 0) == kernel("jacobi_vartime", m, x, 0) == jacobi(x, m)
 
 
 def test_powers(module: ModuleType, moduli: list[int], words: int) -> None:
