@@ -27,6 +27,13 @@ cdef inline void el_neg(element* z, const element* x, const curve_t* E) noexcept
         fp2_neg(z, x, E)
 
 
+cdef inline void el_halve(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_halve(z, x, E)
+    else:
+        fp2_halve(z, x, E)
+
+
 cdef inline void el_mul(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
     if element is fp_t:
         fp_mul(z, x, y, E)

@@ -364,10 +364,13 @@ cdef void sum_of_maps(
         sum_of_maps_svdw(S, u, size, count, public, E)
 
 
-cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcept nogil:
+cdef void clear_cofactor(element* R, const element* P, bint public, const curve_t* E) noexcept nogil:
     # RFC 9380, section 7, with the multiplier of the suite.                  Spec: spec/curves.md#clear-cofactor
     if element is fp_t:
-        g1_clear_cofactor(R, P, E)
+        if public:
+            g1_clear_cofactor_vartime(R, P, E)
+        else:
+            g1_clear_cofactor(R, P, E)
     else:
         g2_clear_cofactor(R, P, E)
 
@@ -378,7 +381,7 @@ cdef void hash_to_point(
     # clear_cofactor(sum of map_to_curve(u_i))
     cdef element S[3]
     sum_of_maps(S, u, size, count, public, E)
-    clear_cofactor(R, S, E)
+    clear_cofactor(R, S, public, E)
     mont_wipe(S, sizeof(S))
 
 

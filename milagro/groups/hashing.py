@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from milagro.errors import ParameterError
@@ -52,7 +51,7 @@ def _dst_prime(dst: bytes, oversize: Oversize, shorten: Callable[[bytes], bytes]
         if oversize == "refuse":
             raise ParameterError(f"a domain separation tag has at most {_MAX_DST} octets here, got {len(dst)}")
         dst = shorten(_OVERSIZE_PREFIX + dst)
-    return dst + i2osp(len(dst), 1)
+    return dst + _OCTETS[len(dst)]
 
 
 def _check_length(length: int, most: int) -> None:
@@ -60,25 +59,21 @@ def _check_length(length: int, most: int) -> None:
         raise ParameterError(f"between 1 and {most} octets can be expanded, not {length}")
 
 
-class _XmdFrame(NamedTuple):
-    """What expand_message_xmd hashes around a message, for one tag and one length: none of it is secret."""
+class _Hash(NamedTuple):
+    """A function of hashlib and its measures."""
 
-    function: Any  # of hashlib
-    start: Any  # a hash that has taken the block of zeros
-    length: bytes  # l_i_b || 0 || DST'
-    numbers: tuple[bytes, ...]  # i || DST' for each block
+    digest: Callable[[bytes], Any]
+    size: int
+    zeros: bytes  # one block
 
 
-@lru_cache(maxsize=64)
-def _xmd_frame(hash_name: str, oversize: Oversize, dst: bytes, length: int) -> _XmdFrame:
-    function = getattr(hashlib, hash_name)  # hashlib.new takes three times as long
-    start = function()
-    size: int = start.digest_size
-    _check_length(length, min(_MAX_LENGTH, 255 * size))
-    tag = _dst_prime(dst, oversize, lambda octets: bytes(function(octets).digest()))
-    start.update(bytes(start.block_size))
-    numbers = tuple(i2osp(i, 1) + tag for i in range(1, -(-length // size) + 1))
-    return _XmdFrame(function, start, i2osp(length, 2) + b"\x00" + tag, numbers)
+def _hash(name: str) -> _Hash:
+    function = getattr(hashlib, name)  # hashlib.new takes three times as long
+    return _Hash(function, function().digest_size, bytes(function().block_size))
+
+
+_FUNCTIONS = {name: _hash(name) for name in _HASHES}
+_OCTETS = tuple(i2osp(i, 1) for i in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +106,18 @@ class Xmd:
         Spec: spec/curves.md#expand-message (RFC 9380, section 5.3.1)
         Raises: ParameterError if the length exceeds 255 digests or 65535, or the tag is empty (or refused as too long)
         """
-        frame = _xmd_frame(self.hash_name, self.oversize_dst, dst, length)
-        start = frame.start.copy()
-        start.update(message + frame.length)
-        b0: bytes = start.digest()
-        # An octet in front that is not zero keeps every number equally long, whatever a secret message makes of it.
-        first, size = int.from_bytes(b"\x80" + b0, "big"), len(b0) + 1
-        block: bytes = frame.function(b0 + frame.numbers[0]).digest()
-        blocks = [block]
-        for number in frame.numbers[1:]:
-            mixed = first ^ int.from_bytes(b"\x01" + block, "big")
-            block = frame.function(mixed.to_bytes(size, "big")[1:] + number).digest()
-            blocks.append(block)
-        return b"".join(blocks)[:length]
+        function, size, zeros = _FUNCTIONS[self.hash_name]
+        _check_length(length, min(_MAX_LENGTH, 255 * size))
+        tag = _dst_prime(dst, self.oversize_dst, lambda octets: bytes(function(octets).digest()))
+        b0: bytes = function(zeros + message + length.to_bytes(2, "big") + b"\x00" + tag).digest()
+        block: bytes = function(b0 + b"\x01" + tag).digest()
+        uniform, first = block, int.from_bytes(b"\x80" + b0, "big")
+        for i in range(2, -(-length // size) + 1):
+            # An octet in front that is not zero keeps every number equally long, whatever a secret message makes of it.
+            mixed = (first ^ int.from_bytes(b"\x01" + block, "big")).to_bytes(size + 1, "big")
+            block = function(mixed[1:] + _OCTETS[i] + tag).digest()
+            uniform += block
+        return uniform[:length]
 
 
 @dataclass(frozen=True, slots=True)
