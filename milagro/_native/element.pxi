@@ -8,14 +8,14 @@ ctypedef fused element:
 
 cdef inline void el_add(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
     if element is fp_t:
-        fp_add(z, x, y, E)
+        mont_add_called(z.v, x.v, y.v, &E.p)
     else:
         fp2_add(z, x, y, E)
 
 
 cdef inline void el_sub(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
     if element is fp_t:
-        fp_sub(z, x, y, E)
+        mont_sub_called(z.v, x.v, y.v, &E.p)
     else:
         fp2_sub(z, x, y, E)
 

@@ -21,6 +21,8 @@ cdef extern from "mont.h":
     void mont_setup(mont_modulus* M) noexcept nogil
     void mont_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_add_called(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_sub_called(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_neg(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_halve(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil

@@ -62,14 +62,16 @@ def _check_length(length: int, most: int) -> None:
 class _Hash(NamedTuple):
     """A function of hashlib and its measures."""
 
-    digest: Callable[[bytes], Any]
-    size: int
+    function: Callable[[bytes], Any]
+    size: int  # of a digest
     zeros: bytes  # one block
+    most: int  # octets that it can be expanded to
 
 
 def _hash(name: str) -> _Hash:
     function = getattr(hashlib, name)  # hashlib.new takes three times as long
-    return _Hash(function, function().digest_size, bytes(function().block_size))
+    size: int = function().digest_size
+    return _Hash(function, size, bytes(function().block_size), min(_MAX_LENGTH, 255 * size))
 
 
 _FUNCTIONS = {name: _hash(name) for name in _HASHES}
@@ -97,7 +99,7 @@ class Xmd:
         return f"XMD:{_HASHES[self.hash_name]}"
 
     def _digest(self, octets: bytes) -> bytes:
-        digest: bytes = getattr(hashlib, self.hash_name)(octets).digest()  # hashlib.new takes three times as long
+        digest: bytes = _FUNCTIONS[self.hash_name].function(octets).digest()
         return digest
 
     def expand(self, message: bytes, dst: bytes, length: int) -> bytes:
@@ -106,9 +108,9 @@ class Xmd:
         Spec: spec/curves.md#expand-message (RFC 9380, section 5.3.1)
         Raises: ParameterError if the length exceeds 255 digests or 65535, or the tag is empty (or refused as too long)
         """
-        function, size, zeros = _FUNCTIONS[self.hash_name]
-        _check_length(length, min(_MAX_LENGTH, 255 * size))
-        tag = _dst_prime(dst, self.oversize_dst, lambda octets: bytes(function(octets).digest()))
+        function, size, zeros, most = _FUNCTIONS[self.hash_name]
+        _check_length(length, most)
+        tag = _dst_prime(dst, self.oversize_dst, self._digest)
         b0: bytes = function(zeros + message + length.to_bytes(2, "big") + b"\x00" + tag).digest()
         block: bytes = function(b0 + b"\x01" + tag).digest()
         uniform, first = block, int.from_bytes(b"\x80" + b0, "big")

@@ -124,6 +124,23 @@ def test_inverses_and_symbols(module: ModuleType, moduli: list[int], words: int)
             assert kernel("jacobi", m, x, 0) == kernel("jacobi_vartime", m, x, 0) == jacobi(x, m)
 
 
+def test_symbols_of_all_numbers_modulo_small_ones(module: ModuleType) -> None:
+    for m in range(3, 160, 2):
+        for x in range(m):
+            assert module.kernel("jacobi", m, x, 0) == jacobi(x, m)
+
+
+def test_symbols_of_many_numbers(module: ModuleType, moduli: list[int], words: int) -> None:
+    """Long remainder sequences turn through many signs; and numbers with a factor in common have the symbol 0."""
+    rng, kernel = random.Random(f"symbols {words}"), module.kernel
+    for m in moduli:
+        for x in (rng.randrange(m) for _ in range(200)):
+            assert kernel("jacobi", m, x, 0) == jacobi(x, m)
+    for _ in range(50):
+        factor, other = rng.getrandbits(60) | 1, rng.getrandbits(64 * words - 64) | 1
+        assert kernel("jacobi", factor * other, factor * rng.randrange(other), 0) == (0 if factor > 1 else 1)
+
+
 def test_powers(module: ModuleType, moduli: list[int], words: int) -> None:
     rng, R, kernel = random.Random(f"powers {words}"), 1 << 64 * words, module.kernel
     for m in moduli:
