@@ -10,7 +10,7 @@ cdef enum:                  # positions in map1_data, map2_data
     SSWU_A = 0
     SSWU_B = 1
     SSWU_Z = 2
-    SSWU_POLYNOMIALS = 3    # x_num, x_den, y_num, y_den, lowest coefficient first
+    SSWU_POLYNOMIALS = 3    # x_num, y_num and h, lowest coefficient first
     TERMS = 16              # the most coefficients of one: 16 in G1 of BLS12-381
 
 
@@ -260,35 +260,24 @@ cdef void sswu_add(
 cdef void isogeny(
     element* R, const element* P, const element* c, const map_t* shape, const curve_t* E,
 ) noexcept nogil:
-    # (x_num/x_den, y y_num/y_den) of a Jacobian point as a projective one (RFC 9380, section 6.6.3), the identity where a
-    # denominator or Z is 0; R may be P. Each polynomial f of degree d becomes F = Z^2d f(X/Z^2), by Horner's rule; x_num has one
-    # degree more than x_den, y_num as many as y_den: x = F_0/(F_1 Z^2), y = Y F_2/(F_3 Z^3).
+    # (x_num/x_den, y y_num/y_den) of RFC 9380, section 6.6.3, on Jacobian points; R may be P. The denominators are h^2 and
+    # h^3 for the polynomial h of the kernel. Of each polynomial f of degree d take F = Z^2d f(X/Z^2), by Horner's rule;
+    # the degrees are 2d + 1, 3d and d: the result is (X_num, Y Y_num, Z H), the identity where a denominator is 0.
     cdef element powers[TERMS]              # of Z^2
-    cdef element value[4]
-    cdef element identity[3]
-    cdef element t
-    cdef limb vanishes
+    cdef element value[3]
     cdef int k, j, degree
-    el_one(&powers[0], E)
     el_sqr(&powers[1], &P[2], E)
-    for k in range(2, shape.terms[2]):
+    for k in range(2, shape.terms[1]):
         el_mul(&powers[k], &powers[k - 1], &powers[1], E)
-    for k in range(4):
+    for k in range(3):
         degree = shape.terms[k] - 1
         value[k] = c[degree]
         for j in range(1, degree + 1):
             el_dot(&value[k], &value[k], &P[0], &c[degree - j], &powers[j], E)
         c += degree + 1
-    el_mul(&t, &value[3], &P[2], E)
-    el_mul(&R[0], &value[0], &t, E)
+    R[0] = value[0]
     el_mul(&R[1], &P[1], &value[1], E)
-    el_mul(&R[1], &R[1], &value[2], E)
-    el_mul(&t, &t, &powers[1], E)
-    el_mul(&R[2], &value[1], &t, E)
-    pt_identity(identity, E)
-    vanishes = el_is_zero(&R[2])
-    for k in range(3):
-        el_move(&R[k], &identity[k], vanishes)
+    el_mul(&R[2], &P[2], &value[2], E)
 
 
 # ---- both ---------------------------------------------------------------------------------------------------------
@@ -349,6 +338,7 @@ cdef void sum_of_maps_sswu(
                 pt_copy(S, T)
         i += lanes
     isogeny(S, S, &c[SSWU_POLYNOMIALS], map_of(<const element*>S, E), E)
+    jac_to_projective(S, S, E)
     mont_wipe(t, sizeof(t))
     mont_wipe(Q, sizeof(Q))
     mont_wipe(T, sizeof(T))

@@ -171,7 +171,7 @@ MONT_INLINE void mont_halve(uint64_t *z, const uint64_t *x, const mont_modulus *
     z[MONT_WORDS - 1] = (t[MONT_WORDS - 1] >> 1) | (carry << 63);
 }
 
-/* z = x*y/R mod m for x < m and y < m, or y < 2m where the modulus has a spare bit */
+/* z = x*y/R mod m for x < m and any y < R */
 MONT_CALL void mont_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
 #ifdef MONT_X86
     if (!M->spare) {
@@ -278,6 +278,28 @@ MONT_CALL void mont_reduce_octets(uint64_t *z, const uint8_t *octets, size_t siz
     memcpy(z, t, sizeof t);
     mont_wipe(t, sizeof t);
     mont_wipe(next, sizeof next);
+}
+
+/* z = the big-endian octets mod m, in Montgomery form. Up to twice MONT_WORDS words: (high*R + low)*R is a product of high
+ * with R^3 and one of low with R^2; a second factor may be any number below R. */
+MONT_CALL void mont_enter_octets(uint64_t *z, const uint8_t *octets, size_t size, const mont_modulus *M) {
+    uint64_t low[MONT_WORDS], high[MONT_WORDS];
+    if (size > 16 * MONT_WORDS) {
+        mont_reduce_octets(low, octets, size, M);
+        mont_enter(z, low, M);
+        mont_wipe(low, sizeof low);
+        return;
+    }
+    size_t above = size > 8 * MONT_WORDS ? size - 8 * MONT_WORDS : 0;
+    mont_from_octets(low, octets + above, size - above);
+    mont_mul(z, M->r2, low, M);
+    if (above) {
+        mont_from_octets(high, octets, above);
+        mont_mul(high, M->r3, high, M);
+        mont_add(z, z, high, M);
+        mont_wipe(high, sizeof high);
+    }
+    mont_wipe(low, sizeof low);
 }
 
 #include "mont_inverse.h"

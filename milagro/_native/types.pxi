@@ -41,6 +41,7 @@ cdef extern from "mont.h":
     int mont_jacobi_vartime(const limb* x, const mont_modulus* M) noexcept nogil
     void mont_enter(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_leave(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_enter_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
     void mont_reduce_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
     void mont_from_octets(limb* z, const uint8_t* octets, size_t size) noexcept nogil
     void mont_to_octets(uint8_t* octets, const limb* x, size_t size) noexcept nogil
@@ -64,7 +65,7 @@ cdef enum:
     LANES = 2               # field elements that are raised to a power together: MONT_LANES of mont.h
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
-    MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
+    MAP_CONSTANTS = 64      # constants of a map to a curve: 37 in G1 of BLS12-381
     SEED_RUNS = 8           # the most non-zero digits of a seed that is worked off in runs of compressed squarings
     SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
     GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
@@ -134,7 +135,7 @@ cdef struct lattice_t:        # how an exponent is divided into four, see gt.pxi
 
 cdef struct map_t:          # which map to a curve, and the number of coefficients of each isogeny polynomial
     bint sswu
-    int terms[4]
+    int terms[3]
 
 cdef struct split_t:        # milagro.params.Decomposition
     int parts               # number of short scalars
