@@ -101,14 +101,14 @@ cdef void map_svdw(
 
 
 # ---- Simplified SWU ----------------------------------------------------------------------- Spec: spec/curves.md#sswu
-# It maps to y^2 = x^3 + Ax + B, whose points are Jacobian here. An isogeny is a homomorphism: points are added first and
-# then brought to the curve together.
+# It maps to y^2 = x^3 + Ax + B, whose points are Jacobian here. An isogeny is a homomorphism: points are added first
+# and then brought to the curve together.
 
 cdef void sswu_x(
     element* N, element* D, element* U, element* V, const element* u, const element* c, const curve_t* E,
 ) noexcept nogil:
-    # RFC 9380, appendix F.2: t = Z u^2; the first x is N/D = -B/A (1 + 1/(t^2 + t)), or B/(ZA) where t^2 + t = 0; U/V is
-    # the value of the curve at it
+    # RFC 9380, appendix F.2: t = Z u^2; the first x is N/D = -B/A (1 + 1/(t^2 + t)), or B/(ZA) where t^2 + t = 0;
+    # U/V is the value of the curve at it
     cdef element t, s, one
     el_one(&one, E)
     el_sqr(&t, u, E)
@@ -260,8 +260,8 @@ cdef void sswu_add(
 cdef void isogeny(
     element* R, const element* P, const element* c, const map_t* shape, const curve_t* E,
 ) noexcept nogil:
-    # (x_num/x_den, y y_num/y_den) of RFC 9380, section 6.6.3, on Jacobian points; R may be P. The denominators are h^2 and
-    # h^3 for the polynomial h of the kernel. Of each polynomial f of degree d take F = Z^2d f(X/Z^2), by Horner's rule;
+    # (x_num/x_den, y y_num/y_den) of RFC 9380, section 6.6.3, on Jacobian points; R may be P. The denominators are h^2
+    # and h^3 for the polynomial h of the kernel. Of f of degree n take F = Z^2n f(X/Z^2), by Horner's rule;
     # the degrees are 2d + 1, 3d and d: the result is (X_num, Y Y_num, Z H), the identity where a denominator is 0.
     cdef element powers[TERMS]              # of Z^2
     cdef element value[3]
