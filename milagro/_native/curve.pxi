@@ -23,6 +23,7 @@ include "msm.pxi"        # sums of many multiples by public scalars
 include "fixed.pxi"      # multiples of the generators by secret scalars
 include "map_positions.pxi"
 include "maps.pxi"       # from field elements to points
+include "maps_octets.pxi"  # hashing
 include "maps_original.pxi"  # the original maps
 include "pairing.pxi"    # Miller loop
 include "easy_part.pxi"

@@ -8,14 +8,14 @@ ctypedef fused element:
 
 cdef inline void el_add(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
     if element is fp_t:
-        fp_add(z, x, y, E)
+        mont_add_called(z.v, x.v, y.v, &E.p)
     else:
         fp2_add(z, x, y, E)
 
 
 cdef inline void el_sub(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
     if element is fp_t:
-        fp_sub(z, x, y, E)
+        mont_sub_called(z.v, x.v, y.v, &E.p)
     else:
         fp2_sub(z, x, y, E)
 
@@ -25,6 +25,13 @@ cdef inline void el_neg(element* z, const element* x, const curve_t* E) noexcept
         fp_neg(z, x, E)
     else:
         fp2_neg(z, x, E)
+
+
+cdef inline void el_halve(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_halve(z, x, E)
+    else:
+        fp2_halve(z, x, E)
 
 
 cdef inline void el_mul(element* z, const element* x, const element* y, const curve_t* E) noexcept nogil:
@@ -166,6 +173,31 @@ cdef inline void el_mul_3b(element* z, const element* x, const curve_t* E) noexc
         fp2_mul(z, x, &E.twist_b3, E)
 
 
+cdef inline void el_mul_b(element* z, const element* x, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        fp_mul_small(z, x, E.b3 // 3, E)
+    else:
+        fp2_mul(z, x, &E.twist_b, E)
+
+
+cdef void el_dot(
+    element* z, const element* a, const element* b, const element* c, const element* d, const curve_t* E,
+) noexcept nogil:
+    # ab + cd with one reduction
+    cdef fp_wide_t s, t
+    cdef fp2_wide_t s2, t2
+    if element is fp_t:
+        mont_product(s.v, a.v, b.v)
+        mont_product(t.v, c.v, d.v)
+        mont_wide_add(s.v, s.v, t.v, &E.p)
+        mont_redc(z.v, s.v, &E.p)
+    else:
+        fp2_product(&s2, a, b, E)
+        fp2_product(&t2, c, d, E)
+        fp2_wide_add(&s2, &s2, &t2, E)
+        fp2_reduce(z, &s2, E)
+
+
 cdef inline void el_curve_value(element* z, const element* x, const curve_t* E) noexcept nogil:
     # x^3 + b
     cdef element t
@@ -204,3 +236,22 @@ cdef void el_inv_batch(element* z, element* products, Py_ssize_t n, const curve_
         el_move(&z[i], &inverse, vanishes)
     mont_wipe(&t, sizeof(t))
     mont_wipe(&inverse, sizeof(inverse))
+
+
+cdef void el_roots_of_ratios(
+    element* y, limb* found, element* U, const element* V, int n, const curve_t* E,
+) noexcept nogil:
+    # A root of each of n <= ROWS ratios U/V, V not 0, and whether there is one. Where there is none, y^2 = -U/V in Fp.
+    cdef element inverse[ROWS]
+    cdef element products[ROWS]
+    cdef int k
+    if element is fp_t:
+        fp_roots_of_ratios(y, found, U, V, n, E)
+    else:
+        memcpy(inverse, V, n * sizeof(element))
+        el_inv_batch(inverse, products, n, E)
+        for k in range(n):
+            el_mul(&U[k], &U[k], &inverse[k], E)
+        fp2_roots(y, found, U, n, E)
+        mont_wipe(inverse, sizeof(inverse))
+        mont_wipe(products, sizeof(products))

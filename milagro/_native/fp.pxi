@@ -65,19 +65,37 @@ cdef limb fp_sqrt(fp_t* z, const fp_t* x, const curve_t* E) noexcept nogil:
     return found
 
 
-cdef limb fp_is_square(const fp_t* x, const curve_t* E) noexcept nogil:
-    # x^((p-1)/2) is 0 or 1
-    cdef fp_t t
-    mont_pow(t.v, x.v, E.p.half, &E.p)
-    return mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
+cdef void fp_roots_of_ratios(
+    fp_t* y, limb* found, const fp_t* U, const fp_t* V, int n, const curve_t* E,
+) noexcept nogil:
+    # A root of U/V for each of n <= ROWS ratios, V not 0, and 1 if U/V is a square, else 0 and a root of -U/V:
+    # y = UV (UV^3)^((p-3)/4)                                                    (RFC 9380, appendix F.2.1.2)
+    cdef fp_t t[ROWS]
+    cdef fp_t square
+    cdef int k
+    memset(t, 0, sizeof(t))
+    for k in range(n):
+        fp_mul(&y[k], &U[k], &V[k], E)
+        fp_sqr(&t[k], &V[k], E)
+        fp_mul(&t[k], &t[k], &y[k], E)
+    mont_pow_rows(t[0].v, t[0].v, n, E.root_inverse.v, &E.p)
+    for k in range(n):
+        fp_mul(&y[k], &y[k], &t[k], E)
+        fp_sqr(&square, &y[k], E)
+        fp_mul(&square, &square, &V[k], E)
+        found[k] = mont_equal(square.v, U[k].v)
+    mont_wipe(t, sizeof(t))
+    mont_wipe(&square, sizeof(square))
+
+
+cdef inline limb fp_is_square(const fp_t* x, const curve_t* E) noexcept nogil:
+    # Whether x is a square or 0
+    return mont_is_square(x.v, &E.p)
 
 
 cdef void fp_are_squares(limb* first, limb* second, const fp_t* x, const fp_t* y, const curve_t* E) noexcept nogil:
     # The same for x and for y
-    cdef fp_t s, t
-    mont_pow_pair(s.v, t.v, x.v, y.v, E.p.half, &E.p)
-    first[0] = mont_is_zero(s.v) | mont_equal(s.v, E.p.one)
-    second[0] = mont_is_zero(t.v) | mont_equal(t.v, E.p.one)
+    mont_are_squares(first, second, x.v, y.v, &E.p)
 
 
 cdef inline limb fp_is_square_vartime(const fp_t* x, const curve_t* E) noexcept nogil:

@@ -112,10 +112,11 @@ cdef inline void fp2_wide_add_xi(
 
 cdef void fp2_norm(fp_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
     # a^2 + b^2
-    cdef fp_t t
-    fp_sqr(&t, &x.a, E)
-    fp_sqr(z, &x.b, E)
-    fp_add(z, &t, z, E)
+    cdef fp_wide_t aa, bb
+    mont_square(aa.v, x.a.v)
+    mont_square(bb.v, x.b.v)
+    mont_wide_add(aa.v, aa.v, bb.v, &E.p)
+    mont_redc(z.v, aa.v, &E.p)
 
 
 cdef void fp2_inv(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
@@ -148,30 +149,44 @@ cdef inline limb fp2_is_square(const fp2_t* x, const curve_t* E) noexcept nogil:
     return fp_is_square(&norm, E)
 
 
-cdef limb fp2_sqrt(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
-    # A root of x = a + ib, constant time; 1 if there is one.
+cdef void fp2_roots(fp2_t* z, limb* found, const fp2_t* x, int rows, const curve_t* E) noexcept nogil:
+    # A root of each of at most ROWS numbers x = a + ib, constant time; found is 1 if there is one.
     # n = sqrt(a^2 + b^2), d = (a + n)/2, or a where that is 0 (x = -n real); s = d^((p-3)/4), t = d*s, so t*s = +-1.
     # t^2 = d: the root is t + i*(b*s/2). t^2 = -d: then (a - n)/2 = (b*s/2)^2, and the root is -(b*s/2) + i*t.
-    cdef fp_t n, d, s, t
+    cdef fp_t n[ROWS]
+    cdef fp_t d[ROWS]
+    cdef fp_t s[ROWS]
+    cdef fp_t t
     cdef fp2_t root, square
-    fp2_norm(&n, x, E)
-    fp_sqrt(&n, &n, E)
-    fp_add(&d, &x.a, &n, E)
-    fp_halve(&d, &d, E)
-    mont_move(d.v, x.a.v, mont_is_zero(d.v))
-    mont_pow(s.v, d.v, E.root_inverse.v, &E.p)
-    fp_mul(&t, &d, &s, E)
-    fp_mul(&s, &s, &x.b, E)
-    fp_halve(&s, &s, E)
-    fp_sqr(&n, &t, E)
-    cdef limb straight = mont_equal(n.v, d.v)
-    fp_neg(&root.a, &s, E)
-    root.b = t
-    mont_move(root.a.v, t.v, straight)
-    mont_move(root.b.v, s.v, straight)
-    fp2_sqr(&square, &root, E)
-    z[0] = root
-    return fp2_equal(&square, x)
+    cdef limb straight
+    cdef int k
+    for k in range(rows):
+        fp2_norm(&n[k], &x[k], E)
+    mont_pow_rows(n[0].v, n[0].v, rows, E.root.v, &E.p)
+    for k in range(rows):
+        fp_add(&d[k], &x[k].a, &n[k], E)
+        fp_halve(&d[k], &d[k], E)
+        mont_move(d[k].v, x[k].a.v, mont_is_zero(d[k].v))
+    mont_pow_rows(s[0].v, d[0].v, rows, E.root_inverse.v, &E.p)
+    for k in range(rows):
+        fp_mul(&t, &d[k], &s[k], E)
+        fp_mul(&s[k], &s[k], &x[k].b, E)
+        fp_halve(&s[k], &s[k], E)
+        fp_sqr(&n[k], &t, E)
+        straight = mont_equal(n[k].v, d[k].v)
+        fp_neg(&root.a, &s[k], E)
+        root.b = t
+        mont_move(root.a.v, t.v, straight)
+        mont_move(root.b.v, s[k].v, straight)
+        fp2_sqr(&square, &root, E)
+        found[k] = fp2_equal(&square, &x[k])
+        z[k] = root
+
+
+cdef inline limb fp2_sqrt(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:
+    cdef limb found
+    fp2_roots(z, &found, x, 1, E)
+    return found
 
 
 cdef limb fp2_sqrt_original(fp2_t* z, const fp2_t* x, const curve_t* E) noexcept nogil:

@@ -23,8 +23,7 @@ cdef inline void fp_to_octets(uint8_t* octets, const fp_t* x, const curve_t* E) 
 
 
 cdef inline void fp_reduce(fp_t* z, const uint8_t* octets, size_t size, const curve_t* E) noexcept nogil:
-    mont_reduce_octets(z.v, octets, size, &E.p)
-    mont_enter(z.v, z.v, &E.p)
+    mont_enter_octets(z.v, octets, size, &E.p)
 
 
 cdef void scalar_product(scalar_t* z, const scalar_t* x, const scalar_t* y, const curve_t* E) noexcept nogil:

@@ -198,25 +198,6 @@ cdef Py_ssize_t octets_per_element(bytes u, Py_ssize_t count, int degree) except
     return len(u) // count
 
 
-cdef void hash_to_point(
-    element* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
-) noexcept nogil:
-    # clear_cofactor(sum of map_to_curve(u_i)), constant time in u unless it is public
-    cdef element t
-    cdef element Q[3]
-    cdef element S[3]
-    cdef Py_ssize_t i
-    pt_identity(S, E)
-    for i in range(count):
-        el_reduce(&t, u + i * size, size, E)
-        map_to_curve(Q, &t, public, E)
-        pt_add(S, S, Q, E)
-    clear_cofactor(R, S, E)
-    mont_wipe(&t, sizeof(t))
-    mont_wipe(Q, sizeof(Q))
-    mont_wipe(S, sizeof(S))
-
-
 cdef int check_lengths(left, right) except -1:
     if len(left) != len(right):
         raise ParameterError(f"the lists have different lengths, {len(left)} and {len(right)}")

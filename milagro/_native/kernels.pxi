@@ -34,6 +34,11 @@ def kernel(str name not None, object modulus, object x, object y):
         mont_halve(Z, X, &M)
     elif name == "mul":
         mont_mul(Z, X, Y, &M)
+    elif name == "sqr":
+        mont_sqr(Z, X, &M)
+    elif name == "square":
+        mont_square(Z, X)
+        words = 2 * NLIMBS
     elif name == "product":
         mont_product(Z, X, Y)
         words = 2 * NLIMBS
@@ -71,6 +76,8 @@ def kernel(str name not None, object modulus, object x, object y):
         mont_pow(Z, X, Y, &M)
     elif name == "jacobi":
         return mont_jacobi(X, &M)
+    elif name == "jacobi_vartime":
+        return mont_jacobi_vartime(X, &M)
     else:
         raise ParameterError(f"no kernel is called {name!r}")
     return integer_of(Z, words)

@@ -231,6 +231,15 @@ LANES_CALL void lanes_sqr(lane *z, const lane *x, const lanes_modulus *M) {
     lanes_fold_to(z, c, M);
 }
 
+/* The columns of x^2 */
+LANES_CALL void lanes_square_product(lane *z, const lane *x) {
+    lane c[2 * LANES_DIGITS];
+    lanes_clear(c);
+    lanes_square(c, x);
+    LANES_UNROLL
+    for (int i = 0; i < 2 * LANES_DIGITS; i++) z[i] = c[i];
+}
+
 /* The columns of x*y */
 LANES_CALL void lanes_product(lane *z, const lane *x, const lane *y) {
     lane c[2 * LANES_DIGITS];

@@ -156,28 +156,29 @@ cdef void hash_groups(
     const element* _, const curve_t* E, limb* R, const uint8_t* u, Py_ssize_t size, Py_ssize_t count, Py_ssize_t n,
 ) noexcept nogil:
     # hash_to_point for each message
-    cdef element t
-    cdef element Q[3]
+    cdef element t[ROWS]
     cdef element S[3]
     cdef const uint8_t* octets[LANES]
     cdef size_t part[LANES]
-    cdef Py_ssize_t at, i, j, k
+    cdef Py_ssize_t at, i, j, k, row, rows
     enter_lanes(&E.p)
     for k in range(LANES):
         part[k] = size // el_degree(_)
     for at in range(0, n, 8):
-        pt_identity(S, E)
-        for i in range(count):
-            for j in range(el_degree(_)):
-                for k in range(LANES):
-                    octets[k] = u + (lane_item(at, k, n) * count + i) * size + j * <Py_ssize_t>part[0]
-                reduce_lanes(<fp_t*>&t + j, octets, part, E)
-            map_to_curve(Q, &t, False, E)
-            pt_add(S, S, Q, E)
+        i = 0
+        while i < count:
+            rows = min(count - i, <Py_ssize_t>ROWS)
+            for row in range(rows):
+                for j in range(el_degree(_)):
+                    for k in range(LANES):
+                        octets[k] = u + (lane_item(at, k, n) * count + i + row) * size + j * <Py_ssize_t>part[0]
+                    reduce_lanes(<fp_t*>&t[row] + j, octets, part, E)
+            add_maps(S, i > 0, t, rows, False, E)
+            i += rows
+        finish_maps(S, E)
         clear_cofactor(S, S, E)
         write_points(R, at, n, S, E)
-    mont_wipe(&t, sizeof(t))
-    mont_wipe(Q, sizeof(Q))
+    mont_wipe(t, sizeof(t))
     mont_wipe(S, sizeof(S))
     lanes_wipe_stack()
 

@@ -1,16 +1,15 @@
 /* Powers, inverses, and what is derived from a modulus. Part of lanes.h. */
 
-/* z_i = x_i^e for one or two x and a public exponent e of MONT_WORDS words, the same in every lane, by sliding windows over
+/* z_i = x_i^e for one x or two, one behind the other, and a public exponent e of MONT_WORDS words, the same in every lane, by sliding windows over
  * odd powers. Two at once take less than twice the time: one fills the processor while the other waits for itself. */
-LANES_INLINE void lanes_pow_rows(
-    lane *const *z, const lane *const *x, int rows, const uint64_t *e, const lanes_modulus *M) {
+LANES_CALL void lanes_pow_rows(lane *z, const lane *x, int rows, const uint64_t *e, const lanes_modulus *M) {
     lane odd[1 << (MONT_POW_WINDOW - 1)][2][LANES_DIGITS], t[2][LANES_DIGITS];
     int begun = 0, at = 64 * MONT_WORDS - 1;
 #define EXPONENT_BIT(i) (e[(i) / 64] >> ((i) % 64) & 1)
 #define EACH_ROW for (int r = 0; r < rows; r++)
     EACH_ROW {
-        memcpy(odd[0][r], x[r], sizeof t[r]);
-        lanes_sqr(t[r], x[r], M);
+        memcpy(odd[0][r], x + r * LANES_DIGITS, sizeof t[r]);
+        lanes_sqr(t[r], odd[0][r], M);
     }
     for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++) EACH_ROW lanes_mul(odd[i][r], odd[i - 1][r], t[r], M);
     EACH_ROW memcpy(t[r], M->one, sizeof t[r]);
@@ -34,29 +33,32 @@ LANES_INLINE void lanes_pow_rows(
         }
         begun = 1;
     }
-    EACH_ROW memcpy(z[r], t[r], sizeof t[r]);
+    EACH_ROW memcpy(z + r * LANES_DIGITS, t[r], sizeof t[r]);
 #undef EACH_ROW
 #undef EXPONENT_BIT
     mont_wipe(odd, sizeof odd);
     mont_wipe(t, sizeof t);
 }
 
-LANES_CALL void lanes_pow(lane *z, const lane *x, const uint64_t *e, const lanes_modulus *M) {
-    lanes_pow_rows(&z, &x, 1, e, M);
-}
-
-LANES_CALL void lanes_pow_pair(
-    lane *z, lane *other, const lane *x, const lane *y, const uint64_t *e, const lanes_modulus *M) {
-    lane *const to[2] = {z, other};
-    const lane *const from[2] = {x, y};
-    lanes_pow_rows(to, from, 2, e, M);
-}
+LANES_CALL void lanes_pow(lane *z, const lane *x, const uint64_t *e, const lanes_modulus *M) { lanes_pow_rows(z, x, 1, e, M); }
 
 /* Where x is a square or 0: x^((p-1)/2) is 0 or 1 */
 LANES_CALL lane_mask lanes_is_square(const lane *x, const lanes_modulus *M) {
     lane t[LANES_DIGITS];
     lanes_pow(t, x, M->half, M);
     return lanes_is_zero(t) | lanes_equal(t, M->one);
+}
+
+/* The same for x and for y */
+LANES_CALL void lanes_are_squares(
+    lane_mask *first, lane_mask *second, const lane *x, const lane *y, const lanes_modulus *M) {
+    lane t[2 * LANES_DIGITS];
+    memcpy(t, x, sizeof t / 2);
+    memcpy(t + LANES_DIGITS, y, sizeof t / 2);
+    lanes_pow_rows(t, t, 2, M->half, M);
+    *first = lanes_is_zero(t) | lanes_equal(t, M->one);
+    *second = lanes_is_zero(t + LANES_DIGITS) | lanes_equal(t + LANES_DIGITS, M->one);
+    mont_wipe(t, sizeof t);
 }
 
 /* z = 2^(128 MONT_WORDS)/x mod p for the numbers x, and 0 for 0, so that z times r3 is the inverse in Montgomery form: one

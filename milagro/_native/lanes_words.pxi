@@ -57,6 +57,12 @@ cdef extern from "lanes.h":
     void lanes_spread(digit* z, const limb* x) noexcept nogil
     void lanes_canonical(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_setup "lanes_setup"(mont_modulus* M) noexcept nogil
+    void mont_add_called "lanes_add"(
+        digit* z, const digit* x, const digit* y, const mont_modulus* M,
+    ) noexcept nogil
+    void mont_sub_called "lanes_sub"(
+        digit* z, const digit* x, const digit* y, const mont_modulus* M,
+    ) noexcept nogil
     void tower_add "lanes_add"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void tower_sub "lanes_sub"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void tower_mul "lanes_mul"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
@@ -74,12 +80,17 @@ cdef extern from "lanes.h":
     void mont_mul "lanes_mul"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_sqr "lanes_sqr"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_product "lanes_product"(digit* z, const digit* x, const digit* y) noexcept nogil
+    void mont_square "lanes_square_product"(digit* z, const digit* x) noexcept nogil
     void mont_redc "lanes_redc"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_wide_add "lanes_wide_add"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub "lanes_wide_sub"(digit* z, const digit* x, const digit* y, const mont_modulus* M) noexcept nogil
     void mont_pow "lanes_pow"(digit* z, const digit* x, const limb* e, const mont_modulus* M) noexcept nogil
-    void mont_pow_pair "lanes_pow_pair"(
-        digit* z, digit* other, const digit* x, const digit* y, const limb* e, const mont_modulus* M,
+    void mont_pow_rows "lanes_pow_rows"(
+        digit* z, const digit* x, int rows, const limb* e, const mont_modulus* M,
+    ) noexcept nogil
+    limb mont_is_square "lanes_is_square"(const digit* x, const mont_modulus* M) noexcept nogil
+    void mont_are_squares "lanes_are_squares"(
+        limb* first, limb* second, const digit* x, const digit* y, const mont_modulus* M,
     ) noexcept nogil
     void mont_inverse "lanes_inverse"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void mont_enter "lanes_enter"(digit* z, const digit* x, const mont_modulus* M) noexcept nogil

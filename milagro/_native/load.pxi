@@ -71,17 +71,57 @@ cdef int load_split(split_t* D, object data) except -1:
     return 0
 
 
-cdef list map_constants(object data, map_t* shape):
+cdef tuple product_of(tuple x, tuple y, object p):
+    # In Fp or Fp2, as pairs
+    return (x[0] * y[0] - x[1] * y[1]) % p, (x[0] * y[1] + x[1] * y[0]) % p
+
+
+cdef list polynomial_product(list f, list g, object p):
+    # Lowest coefficients first
+    result = [(0, 0)] * (len(f) + len(g) - 1)
+    for i, x in enumerate(f):
+        for j, y in enumerate(g):
+            z = product_of(x, y, p)
+            result[i + j] = ((result[i + j][0] + z[0]) % p, (result[i + j][1] + z[1]) % p)
+    return result
+
+
+cdef list kernel_polynomial(list x_den, list y_den, object p):
+    # The monic h with x_den = h^2 and y_den = h^3: h = y_den/x_den, both monic
+    rest, h = list(y_den), []
+    while len(rest) >= len(x_den):
+        lead = rest[len(rest) - 1]
+        h.insert(0, lead)
+        for j, y in enumerate(x_den):
+            z = product_of(lead, y, p)
+            at = len(rest) - len(x_den) + j
+            rest[at] = ((rest[at][0] - z[0]) % p, (rest[at][1] - z[1]) % p)
+        rest.pop()
+    square = polynomial_product(h, h, p)
+    if square != x_den or polynomial_product(square, h, p) != y_den:
+        raise ParameterError("the denominators of an isogeny are not the square and the cube of one polynomial")
+    return h
+
+
+cdef list pairs_of(object terms):
+    return [(term[0], term[1] if len(term) > 1 else 0) for term in terms]
+
+
+cdef list map_constants(object data, map_t* shape, object p):
     # The order of the positions in maps.pxi
     shape.sswu = hasattr(data, "x_num")
     if not shape.sswu:
         return [data.z, data.c1, data.c2, data.c3, data.c4]
     constants = [data.a, data.b, data.z]
-    for k, terms in enumerate((data.x_num, data.x_den, data.y_num, data.y_den)):
+    h = kernel_polynomial(pairs_of(data.x_den), pairs_of(data.y_den), p)
+    for k, terms in enumerate((data.x_num, data.y_num, h)):
         shape.terms[k] = len(terms)
         constants.extend(terms)
-    if len(constants) > MAP_CONSTANTS:
+    x_num, y_num, kernel = shape.terms
+    if len(constants) > MAP_CONSTANTS or y_num > TERMS:
         raise ParameterError("an isogeny has too many coefficients for the native backend")
+    if x_num != 2 * kernel or y_num != 3 * kernel - 2:
+        raise ParameterError("the degrees of an isogeny are not those that the native backend works with")
     return constants
 
 
@@ -139,10 +179,11 @@ cdef int load_curve(curve_t* E, object params) except -1:
     load_naf(&E.seed_naf, params.u)
     load_naf(&E.ate_naf, params.ate_loop)
     load_pairing(E, params)
-    for k, constant in enumerate(map_constants(params.map_g1, &E.map1)):
+    for k, constant in enumerate(map_constants(params.map_g1, &E.map1, params.p)):
         load_fp(&E.map1_data[k], constant[0], E)
     fp_sqrt(&E.root_of_z, &E.map1_data[SSWU_Z], E)     # read by SSWU only
-    for k, constant in enumerate(map_constants(params.map_g2, &E.map2)):
+    fp_mul(&E.root_of_z, &E.root_of_z, &E.map1_data[SSWU_Z], E)
+    for k, constant in enumerate(map_constants(params.map_g2, &E.map2, params.p)):
         load_fp2(&E.map2_data[k], constant, E)
     for k in range(2):
         load_fp(&E.g1[k], params.g1[k], E)

@@ -9,4 +9,5 @@ cdef enum:                  # positions in map1_data, map2_data
     SSWU_A = 0
     SSWU_B = 1
     SSWU_Z = 2
-    SSWU_POLYNOMIALS = 3    # x_num, x_den, y_num, y_den, lowest coefficient first
+    SSWU_POLYNOMIALS = 3    # x_num, y_num and h, lowest coefficient first
+    TERMS = 16              # the most coefficients of one: 16 in G1 of BLS12-381

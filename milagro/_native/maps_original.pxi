@@ -10,7 +10,10 @@ cdef void map_original_g1(fp_t* R, const uint8_t* h, size_t size, const curve_t*
     fp_reduce(&T[0], h, size, E)
     while True:
         el_curve_value(&value, &T[0], E)
-        if mont_jacobi(value.v, &E.p) == 1 and pt_from_x(T, 0, False, E):
+        if mont_jacobi_vartime(value.v, &E.p) == 1 and pt_from_x(T, 0, False, E):
+            if E.bn:
+                pt_copy(R, T)
+                return
             pt_mul_integer(R, T, &E.cofactor, E)
             if not mont_is_zero(R[2].v):
                 return

@@ -34,6 +34,7 @@ typedef struct {
     uint64_t half[MONT_WORDS];  /* (m - 1)/2 as a plain number */
     uint64_t inv;               /* -1/m mod 2^64 */
     uint64_t spare;             /* 1 if 2m < R: a sum of two residues fits */
+    uint64_t roomy;             /* 1 if 4m < R: products need not be fully reduced before they are multiplied again */
     uint64_t r3[MONT_WORDS];    /* R^3 mod m */
     int rounds;                 /* of mont_inverse */
 } mont_modulus;
@@ -146,6 +147,15 @@ MONT_INLINE void mont_sub(uint64_t *z, const uint64_t *x, const uint64_t *y, con
     mont_borrow_sub_mod(z, x, y, 0, M);
 }
 
+/* The same as calls: where a line of code runs once, fetching it costs more than the call */
+MONT_CALL void mont_add_called(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    mont_add(z, x, y, M);
+}
+
+MONT_CALL void mont_sub_called(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    mont_sub(z, x, y, M);
+}
+
 MONT_INLINE void mont_neg(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
     static const uint64_t zero[MONT_WORDS] = {0};
     mont_sub(z, zero, x, M);
@@ -163,7 +173,7 @@ MONT_INLINE void mont_halve(uint64_t *z, const uint64_t *x, const mont_modulus *
     z[MONT_WORDS - 1] = (t[MONT_WORDS - 1] >> 1) | (carry << 63);
 }
 
-/* z = x*y/R mod m for x < m and y < m, or y < 2m where the modulus has a spare bit */
+/* z = x*y/R mod m for x < m and any y < R */
 MONT_CALL void mont_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
 #ifdef MONT_X86
     if (!M->spare) {
@@ -176,7 +186,12 @@ MONT_CALL void mont_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const
     mont_mul_rows(z, x, y, M);
 }
 
-MONT_INLINE void mont_sqr(uint64_t *z, const uint64_t *x, const mont_modulus *M) { mont_mul(z, x, x, M); }
+/* z = x^2/R mod m */
+MONT_CALL void mont_sqr(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
+    uint64_t square[2 * MONT_WORDS];
+    mont_square(square, x);
+    mont_redc(z, square, M);
+}
 
 /* plain x < m -> x*R mod m, and back */
 MONT_CALL void mont_enter(uint64_t *z, const uint64_t *x, const mont_modulus *M) { mont_mul(z, x, M->r2, M); }
@@ -193,20 +208,44 @@ MONT_CALL uint64_t mont_odd(const uint64_t *x, const mont_modulus *M) {
     return t[0] & 1;
 }
 
-#define MONT_POW_WINDOW 5
+/* Within a power: z = x*y/R and x^2/R, where the modulus is roomy below 2m from factors below 2m */
+MONT_CALL void mont_pow_mul(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    if (M->roomy)
+        mont_mul_loose(z, x, y, M);
+    else
+        mont_mul(z, x, y, M);
+}
 
-/* z = x^e for a public exponent e of MONT_WORDS words, by sliding windows over odd powers; 0^e = 0 for e > 0 */
-MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const mont_modulus *M) {
-    uint64_t odd[1 << (MONT_POW_WINDOW - 1)][MONT_WORDS], t[MONT_WORDS];
+MONT_CALL void mont_pow_sqr(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
+    uint64_t square[2 * MONT_WORDS];
+    mont_square(square, x);
+    if (M->roomy)
+        mont_redc_loose(z, square, M);
+    else
+        mont_redc(z, square, M);
+}
+
+#define MONT_POW_WINDOW 5
+#define MONT_ROWS 2
+
+/* z[k] = x[k]^e for `rows` numbers one behind the other and a public exponent e of MONT_WORDS words, by sliding windows
+ * over odd powers; 0^e = 0 for e > 0. All take each step together, since a processor can multiply one number while it
+ * still waits for the other's carries. */
+MONT_CALL void mont_pow_rows(uint64_t *z, const uint64_t *x, int rows, const uint64_t *e, const mont_modulus *M) {
+    uint64_t odd[1 << (MONT_POW_WINDOW - 1)][MONT_ROWS][MONT_WORDS], t[MONT_ROWS][MONT_WORDS];
+    static const uint64_t zero[MONT_WORDS] = {0};
     int begun = 0, at = 64 * MONT_WORDS - 1;
 #define EXPONENT_BIT(i) (e[(i) / 64] >> ((i) % 64) & 1)
-    memcpy(odd[0], x, sizeof t);
-    mont_mul(t, x, x, M);
-    for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++) mont_mul(odd[i], odd[i - 1], t, M);
-    memcpy(t, M->one, sizeof t);
+    for (int k = 0; k < rows; k++) {
+        memcpy(odd[0][k], x + k * MONT_WORDS, sizeof odd[0][k]);
+        mont_pow_sqr(t[k], odd[0][k], M);
+    }
+    for (int i = 1; i < 1 << (MONT_POW_WINDOW - 1); i++)
+        for (int k = 0; k < rows; k++) mont_pow_mul(odd[i][k], odd[i - 1][k], t[k], M);
+    for (int k = 0; k < rows; k++) memcpy(t[k], M->one, sizeof t[k]);
     while (at >= 0) {
         if (!EXPONENT_BIT(at)) {
-            if (begun) mont_mul(t, t, t, M);
+            for (int k = 0; begun && k < rows; k++) mont_pow_sqr(t[k], t[k], M);
             at--;
             continue;
         }
@@ -214,25 +253,24 @@ MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const
         while (!EXPONENT_BIT(end)) end++;
         for (; at >= end; at--) {
             digit = 2 * digit + (int)EXPONENT_BIT(at);
-            if (begun) mont_mul(t, t, t, M);
+            for (int k = 0; begun && k < rows; k++) mont_pow_sqr(t[k], t[k], M);
         }
-        if (begun)
-            mont_mul(t, t, odd[digit / 2], M);
-        else
-            memcpy(t, odd[digit / 2], sizeof t);
+        for (int k = 0; k < rows; k++) {
+            if (begun)
+                mont_pow_mul(t[k], t[k], odd[digit / 2][k], M);
+            else
+                memcpy(t[k], odd[digit / 2][k], sizeof t[k]);
+        }
         begun = 1;
     }
 #undef EXPONENT_BIT
-    memcpy(z, t, sizeof t);
+    for (int k = 0; k < rows; k++) mont_add(z + k * MONT_WORDS, t[k], zero, M); /* below m */
     mont_wipe(odd, sizeof odd);
     mont_wipe(t, sizeof t);
 }
 
-/* x^e and y^e; where eight are computed at once (lanes_power.h) that is one function */
-MONT_INLINE void mont_pow_pair(
-    uint64_t *z, uint64_t *other, const uint64_t *x, const uint64_t *y, const uint64_t *e, const mont_modulus *M) {
-    mont_pow(z, x, e, M);
-    mont_pow(other, y, e, M);
+MONT_CALL void mont_pow(uint64_t *z, const uint64_t *x, const uint64_t *e, const mont_modulus *M) {
+    mont_pow_rows(z, x, 1, e, M);
 }
 
 /* z = the big-endian octets mod m, as a plain number: t = t*2^64 + (next word), from the top */
@@ -251,10 +289,44 @@ MONT_CALL void mont_reduce_octets(uint64_t *z, const uint8_t *octets, size_t siz
     mont_wipe(next, sizeof next);
 }
 
+/* z = the big-endian octets mod m, in Montgomery form. Up to twice MONT_WORDS words: (high*R + low)*R is a product of high
+ * with R^3 and one of low with R^2; a second factor may be any number below R. */
+MONT_CALL void mont_enter_octets(uint64_t *z, const uint8_t *octets, size_t size, const mont_modulus *M) {
+    uint64_t low[MONT_WORDS], high[MONT_WORDS];
+    if (size > 16 * MONT_WORDS) {
+        mont_reduce_octets(low, octets, size, M);
+        mont_enter(z, low, M);
+        mont_wipe(low, sizeof low);
+        return;
+    }
+    size_t above = size > 8 * MONT_WORDS ? size - 8 * MONT_WORDS : 0;
+    mont_from_octets(low, octets + above, size - above);
+    mont_mul(z, M->r2, low, M);
+    if (above) {
+        mont_from_octets(high, octets, above);
+        mont_mul(high, M->r3, high, M);
+        mont_add(z, z, high, M);
+        mont_wipe(high, sizeof high);
+    }
+    mont_wipe(low, sizeof low);
+}
+
 #include "mont_inverse.h"
 
-/* 1 if x is a square or 0, for a public x and a prime m */
-MONT_INLINE uint64_t mont_is_square_vartime(const uint64_t *x, const mont_modulus *M) { return mont_jacobi(x, M) >= 0; }
+/* 1 if x is a square or 0, for a prime m; for two numbers; for a public one, in variable time */
+MONT_INLINE uint64_t mont_is_square(const uint64_t *x, const mont_modulus *M) {
+    return (uint64_t)(mont_jacobi(x, M) + 1) >> 1 | mont_is_zero(x);
+}
+
+MONT_INLINE void mont_are_squares(
+    uint64_t *first, uint64_t *second, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    *first = mont_is_square(x, M);
+    *second = mont_is_square(y, M);
+}
+
+MONT_INLINE uint64_t mont_is_square_vartime(const uint64_t *x, const mont_modulus *M) {
+    return mont_jacobi_vartime(x, M) >= 0;
+}
 
 /* ---- products before their reduction: numbers below m*R, of 2 MONT_WORDS words ------------------------------- */
 
@@ -284,6 +356,7 @@ MONT_CALL void mont_setup(mont_modulus *M) {
     for (int i = 0; i < 6; i++) inv *= 2 - M->m[0] * inv; /* Newton: 2, 4, .. 64 right bits */
     M->inv = 0 - inv;
     M->spare = 1 ^ (M->m[MONT_WORDS - 1] >> 63);
+    M->roomy = mont_word_is_zero(M->m[MONT_WORDS - 1] >> 62);
     for (int i = 0; i < 64 * MONT_WORDS; i++) mont_add(t, t, t, M);
     memcpy(M->one, t, sizeof t);
     for (int i = 0; i < 64; i++) mont_add(t, t, t, M);

@@ -146,9 +146,78 @@ MONT_CALL void mont_inverse(uint64_t *z, const uint64_t *x, const mont_modulus *
     mont_wipe(&t, sizeof t);
 }
 
-/* The Jacobi symbol (x/m): 1, -1, or 0. For public x: variable time. Binary algorithm: factors 2 of x count by m mod 8, an
- * exchange of two odd numbers by both mod 4. Of x in Montgomery form it is the same, since R is a square. */
+/* The Jacobi symbol, after Hamburg, "Computing the Jacobi symbol using Bernstein-Yang" (eprint 2021/1271), with an argument of
+ * our own. Of (g/|f|) one division step keeps, by the rules of reciprocity for odd numbers of both signs,
+ *
+ *     (g/|f|) = (2/|f'|) (g'/|f'|) (-1)^((g-1)/2 (f+1)/2) s         s = -1 if f > 0 and g < 0, else 1
+ *
+ * with the last two factors only where f' = g. All but s is told by three bits of f and two of g. For s, see (f, g) as a
+ * vector in the plane: exchanging, f' = g and g' = (g - f)/2, turns it clockwise by a right angle and shears it along the
+ * second axis; the other step only shears it. So f changes its sign once for every half turn, and s counts every second
+ * change: after n of them from f = m > 0, s has been -1 for (n + 1)/2 times, rounded down. n modulo 4 is needed.
+ *
+ * During a round only low words of f and g are at hand, but the matrix is exact: the changes of sign of its u are the half
+ * turns of the vector (1, 0), or of (-1, 0). Of these two take the one on the side of the first axis where (f, g) was when
+ * the round began. Less than half a turn lies between them, then and, since all steps are linear, ever after; it is to the
+ * same side; so their counts differ by no more than 1, and by how much is told by the signs of f, before and after, and
+ * of g: a vector with g on the same side as f is behind. (u = 0 is a vector on the second axis. It stands there only
+ * after the first exchange, with q < 0, and counts as not across: q/u is 0, then infinite or with an even denominator.) */
+
+/* As gcd_steps, from 64 bits of f and g. Adds up the half turns of (u, q), and the signs that the low bits tell. */
+MONT_INLINE int64_t gcd_steps_symbol(
+    gcd_matrix *t, int64_t half, uint64_t f, uint64_t g, uint64_t *turns, uint64_t *signs) {
+    uint64_t u = 1, v = 0, q = 0, r = 1, n = 0, flips = 0;
+    for (int i = 0; i < GCD_BITS; i++) {
+        uint64_t odd = mont_mask(g & 1), minus = mont_mask((uint64_t)half >> 63), before = u;
+        flips ^= odd & minus & g & ~f; /* bit 1: g = 3 and f = 1 mod 4 */
+        g += odd & ((f ^ minus) - minus);
+        q += odd & ((u ^ minus) - minus);
+        r += odd & ((v ^ minus) - minus);
+        minus &= odd;
+        f += minus & g;
+        u += minus & q;
+        v += minus & r;
+        half = (int64_t)((uint64_t)half ^ minus) - 1;
+        n += (before ^ u) >> 63;
+        flips ^= f ^ f >> 1; /* bit 1: f = 3 or 5 mod 8 */
+        g >>= 1;
+        u <<= 1;
+        v <<= 1;
+    }
+    *t = (gcd_matrix){(int64_t)u, (int64_t)v, (int64_t)q, (int64_t)r};
+    *turns = n;
+    *signs ^= flips;
+    return half;
+}
+
+/* The Jacobi symbol (x/m): 1, -1, or 0. Of x in Montgomery form it is the same, since R is a square. */
 MONT_CALL int mont_jacobi(const uint64_t *x, const mont_modulus *M) {
+    gcd_number f, g;
+    gcd_matrix t;
+    int64_t half = -1;
+    uint64_t turns = 0, n, signs = 0, rest = 0;
+    gcd_from_words(&f, M->m);
+    gcd_from_words(&g, x);
+    for (int i = 0; i < M->rounds; i++) {
+        uint64_t f_minus = (uint64_t)f.v[GCD_LIMBS - 1] >> 63, g_minus = (uint64_t)g.v[GCD_LIMBS - 1] >> 63;
+        half = gcd_steps_symbol(&t, half, (uint64_t)f.v[0] | (uint64_t)f.v[1] << GCD_BITS,
+                                (uint64_t)g.v[0] | (uint64_t)g.v[1] << GCD_BITS, &n, &signs);
+        gcd_apply(&f, &g, &t);
+        uint64_t unlike = (n ^ f_minus ^ (uint64_t)f.v[GCD_LIMBS - 1] >> 63) & 1; /* one more or one less: 1 or ~0 */
+        turns += n + (unlike ^ (mont_mask(1 ^ f_minus ^ g_minus) & (0 - 2 * unlike)));
+    }
+    gcd_normalise(&f, mont_mask((uint64_t)f.v[GCD_LIMBS - 1] >> 63), &g); /* |f|, as g = 0: the greatest common divisor */
+    for (int i = 0; i < GCD_LIMBS; i++) rest |= (uint64_t)(f.v[i] ^ (i == 0));
+    signs = (signs ^ (turns + 1)) >> 1 & 1;
+    mont_wipe(&f, sizeof f);
+    mont_wipe(&g, sizeof g);
+    mont_wipe(&t, sizeof t);
+    return (int)mont_word_is_zero(rest) * (1 - 2 * (int)signs);
+}
+
+/* The same for a public x, in variable time. Binary algorithm: factors 2 of x count by m mod 8, an exchange of two odd
+ * numbers by both mod 4. */
+MONT_CALL int mont_jacobi_vartime(const uint64_t *x, const mont_modulus *M) {
     uint64_t f[MONT_WORDS], g[MONT_WORDS], less[MONT_WORDS], flips = 0;
     memcpy(f, M->m, sizeof f);
     memcpy(g, x, sizeof g);

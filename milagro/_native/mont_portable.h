@@ -127,3 +127,46 @@ MONT_INLINE void mont_mul_rows(uint64_t *z, const uint64_t *x, const uint64_t *y
     }
     mont_reduce_once(z, t, t[MONT_WORDS], M);
 }
+
+/* z = x^2 in 2 MONT_WORDS words, not over x: the products x[i] x[j], i < j, then all doubled and the squares added */
+MONT_CALL void mont_square(uint64_t *z, const uint64_t *x) {
+    uint64_t carry = 0, above = 0;
+    z[0] = 0;
+    MONT_UNROLL
+    for (int j = 1; j < MONT_WORDS; j++) {
+        mont_wide sum = (mont_wide)x[0] * x[j] + carry;
+        z[j] = (uint64_t)sum;
+        carry = (uint64_t)(sum >> 64);
+    }
+    z[MONT_WORDS] = carry;
+    MONT_UNROLL
+    for (int i = 1; i < MONT_WORDS; i++) {
+        carry = 0;
+        MONT_UNROLL
+        for (int j = i + 1; j < MONT_WORDS; j++) {
+            mont_wide sum = (mont_wide)x[i] * x[j] + z[i + j] + carry;
+            z[i + j] = (uint64_t)sum;
+            carry = (uint64_t)(sum >> 64);
+        }
+        z[i + MONT_WORDS] = carry;
+    }
+    carry = 0;
+    MONT_UNROLL
+    for (int i = 0; i < MONT_WORDS; i++) {
+        mont_wide square = (mont_wide)x[i] * x[i];
+        mont_wide sum = (mont_wide)(z[2 * i] << 1 | above) + (uint64_t)square + carry;
+        above = z[2 * i] >> 63;
+        z[2 * i] = (uint64_t)sum;
+        sum = (mont_wide)(z[2 * i + 1] << 1 | above) + (uint64_t)(square >> 64) + (uint64_t)(sum >> 64);
+        above = z[2 * i + 1] >> 63;
+        z[2 * i + 1] = (uint64_t)sum;
+        carry = (uint64_t)(sum >> 64);
+    }
+}
+
+/* Results below 2m are allowed here; these are below m. mont_mul_rows and mont_redc take factors below 2m where 4m < R. */
+MONT_INLINE void mont_redc_loose(uint64_t *z, const uint64_t *x, const mont_modulus *M) { mont_redc(z, x, M); }
+
+MONT_INLINE void mont_mul_loose(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    mont_mul_rows(z, x, y, M);
+}

@@ -38,6 +38,11 @@
 #define S_OUT [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3)
 #define K_DECLARE uint64_t k0, k1, k2, k3
 #define K_OUT [k0] "=&r"(k0), [k1] "=&r"(k1), [k2] "=&r"(k2), [k3] "=&r"(k3)
+#define SQUARE_ROWS                                                                              \
+    SQUARE_0(8, t1, t2) SQUARE_TOP(16, t2, t3) SQUARE_TOP(24, t3, t0) SQUARE_END(8, t1, 16, t2, t0)   \
+    SQUARE_ROW(8, t1) STEP(16, x, t3, t0) STEP(24, x, t0, t1) SQUARE_STORE(24, t3, 32, t0, t1)      \
+    SQUARE_ROW(16, t2) STEP(24, x, t1, t2) SQUARE_STORE(40, t1, 48, t2, t2)
+#define SQUARE_DOUBLE SQUARE_PAIR(8, 16, 24) SQUARE_PAIR(16, 32, 40) SQUARE_LAST(24, 48, 56)
 #define KERNEL MONT_INLINE
 #elif MONT_WORDS == 6
 #define CLEAR(a, b, c, d, e, f, g) "xorl " R32(g) ", " R32(g) "\n\t"
@@ -68,6 +73,16 @@
 #define T_OUT S_OUT, [t6] "=&r"(t6)
 #define K_DECLARE uint64_t k0, k1, k2, k3, k4, k5
 #define K_OUT [k0] "=m"(k0), [k1] "=m"(k1), [k2] "=m"(k2), [k3] "=m"(k3), [k4] "=m"(k4), [k5] "=m"(k5)
+#define SQUARE_ROWS                                                                              \
+    SQUARE_0(8, t1, t2) SQUARE_TOP(16, t2, t3) SQUARE_TOP(24, t3, t4) SQUARE_TOP(32, t4, t5)        \
+    SQUARE_TOP(40, t5, t0) SQUARE_END(8, t1, 16, t2, t0)                                            \
+    SQUARE_ROW(8, t1) STEP(16, x, t3, t4) STEP(24, x, t4, t5) STEP(32, x, t5, t0) STEP(40, x, t0, t1) \
+    SQUARE_STORE(24, t3, 32, t4, t1)                                                                \
+    SQUARE_ROW(16, t2) STEP(24, x, t5, t0) STEP(32, x, t0, t1) STEP(40, x, t1, t2) SQUARE_STORE(40, t5, 48, t0, t2) \
+    SQUARE_ROW(24, t3) STEP(32, x, t1, t2) STEP(40, x, t2, t3) SQUARE_STORE(56, t1, 64, t2, t3)     \
+    SQUARE_ROW(32, t4) STEP(40, x, t3, t4) SQUARE_STORE(72, t3, 80, t4, t4)
+#define SQUARE_DOUBLE                                                                            \
+    SQUARE_PAIR(8, 16, 24) SQUARE_PAIR(16, 32, 40) SQUARE_PAIR(24, 48, 56) SQUARE_PAIR(32, 64, 72) SQUARE_LAST(40, 80, 88)
 #define KERNEL MONT_INLINE
 #elif MONT_WORDS == 8
 #define CLEAR(a, b, c, d, e, f, g, h, i) "xorl " R32(i) ", " R32(i) "\n\t"
@@ -108,6 +123,21 @@
 #define K_OUT                                                                                    \
     [k0] "=m"(k0), [k1] "=m"(k1), [k2] "=m"(k2), [k3] "=m"(k3), [k4] "=m"(k4), [k5] "=m"(k5),    \
     [k6] "=m"(k6), [k7] "=m"(k7)
+#define SQUARE_ROWS                                                                              \
+    SQUARE_0(8, t1, t2) SQUARE_TOP(16, t2, t3) SQUARE_TOP(24, t3, t4) SQUARE_TOP(32, t4, t5) SQUARE_TOP(40, t5, t6) \
+    SQUARE_TOP(48, t6, t7) SQUARE_TOP(56, t7, t0) SQUARE_END(8, t1, 16, t2, t0)                     \
+    SQUARE_ROW(8, t1) STEP(16, x, t3, t4) STEP(24, x, t4, t5) STEP(32, x, t5, t6) STEP(40, x, t6, t7) \
+    STEP(48, x, t7, t0) STEP(56, x, t0, t1) SQUARE_STORE(24, t3, 32, t4, t1)                        \
+    SQUARE_ROW(16, t2) STEP(24, x, t5, t6) STEP(32, x, t6, t7) STEP(40, x, t7, t0) STEP(48, x, t0, t1) \
+    STEP(56, x, t1, t2) SQUARE_STORE(40, t5, 48, t6, t2)                                            \
+    SQUARE_ROW(24, t3) STEP(32, x, t7, t0) STEP(40, x, t0, t1) STEP(48, x, t1, t2) STEP(56, x, t2, t3) \
+    SQUARE_STORE(56, t7, 64, t0, t3)                                                                \
+    SQUARE_ROW(32, t4) STEP(40, x, t1, t2) STEP(48, x, t2, t3) STEP(56, x, t3, t4) SQUARE_STORE(72, t1, 80, t2, t4) \
+    SQUARE_ROW(40, t5) STEP(48, x, t3, t4) STEP(56, x, t4, t5) SQUARE_STORE(88, t3, 96, t4, t5)     \
+    SQUARE_ROW(48, t6) STEP(56, x, t5, t6) SQUARE_STORE(104, t5, 112, t6, t6)
+#define SQUARE_DOUBLE                                                                            \
+    SQUARE_PAIR(8, 16, 24) SQUARE_PAIR(16, 32, 40) SQUARE_PAIR(24, 48, 56) SQUARE_PAIR(32, 64, 72) \
+    SQUARE_PAIR(40, 80, 88) SQUARE_PAIR(48, 96, 104) SQUARE_LAST(56, 112, 120)
 #define KERNEL MONT_CALL
 #endif
 
@@ -205,6 +235,37 @@ KERNEL void mont_product(uint64_t *z, const uint64_t *x, const uint64_t *y) {
             : "cc", "rdx");
 }
 
+/* ---- squares -------------------------------------------------------------------------------------------- */
+
+/* The products x[i] x[j], i < j, by rows, word k in register k mod MONT_WORDS until it is whole; the first row has nothing
+ * to add to, and each of the others one word more than the row above. Then all are doubled in the CF chain, while the
+ * squares x[i]^2 are added in the OF chain. */
+#define SQUARE_0(k, a, b) "movq " AT(0, x) ", %%rdx\n\tmulxq " AT(k, x) ", " R(a) ", " R(b) "\n\txorl %k[lo], %k[lo]\n\t"
+#define SQUARE_TOP(k, a, b) "mulxq " AT(k, x) ", %[lo], " R(b) "\n\tadcxq %[lo], " R(a) "\n\t"
+#define SQUARE_ROW(k, top) "movq " AT(k, x) ", %%rdx\n\txorl " R32(top) ", " R32(top) "\n\t"
+#define SQUARE_STORE(j, a, k, b, top)                                                            \
+    CARRY(top) "movq " R(a) ", " AT(j, z) "\n\tmovq " R(b) ", " AT(k, z) "\n\t"
+#define SQUARE_END(j, a, k, b, top) SQUARE_STORE(j, a, k, b, top)
+#define SQUARE_WORD(k, half, t)                                                                  \
+    "movq " AT(k, z) ", " R(t) "\n\tadcxq " R(t) ", " R(t) "\n\tadoxq %[" #half "], " R(t) "\n\tmovq " R(t) ", " AT(k, z) "\n\t"
+#define SQUARE_PAIR(i, j, k)                                                                     \
+    "movq " AT(i, x) ", %%rdx\n\tmulxq %%rdx, %[lo], %[hi]\n\t" SQUARE_WORD(j, lo, t0) SQUARE_WORD(k, hi, t1)
+#define SQUARE_LAST(i, j, k)                                                                     \
+    "movq " AT(i, x) ", %%rdx\n\tmulxq %%rdx, %[lo], %[hi]\n\t" SQUARE_WORD(j, lo, t0)           \
+    "movl $0, %k[t1]\n\tadcxq %[t1], %[t1]\n\tadoxq %[hi], %[t1]\n\tmovq %[t1], " AT(k, z) "\n\t"
+
+/* z = x^2 in 2 MONT_WORDS words, not over x */
+KERNEL void mont_square(uint64_t *z, const uint64_t *x) {
+    S_DECLARE;
+    uint64_t lo, hi;
+    __asm__(SQUARE_ROWS
+            "movq (%[x]), %%rdx\n\tmulxq %%rdx, %[lo], %[hi]\n\tmovq %[lo], (%[z])\n\txorl %k[lo], %k[lo]\n\t"
+            SQUARE_WORD(8, hi, t0) SQUARE_DOUBLE
+            : S_OUT, [lo] "=&r"(lo), [hi] "=&r"(hi), "=m"(*(uint64_t(*)[2 * MONT_WORDS])z)
+            : [x] "r"(x), [z] "r"(z), READS(x, MONT_WORDS)
+            : "cc", "rdx");
+}
+
 /* t = (t + q*m)/2^64 with the q that makes it whole; from t < R comes t < R */
 #define REDUCE_ROW(k, a, ...)                                                                    \
     "movq " R(a) ", %%rdx\n\timulq %[inv], %%rdx\n\t" CLEAR(a, __VA_ARGS__) ROW(m, a, __VA_ARGS__)
@@ -223,6 +284,19 @@ KERNEL void mont_redc(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
             "sbbq $0, %[lo]\n\t"
             END(CHOOSE_WORD, "cmovcq")
             : T_OUT, K_OUT, [lo] "=&r"(lo), [hi] "=&r"(hi)
+            : [x] "r"(x), [m] "r"(M->m), [inv] "m"(M->inv), READS(x, 2 * MONT_WORDS), READS(M->m, MONT_WORDS)
+            : "cc", "rdx");
+    SAVE(z);
+}
+
+/* z = x/R mod m below 2m, without the last subtraction, for x < m*R where 2m < R */
+KERNEL void mont_redc_loose(uint64_t *z, const uint64_t *x, const mont_modulus *M) {
+    T_DECLARE;
+    uint64_t lo, hi;
+    __asm__(WORDS(LOAD_WORD, x)
+            ROW_0(REDUCE_ROW) ROWS(REDUCE_ROW)
+            "addq $0, %[lo]\n\t" UPPER(ADD_UPPER)
+            : T_OUT, [lo] "=&r"(lo), [hi] "=&r"(hi)
             : [x] "r"(x), [m] "r"(M->m), [inv] "m"(M->inv), READS(x, 2 * MONT_WORDS), READS(M->m, MONT_WORDS)
             : "cc", "rdx");
     SAVE(z);
@@ -248,6 +322,18 @@ MONT_INLINE void mont_mul_rows(uint64_t *z, const uint64_t *x, const uint64_t *y
             END(APPLY_WORD, "sbbq", m)
             END(CHOOSE_WORD, "cmovcq")
             : T_OUT, K_OUT, [lo] "=&r"(lo), [hi] "=&r"(hi)
+            : [x] "r"(x), [y] "rm"(y), [m] "r"(M->m), [inv] "m"(M->inv),
+              READS(x, MONT_WORDS), READS(y, MONT_WORDS), READS(M->m, MONT_WORDS)
+            : "cc", "rdx");
+    SAVE(z);
+}
+
+/* z = x*y/R mod m below 2m, without the last subtraction, where 4m < R and x, y < 2m: t < x + m < 3m after each row */
+MONT_INLINE void mont_mul_loose(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {
+    T_DECLARE;
+    uint64_t lo, hi;
+    __asm__(ROW_0(MUL_FIRST) ROWS(MUL_ROW)
+            : T_OUT, [lo] "=&r"(lo), [hi] "=&r"(hi)
             : [x] "r"(x), [y] "rm"(y), [m] "r"(M->m), [inv] "m"(M->inv),
               READS(x, MONT_WORDS), READS(y, MONT_WORDS), READS(M->m, MONT_WORDS)
             : "cc", "rdx");

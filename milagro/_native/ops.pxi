@@ -222,7 +222,7 @@ cdef class PointOps(CurveData):
         for i in range(count):
             Q = new_g1(self)
             el_reduce(&t, octets_of(u) + i * size, size, &self.E)
-            map_to_curve(Q.P, &t, False, &self.E)
+            sum_of_maps(Q.P, octets_of(u) + i * size, size, 1, False, &self.E)
             fields.append(write_element(<const fp_t*>&t, &self.E))
             points.append(Q)
         hash_to_point(R.P, octets_of(u), size, count, False, &self.E)
@@ -407,7 +407,7 @@ cdef class PointOps(CurveData):
         for i in range(count):
             Q = new_g2(self)
             el_reduce(&t, octets_of(u) + i * size, size, &self.E)
-            map_to_curve(Q.P, &t, False, &self.E)
+            sum_of_maps(Q.P, octets_of(u) + i * size, size, 1, False, &self.E)
             fields.append(write_element(<const fp2_t*>&t, &self.E))
             points.append(Q)
         hash_to_point(R.P, octets_of(u), size, count, False, &self.E)

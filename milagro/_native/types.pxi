@@ -8,9 +8,10 @@ cdef extern from "split.h":
     void split_naf(int8_t* digits, int size, const limb* a, int width) noexcept nogil
 
 cdef enum:
+    ROWS = 2               # field elements that are raised to a power together: MONT_ROWS of mont.h
     INTEGER_OCTETS = 72     # the longest public multiplier
     NAF_DIGITS = 144        # the longest signed-digit form: 6u + 2 of FP512BN has 131
-    MAP_CONSTANTS = 64      # constants of a map to a curve: 58 in G2 of BLS12-381
+    MAP_CONSTANTS = 64      # constants of a map to a curve: 37 in G1 of BLS12-381
     SEED_RUNS = 10          # the most non-zero digits of a seed that is worked off in runs of compressed squarings
     SEED_TABLE = 4          # x, x^3, x^5, x^7: the table for any other seed
     GLS_WORDS = 3           # words of a number that is a few times u, with its sign: FP512BN has 130 bits
@@ -70,7 +71,7 @@ cdef struct seed_power_t:   # how x^|u| is computed in the cyclotomic subgroup, 
 
 cdef struct map_t:          # which map to a curve, and the number of coefficients of each isogeny polynomial
     bint sswu
-    int terms[4]
+    int terms[3]
 
 cdef struct split_t:        # milagro.params.Decomposition
     int parts               # number of short scalars
@@ -123,7 +124,7 @@ cdef struct curve_t:
     mont_modulus r
     scalar_t root           # exponents: (p + 1)/4, a square root where there is one
     scalar_t root_inverse   # (p - 3)/4, its inverse
-    fp_t root_of_z          # Z^((p + 1)/4) for the Z of an SSWU map to G1
+    fp_t root_of_z          # Z Z^((p + 1)/4) for the Z of an SSWU map to G1
     int places              # digits of a scalar, of DIGIT bits
     int field_bytes
     int scalar_bytes

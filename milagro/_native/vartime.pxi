@@ -1,5 +1,5 @@
 # Multiples by public scalars, in variable time: the parts of glv.pxi in non-adjacent form of width NAF_WIDTH, and
-# Jacobian additions that branch on their exceptions. Points of order r or 1 only.
+# Jacobian additions that branch on their exceptions. Points of order r or 1 only, but for clearing the cofactor.
 # Spec: spec/curves.md#scalar-multiplication
 
 cdef void jac_add_vartime(element* T, const element* xy, bint minus, const curve_t* E) noexcept nogil:
@@ -69,4 +69,26 @@ cdef void pt_mul_vartime(element* R, const element* P, const scalar_t* k, const 
     el_images(tables, ODD, D.parts, E)
     jac_sum_of_nafs(T, tables, digits, D.parts, D.bits + 1, E)
     el_mul(&T[2], &T[2], &z, E)
+    jac_to_projective(R, T, E)
+
+
+cdef void g1_clear_cofactor_vartime(fp_t* R, const fp_t* P, const curve_t* E) noexcept nogil:
+    # (1 - u)P as g1_clear_cofactor, for a public P anywhere on the curve. P's Z is left out until the end.
+    cdef fp_t base[3]
+    cdef fp_t T[3]
+    cdef int i
+    if E.bn or el_is_zero(&P[2]):
+        pt_copy(R, P)
+        return
+    jac_from_projective(base, P, E)
+    pt_copy(T, base)
+    fp_one(&T[2], E)
+    for i in range(1, E.seed_naf.size):     # the first digit of |u| is 1
+        jac_double(T, T, E)
+        if E.seed_naf.digits[i] != 0:
+            jac_add_vartime(T, base, E.seed_naf.digits[i] < 0, E)
+    jac_add_vartime(T, base, not E.seed_naf.negative, E)
+    if not E.seed_naf.negative:
+        fp_neg(&T[1], &T[1], E)
+    fp_mul(&T[2], &T[2], &base[2], E)
     jac_to_projective(R, T, E)

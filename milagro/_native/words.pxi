@@ -25,25 +25,32 @@ cdef extern from "mont.h":
     void mont_setup(mont_modulus* M) noexcept nogil
     void mont_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_add_called(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
+    void mont_sub_called(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_neg(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_halve(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_mul(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_sqr(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_product(limb* z, const limb* x, const limb* y) noexcept nogil
+    void mont_square(limb* z, const limb* x) noexcept nogil
     void mont_redc(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     limb mont_raw_add(limb* z, const limb* x, const limb* y) noexcept nogil
     void mont_wide_add(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub(limb* z, const limb* x, const limb* y, const mont_modulus* M) noexcept nogil
     void mont_wide_sub_plain(limb* z, const limb* x, const limb* y) noexcept nogil
     void mont_pow(limb* z, const limb* x, const limb* e, const mont_modulus* M) noexcept nogil
-    void mont_pow_pair(
-        limb* z, limb* other, const limb* x, const limb* y, const limb* e, const mont_modulus* M,
-    ) noexcept nogil
+    void mont_pow_rows(limb* z, const limb* x, int rows, const limb* e, const mont_modulus* M) noexcept nogil
     void mont_inverse(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    limb mont_is_square(const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_are_squares(
+        limb* first, limb* second, const limb* x, const limb* y, const mont_modulus* M,
+    ) noexcept nogil
     limb mont_is_square_vartime(const limb* x, const mont_modulus* M) noexcept nogil
     int mont_jacobi(const limb* x, const mont_modulus* M) noexcept nogil
+    int mont_jacobi_vartime(const limb* x, const mont_modulus* M) noexcept nogil
     void mont_enter(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
     void mont_leave(limb* z, const limb* x, const mont_modulus* M) noexcept nogil
+    void mont_enter_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
     void mont_reduce_octets(limb* z, const uint8_t* octets, size_t size, const mont_modulus* M) noexcept nogil
     void mont_from_octets(limb* z, const uint8_t* octets, size_t size) noexcept nogil
     void words_from_octets "mont_from_octets"(limb* z, const uint8_t* octets, size_t size) noexcept nogil

@@ -81,6 +81,8 @@ def test_sums_and_products(module: ModuleType, moduli: list[int], words: int) ->
                 assert kernel("tower_plain_add", m, x, y) == x + y
         for x in residues(m, words, rng):
             assert kernel("neg", m, x, 0) == -x % m
+            assert kernel("sqr", m, x, 0) == x * x * unit % m
+            assert kernel("square", m, x, 0) == x * x
             assert kernel("halve", m, x, 0) == x * pow(2, -1, m) % m
             if 2 * m < R:
                 for y in (m, m + 1, 2 * m - 1):
@@ -93,6 +95,7 @@ def test_products_of_all_words(module: ModuleType, moduli: list[int], words: int
     for x, y in product([0, 1, full, full - 1, full >> 1, full // 3, full // 5 * 3], repeat=2):
         assert module.kernel("product", moduli[0], x, y) == x * y
         assert module.kernel("tower_product", moduli[0], x, y) == x * y
+        assert module.kernel("square", moduli[0], x ^ y, 0) == (x ^ y) ** 2
 
 
 def test_numbers_before_reduction(module: ModuleType, moduli: list[int], words: int) -> None:
@@ -123,11 +126,28 @@ def test_inverses_and_symbols(module: ModuleType, moduli: list[int], words: int)
             bits = [1 << k for k in range(0, m.bit_length() - 1, 7)]
             for x in residues(m, words, rng) + bits + [m - bit for bit in bits]:
                 assert kernel("inverse", m, x, 0) == (pow(x, -1, m) if x else 0)
-                assert kernel("jacobi", m, x, 0) == jacobi(x, m)
+                assert kernel("jacobi", m, x, 0) == kernel("jacobi_vartime", m, x, 0) == jacobi(x, m)
                 assert kernel("jacobi", m, x, 0) == {0: 0, 1: 1, m - 1: -1}[pow(x, (m - 1) // 2, m)]
     for m in SPECIAL[words]:
         for x in residues(m, words, rng):
+            assert kernel("jacobi", m, x, 0) == kernel("jacobi_vartime", m, x, 0) == jacobi(x, m)
+
+
+def test_symbols_of_all_numbers_modulo_small_ones(module: ModuleType) -> None:
+    for m in range(3, 160, 2):
+        for x in range(m):
+            assert module.kernel("jacobi", m, x, 0) == jacobi(x, m)
+
+
+def test_symbols_of_many_numbers(module: ModuleType, moduli: list[int], words: int) -> None:
+    """Long remainder sequences turn through many signs; and numbers with a factor in common have the symbol 0."""
+    rng, kernel = random.Random(f"symbols {words}"), module.kernel
+    for m in moduli:
+        for x in (rng.randrange(m) for _ in range(200)):
             assert kernel("jacobi", m, x, 0) == jacobi(x, m)
+    for _ in range(50):
+        factor, other = rng.getrandbits(60) | 1, rng.getrandbits(64 * words - 64) | 1
+        assert kernel("jacobi", factor * other, factor * rng.randrange(other), 0) == (0 if factor > 1 else 1)
 
 
 def test_powers(module: ModuleType, moduli: list[int], words: int) -> None:

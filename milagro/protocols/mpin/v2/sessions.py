@@ -271,7 +271,7 @@ class Countable(SecretValue):
         Raises: AuthenticationFailed whatever is wrong; WrongRound the second time; ParameterError if the secret is of
             another suite
         """
-        if server_secret.suite != self._suite:
+        if server_secret.suite is not self._suite and server_secret.suite != self._suite:
             raise ParameterError("the server secret is of another suite")
         self._once.take_or_refuse("verifying this attempt")
         E = self._suite.curve
