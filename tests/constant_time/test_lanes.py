@@ -68,6 +68,7 @@ def portable_lanes(name: str, folder: Path) -> Path:
     return module
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("curve_name", ["BN254", "BLS12-381"])
 def test_nothing_depends_on_a_secret_in_a_lane(library: Path, curve_name: str) -> None:
     words = params.get(curve_name).words
