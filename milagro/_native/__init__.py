@@ -34,8 +34,8 @@ _BY_WORDS: dict[str, dict[int, Callable[[CurveParams], CurveOps]]] = {
     "adx": {4: w4x.CurveOps, 6: w6x.CurveOps, 8: w8x.CurveOps},
     "ifma": {4: w4x.CurveOps, 6: w6x.CurveOps, 8: w8x.CurveOps},
 }
-_USE_LANES = {4: w4x.use_lanes, 6: w6x.use_lanes}
-_USE_ACROSS = {4: w4x.use_across, 6: w6x.use_across}
+# Digits of 52 bits of the modules with AVX-512, by word count; a modulus leaves four bits of them free.
+_DIGITS = {"v": {4: 5, 6: 8}, "s": {4: 5, 6: 8, 8: 9}}
 
 
 def implementations() -> tuple[str, ...]:
@@ -74,9 +74,15 @@ def curve(name: str, implementation: str | None = None) -> CurveOps:
 def _curve(canonical: str, implementation: str) -> CurveOps:
     sheet = params.get(canonical)
     operations = _BY_WORDS[implementation][sheet.words](sheet)
-    if implementation == "ifma" and sheet.words in _USE_LANES:
-        # not before: other processors cannot even import these modules
-        for letter, use in (("v", _USE_LANES), ("s", _USE_ACROSS)):
-            engine = import_module(f"milagro._native.w{sheet.words}{letter}").Engine(sheet)
-            use[sheet.words](operations, engine)
+    if implementation == "ifma":
+        _use_lanes(operations, sheet)
     return operations
+
+
+def _use_lanes(operations: CurveOps, sheet: CurveParams) -> None:
+    module = {4: w4x, 6: w6x, 8: w8x}[sheet.words]
+    for letter, use in (("v", module.use_lanes), ("s", module.use_across)):
+        digits = _DIGITS[letter].get(sheet.words, 0)
+        if sheet.p.bit_length() + 4 <= 52 * digits:
+            # not before: other processors cannot even import these modules
+            use(operations, import_module(f"milagro._native.w{sheet.words}{letter}").Engine(sheet))

@@ -204,6 +204,12 @@ LANES_INLINE void across_odd(lane *z, const lane *x) {
     for (int i = 0; i < LANES_DIGITS; i++) z[i] = lane_pick(x[i], x[i], at);
 }
 
+/* Zero the stack below the caller, as mont_wipe_stack: a product keeps less than 32 KiB there, a power four elements */
+LANES_CALL void across_wipe_stack(void) {
+    uint8_t below[49152];
+    mont_wipe(below, sizeof below);
+}
+
 /* Lane k of both parts into all lanes */
 LANES_INLINE void across_spread(lane *z, const lane *x, int k) { across_pick(z, x, x, across_same[k]); }
 

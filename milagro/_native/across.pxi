@@ -17,6 +17,7 @@ cdef extern from "across.h":
     ) noexcept nogil
     void across_conj(digit* z, const digit* x, const mont_modulus* M) noexcept nogil
     void across_spread(digit* z, const digit* x, int k) noexcept nogil
+    void across_wipe_stack() noexcept nogil
     void across_odd(digit* z, const digit* x) noexcept nogil
 
 cdef enum:

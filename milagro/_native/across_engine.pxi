@@ -77,7 +77,7 @@ cdef void across_loop(
     cdef Py_ssize_t at = 0
     cdef int i
     f[0] = across_of(E).one
-    for i in range(1, E.ate_naf.size):
+    for i in range(1, E.ate_naf.size):          # the first squaring would be that of 1
         if i > 1:
             fp12_sqr(f, f, E)
         multiply_by_lines(f, pairs, n, at, by, E)
@@ -134,7 +134,7 @@ cdef void product(
     mont_wipe(&x, sizeof(x))
     mont_wipe(&y, sizeof(y))
     mont_wipe(by, sizeof(by))
-    lanes_wipe_stack()
+    across_wipe_stack()
 
 
 cdef void load_across(across_t* A) noexcept nogil:

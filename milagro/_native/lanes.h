@@ -20,7 +20,9 @@
 
 #define LANES_DIGIT 52
 #define LANES_LOW (((uint64_t)1 << LANES_DIGIT) - 1)
+#ifndef LANES_DIGITS
 #define LANES_DIGITS ((64 * MONT_WORDS + 4 + LANES_DIGIT - 1) / LANES_DIGIT)
+#endif
 #define LANES_TOP (LANES_DIGITS - 1)
 #define LANES_OFFSET 16 /* so many p are added to what lanes_redc makes of a sum of products */
 

@@ -12,7 +12,7 @@ import pytest
 from milagro import params
 from milagro.backend import CurveOps
 
-NAMES = [name for name in params.NAMES if params.get(name).words in (4, 6)]
+NAMES = [name for name in params.NAMES if name != "FP512BN"]  # which has no digits to spare
 PREPARED = ("", "p", "up", "pp", "uu", "pupu", "ppppppp", "upupupup", "uuuuuuuuu", "pupupupupupupupup")
 
 
@@ -87,7 +87,7 @@ class Towers:
 
     def __init__(self, across: Across) -> None:
         self.p, self.xi = across.sheet.p, across.sheet.xi
-        self.digits = 5 if across.sheet.words == 4 else 8
+        self.digits = {4: 5, 6: 8, 8: 9}[across.sheet.words]
         self.inverse_of_R = pow(2, -52 * self.digits, self.p)
 
     def product(self, x: Fp2, y: Fp2) -> Fp2:
