@@ -1,6 +1,6 @@
 """Builds the native modules in a copy of the project, with another compiler or other flags than those of the wheel.
 
-    python tools/build_apart.py FOLDER [--cc CC] [--flags ..] [--adx-flags ..] [--only w4 ..] [--include ..] [--suffix ..]
+    python tools/build_apart.py FOLDER [--cc CC] [--flags=..] [--adx-flags=..] [--only w4 ..] ..
 
 FOLDER gets the package, the tests and what they read; nothing in the checkout changes. Each module is translated to C
 once and compiled by one command, which is printed. Run what is to be tried there: `cd FOLDER && python -m pytest ..`.
@@ -18,6 +18,7 @@ import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("milagro", "tests", "bench", "spec", "vectors", "pyproject.toml")
@@ -71,6 +72,7 @@ def copy(folder: Path) -> None:
 
 
 def run(command: list[str], folder: Path) -> None:
+    """Prints the command and runs it."""
     print(shlex.join(command), flush=True)
     subprocess.run(command, cwd=folder, check=True)
 
@@ -88,6 +90,7 @@ def build(plan: Build) -> None:
 
 
 def main() -> None:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(description="Build the native modules apart, with other flags.")
     parser.add_argument("folder", type=lambda name: Path(name).resolve())
     parser.add_argument("--cc", default=Build.cc)
@@ -96,8 +99,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=())
     parser.add_argument("--include", nargs="*", default=())
     parser.add_argument("--suffix")
-    options = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
-    build(Build(**{name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}))
+    options = parser.parse_args()
+    given: dict[str, Any] = {name: value for name, value in vars(options).items() if value is not None}
+    build(Build(**given | {"only": tuple(options.only), "include": tuple(options.include)}))
 
 
 if __name__ == "__main__":

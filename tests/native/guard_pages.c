@@ -50,23 +50,83 @@ static void expect(const char *name, const void *got, const void *wanted, size_t
 #define W MONT_WORDS
 #define OCTETS(words) (8 * (size_t)(words))
 
-/* name(z, x, y, M), z of Z words, x and y of X and Y words; also with z = x where they are equally long */
-#define TRY(name, call, Z, X, Y)                                                                   \
-    do {                                                                                           \
-        uint64_t wanted[Z];                                                                        \
-        { uint64_t *z = wanted; const uint64_t *x = a, *y = b; const mont_modulus *M = &m; (void)y; (void)M; call; } \
-        for (int end = 0; end < 2; end++) {                                                        \
-            const uint64_t *y = placed(2, b, OCTETS(Y), end);                                      \
-            const mont_modulus *M = placed(3, &m, sizeof m, end);                                  \
-            (void)y; (void)M;                                                                      \
-            { uint64_t *z = place(0, OCTETS(Z), end); const uint64_t *x = placed(1, a, OCTETS(X), end); call; \
-              expect(name, z, wanted, OCTETS(Z)); }                                                \
-            if (IN_PLACE && (Z) == (X)) {                                                          \
-                uint64_t *z = placed(0, a, OCTETS(X), end); const uint64_t *x = z; call;           \
-                expect(name " in place", z, wanted, OCTETS(Z));                                    \
-            }                                                                                      \
-        }                                                                                          \
-    } while (0)
+/* Each function in one of its own, so that the compiler gives it the registers that it has in the modules. */
+typedef void operation(uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M);
+
+#define FUNCTION(name, ...)                                                                        \
+    static __attribute__((noinline)) void name(                                                    \
+        uint64_t *z, const uint64_t *x, const uint64_t *y, const mont_modulus *M) {                \
+        (void)x, (void)y, (void)M;                                                                 \
+        __VA_ARGS__;                                                                               \
+    }
+FUNCTION(add, mont_add(z, x, y, M))
+FUNCTION(sub, mont_sub(z, x, y, M))
+FUNCTION(neg, mont_neg(z, x, M))
+FUNCTION(halve, mont_halve(z, x, M))
+FUNCTION(mul, mont_mul(z, x, y, M))
+FUNCTION(square, mont_mul(z, x, x, M))
+FUNCTION(enter, mont_enter(z, x, M))
+FUNCTION(leave, mont_leave(z, x, M))
+FUNCTION(power, mont_pow(z, x, y, M))
+FUNCTION(inverse, mont_inverse(z, x, M))
+FUNCTION(wide_add, mont_wide_add(z, x, y, M))
+FUNCTION(wide_sub, mont_wide_sub(z, x, y, M))
+FUNCTION(wide_sub_plain, mont_wide_sub_plain(z, x, y))
+FUNCTION(product, mont_product(z, x, y))
+FUNCTION(product_of_one, mont_product(z, x, x))
+FUNCTION(redc, mont_redc(z, x, M))
+FUNCTION(move, memcpy(z, y, OCTETS(W)); mont_move(z, x, x[0] & 1))
+FUNCTION(gather, memset(z, 0, OCTETS(W)); mont_gather(z, x, W, y[0] & 1))
+FUNCTION(symbol, z[0] = (uint64_t)mont_jacobi(x, M))
+FUNCTION(verdicts, z[0] = mont_is_zero(x) + 2 * mont_equal(x, y) + 4 * mont_below(x, y))
+
+/* how many words z, x and y have, and whether z may be x */
+static const struct {
+    const char *name;
+    operation *call;
+    int z, x, y, in_place;
+} operations[] = {
+    {"add", add, W, W, W, 1},
+    {"sub", sub, W, W, W, 1},
+    {"neg", neg, W, W, W, 1},
+    {"halve", halve, W, W, W, 1},
+    {"mul", mul, W, W, W, 1},
+    {"square", square, W, W, W, 1},
+    {"enter", enter, W, W, W, 1},
+    {"leave", leave, W, W, W, 1},
+    {"pow", power, W, W, W, 1},
+    {"inverse", inverse, W, W, W, 1},
+    {"wide add", wide_add, 2 * W, 2 * W, 2 * W, 1},
+    {"wide sub", wide_sub, 2 * W, 2 * W, 2 * W, 1},
+    {"wide sub plain", wide_sub_plain, 2 * W, 2 * W, 2 * W, 1},
+    {"product", product, 2 * W, W, W, 0},
+    {"product of one", product_of_one, 2 * W, W, W, 0},
+    {"redc", redc, W, 2 * W, W, 0},
+    {"move", move, W, W, W, 0},
+    {"gather", gather, W, W, W, 0},
+    {"symbol", symbol, 1, W, W, 0},
+    {"verdicts", verdicts, 1, W, W, 0},
+};
+
+static void try_all(const uint64_t *a, const uint64_t *b, const mont_modulus *m) {
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        operation *call = operations[i].call;
+        size_t of_z = OCTETS(operations[i].z), of_x = OCTETS(operations[i].x), of_y = OCTETS(operations[i].y);
+        uint64_t wanted[2 * W];
+        call(wanted, a, b, m);
+        for (int end = 0; end < 2; end++) {
+            const uint64_t *y = placed(2, b, of_y, end);
+            const mont_modulus *M = placed(3, m, sizeof *m, end);
+            uint64_t *z = place(0, of_z, end);
+            call(z, placed(1, a, of_x, end), y, M);
+            expect(operations[i].name, z, wanted, of_z);
+            if (!operations[i].in_place) continue;
+            z = placed(0, a, of_x, end);
+            call(z, z, y, M);
+            expect(operations[i].name, z, wanted, of_z);
+        }
+    }
+}
 
 static void residue(uint64_t *x, const mont_modulus *M) {
     static const uint64_t edges[] = {0, 1, ~(uint64_t)0, (uint64_t)1 << 63};
@@ -84,29 +144,7 @@ static void arithmetic(void) {
     m.m[W - 1] = (m.m[W - 1] >> drawn() % 3) | (uint64_t)1 << 61;
     mont_setup(&m);
     residue(a, &m), residue(a + W, &m), residue(b, &m), residue(b + W, &m);
-#define IN_PLACE 1
-    TRY("add", mont_add(z, x, y, M), W, W, W);
-    TRY("sub", mont_sub(z, x, y, M), W, W, W);
-    TRY("neg", mont_neg(z, x, M), W, W, W);
-    TRY("halve", mont_halve(z, x, M), W, W, W);
-    TRY("mul", mont_mul(z, x, y, M), W, W, W);
-    TRY("square", mont_mul(z, x, x, M), W, W, W);
-    TRY("enter", mont_enter(z, x, M), W, W, W);
-    TRY("leave", mont_leave(z, x, M), W, W, W);
-    TRY("pow", mont_pow(z, x, y, M), W, W, W);
-    TRY("inverse", mont_inverse(z, x, M), W, W, W);
-    TRY("wide add", mont_wide_add(z, x, y, M), 2 * W, 2 * W, 2 * W);
-    TRY("wide sub", mont_wide_sub(z, x, y, M), 2 * W, 2 * W, 2 * W);
-    TRY("plain sub", mont_wide_sub_plain(z, x, y), 2 * W, 2 * W, 2 * W);
-#undef IN_PLACE
-#define IN_PLACE 0
-    TRY("product", mont_product(z, x, y), 2 * W, W, W);
-    TRY("product of one", mont_product(z, x, x), 2 * W, W, W);
-    TRY("redc", mont_redc(z, x, M), W, 2 * W, W);
-    TRY("move", (memcpy(z, y, OCTETS(W)), mont_move(z, x, x[0] & 1)), W, W, W);
-    TRY("gather", (memset(z, 0, OCTETS(W)), mont_gather(z, x, W, y[0] & 1)), W, W, W);
-    TRY("symbol", z[0] = (uint64_t)mont_jacobi(x, M), 1, W, W);
-    TRY("verdicts", z[0] = mont_is_zero(x) + 2 * mont_equal(x, y) + 4 * mont_below(x, y), 1, W, W);
+    try_all(a, b, &m);
 }
 
 static void octets(void) {
