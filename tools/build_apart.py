@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("milagro", "tests", "bench", "spec", "vectors", "pyproject.toml")
+COPIED = ("milagro", "tests", "bench", "spec", "vectors", "pyproject.toml", "README.md")
 LEFT_OUT = shutil.ignore_patterns("*.so", "*.c~", "__pycache__", ".*", "w?.c", "w?x.c")
-AS_SHIPPED = "-O3 -g0"
+AS_SHIPPED = "-fwrapv -O3 -g0"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Build:
         source = self.folder / "milagro" / "_native" / f"{module}.c"
         return [
             *shlex.split(self.cc),
-            *("-shared", "-fPIC", "-DNDEBUG", "-fwrapv", "-w"),
+            *("-shared", "-fPIC", "-DNDEBUG", "-w"),
             *shlex.split(flags),
             *(f"-I{header}" for header in headers),
             str(source),

@@ -18,7 +18,7 @@ from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, de
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
 from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar, _Point, _Value
-from milagro.octets import equal, i2osp, lowest_bits
+from milagro.octets import equal, i2osp
 
 if TYPE_CHECKING:
     from milagro.backend import CurveOps
@@ -143,6 +143,14 @@ class Curve:
             raise NonCanonical("a scalar is not below r")
         return Scalar._make(self, self.ops.scalar_from_bytes(octets[excess:]))
 
+    def scalar_from_decimal(self, digits: Octets) -> Scalar:
+        """The scalar that 1 to 18 decimal digits in ASCII stand for: a PIN, as it was typed.
+
+        Raises: WrongLength, NonCanonical if an octet is not a digit
+        Secret: the digits; constant time in them on the native backend, not in how many they are
+        """
+        return Scalar._make(self, self.ops.scalar_from_decimal(octet_string(digits)))
+
     def scalar_reduce(self, octets: Octets) -> Scalar:
         """The big-endian integer in `octets`, of any length, modulo r."""
         return Scalar._make(self, self.ops.scalar_reduce(octet_string(octets)))
@@ -158,7 +166,7 @@ class Curve:
             if len(octets) != self.scalar_bytes:
                 raise ParameterError(f"asked for {self.scalar_bytes} random octets, got {len(octets)}")
             try:
-                k = self.scalar_from_bytes(lowest_bits(octets, self.order.bit_length()))
+                k = Scalar._make(self, self.ops.scalar_from_bits(octets))
             except NonCanonical:
                 continue
             if not k.is_zero():
