@@ -31,7 +31,7 @@ class CurveOps(Protocol):
 
     # -- scalars: integers modulo r ------------------------------------------------------------------------
     def scalar_from_bytes(self, octets: bytes) -> Any:
-        """`scalar_bytes` octets -> S. Raises WrongLength, NonCanonical (value >= r)."""
+        """`scalar_bytes` or `field_bytes` octets -> S. Raises WrongLength, NonCanonical (value >= r)."""
 
     def scalar_from_bits(self, octets: bytes) -> Any:
         """As scalar_from_bytes, of the lowest bits only, as many as r has: for drawing at random."""

@@ -1,7 +1,7 @@
 # The octet encodings of points.  Spec: spec/curves.md#encoding-milagro, spec/curves.md#encoding-zcash,
 # spec/curves.md#encoding-eip197, spec/curves.md#encoding-tagged
-# A secret point is read and written here, header and all: Python sees the length of its octets and nothing else. Whether
-# they are an encoding at all, and of the identity, are verdicts; the sign that the header carries stays in a word.
+# A secret point is read and written here, header and all: Python sees the length of its octets and nothing else.
+# Whether they are an encoding at all, and of the identity, are verdicts; the sign in the header stays in a word.
 
 cdef enum:
     POINT_OCTETS = 4 * 8 * NLIMBS   # x and y over Fp2
@@ -150,7 +150,7 @@ cdef bytes encode_point(const element* P, str encoding, const curve_t* E):
         if not L.compressed:
             swap_parts(body + width, P, E)
     if L.tag:
-        body[-1] = <uint8_t>(2 | el_sgn0(&xy[1], E)) if L.compressed else 4
+        (<uint8_t*>octets_of(octets))[0] = <uint8_t>(2 | el_sgn0(&xy[1], E)) if L.compressed else 4
     elif L.flags and L.compressed:
         body[0] |= COMPRESSED | <uint8_t>(LARGER * el_larger(&xy[1], E))
     mont_wipe(xy, sizeof(xy))

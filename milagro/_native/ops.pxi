@@ -8,7 +8,7 @@ cdef class PointOps(CurveData):
 
     def scalar_from_bytes(self, bytes octets not None):
         cdef Scalar k = new_scalar(self)
-        if len(octets) != self.E.scalar_bytes:
+        if len(octets) != self.E.scalar_bytes and len(octets) != self.E.field_bytes:
             raise WrongLength(f"a scalar has {self.E.scalar_bytes} octets, got {len(octets)}")
         mont_from_octets(k.k.v, octets_of(octets), len(octets))
         if not declassify(mont_below(k.k.v, self.E.r.m)):

@@ -75,7 +75,8 @@ class ReferenceCurve:
         return Scalar(self.name, value % self.params.r)
 
     def scalar_from_bytes(self, octets: bytes) -> Scalar:
-        return self._scalar(below(octets, self.params.r, self.params.scalar_bytes))
+        padded = len(octets) == self.params.field_bytes
+        return self._scalar(below(octets, self.params.r, len(octets) if padded else self.params.scalar_bytes))
 
     def scalar_from_bits(self, octets: bytes) -> Scalar:
         if len(octets) != self.params.scalar_bytes:

@@ -18,7 +18,7 @@ from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, de
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
 from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar, _Point, _Value
-from milagro.octets import equal, i2osp
+from milagro.octets import i2osp
 
 if TYPE_CHECKING:
     from milagro.backend import CurveOps
@@ -138,10 +138,7 @@ class Curve:
         if len(octets) not in (self.scalar_bytes, self.field_bytes):
             expected = " or ".join(str(n) for n in sorted({self.scalar_bytes, self.field_bytes}))
             raise WrongLength(f"a scalar: expected {expected} octets, got {len(octets)}")
-        excess = len(octets) - self.scalar_bytes
-        if not equal(octets[:excess], bytes(excess)):
-            raise NonCanonical("a scalar is not below r")
-        return Scalar._make(self, self.ops.scalar_from_bytes(octets[excess:]))
+        return Scalar._make(self, self.ops.scalar_from_bytes(octets))
 
     def scalar_from_decimal(self, digits: Octets) -> Scalar:
         """The scalar that 1 to 18 decimal digits in ASCII stand for: a PIN, as it was typed.

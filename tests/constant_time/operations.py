@@ -225,6 +225,9 @@ def protocol(s: Secrets) -> Iterator[Case]:
     yield case("inverse", lambda: k.inverse()._handle)
     yield case("comparisons", lambda: [k == m, token == share, server == other, secret == E.gt_one], result=False)
     yield case("random scalar", lambda: E.random_scalar(drawn)._handle)
+    padded = bytes(E.field_bytes - E.scalar_bytes) + s.plain_k
+    yield case("scalar from octets with zeros in front", lambda: E.scalar_from_bytes(s.octets(padded))._handle)
+    yield case("scalar from digits", lambda: E.scalar_from_decimal(s.octets(b"2718"))._handle)
     yield case("scalar to octets", k.to_bytes)
     yield case("GT to octets", secret.to_bytes)
     for encoding in E.encodings:
@@ -275,7 +278,8 @@ def _combination(weights: list[Any], shares: list[Any]) -> Any:
 # -- sharing by polynomials --------------------------------------------------------------------------------------------
 def shares(s: Secrets) -> Iterator[Case]:
     """Protocols that share, combine and sign, by their own code. Secret: the polynomial, shares, the secret itself."""
-    from milagro.protocols.bls import original
+    from milagro.protocols import wcc
+    from milagro.protocols.bls import ietf, original
 
     E = s.E
 
@@ -283,7 +287,7 @@ def shares(s: Secrets) -> Iterator[Case]:
         return s.octets(bytes(1) + s._stream("x", size - 1))
 
     def case(name: str, call: Callable[[], Any]) -> Case:
-        return Case(f"BLS: {name}", "", call)
+        return Case(f"sharing and keys: {name}", "", call)
 
     key = E.scalar_from_bytes(s.octets(s.plain_k))
     yield case("polynomial", lambda: original.random_coefficients(E, key, 3, random)[2]._handle)
@@ -294,6 +298,10 @@ def shares(s: Secrets) -> Iterator[Case]:
     yield case("public key", lambda: original.public_key(E, key)._handle)
     yield case("signature", lambda: original.sign(E, key, b"a message")._handle)
     signed = [original.SignatureShare(share.x, original.sign(E, share.y, b"a message")) for share in given]
+    yield case("key from octets", lambda: ietf.key_gen_ethereum(E, s.octets(s._stream("ikm", 32)))._handle)
+    sender, receiver = wcc.hashed_identity(E, b"alice"), wcc.hashed_identity(E, b"bob")
+    yield case("WCC sender key", lambda: wcc.sender_key(E, key, sender)._handle)
+    yield case("WCC receiver key", lambda: wcc.receiver_key(E, key, receiver)._handle)
     yield case("combination of signatures", lambda: original.recover_signature(E, signed)._handle)
 
 
