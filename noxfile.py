@@ -1,4 +1,4 @@
-"""The project's jobs; each runs alone. `.ci/run` runs them all."""
+"""The project's jobs; each runs alone. `.ci/run` runs those that are named first below."""
 
 from __future__ import annotations
 
