@@ -58,23 +58,23 @@ def memory(pid: int) -> Iterator[bytes]:
                     continue
 
 
-def words_of(pid: int, places: list[list[int]]) -> set[bytes]:
+def words_of(pid: int, places: list[list[int]]) -> set[int]:
     """The words of the secrets; those that any number may have are left out."""
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as everything:
-        found: set[bytes] = set()
+        found: set[int] = set()
         for address, size in places:
             everything.seek(address)
             octets = everything.read(size)
             assert len(octets) == size
-            found |= {octets[at : at + WORD] for at in range(0, size, WORD)}
-    return {word for word in found if len(set(word)) > 4}
+            found |= set(memoryview(octets).cast("Q"))
+    return {word for word in found if len(set(word.to_bytes(WORD, "big"))) > 4}
 
 
-def found(pid: int, words: set[bytes]) -> list[bytes]:
-    """The words that are somewhere in the process."""
-    regions = list(memory(pid))
+def found(pid: int, words: set[int]) -> set[int]:
+    """Those of the words that stand somewhere in the process where a word may stand."""
+    regions = [region for region in memory(pid) if region]
     assert sum(map(len, regions)) > 1 << 20
-    return [word for word in words if any(word in region for region in regions)]
+    return set().union(*(words.intersection(memoryview(region).cast("Q")) for region in regions))
 
 
 def left_by(scenario: str, curve: str, implementation: str) -> tuple[int, int]:
@@ -90,7 +90,7 @@ def left_by(scenario: str, curve: str, implementation: str) -> tuple[int, int]:
         places = json.loads(said(child))
         words = words_of(child.pid, places)
         before = found(child.pid, words)
-        assert set(before) == words
+        assert before == words
         tell(child)
         assert said(child) == "dropped\n"
         return len(words), len(found(child.pid, words))

@@ -49,7 +49,7 @@ def test_a_planted_fault_ends_the_process(build: list[str], tmp_path: Path, name
     if name == "heap" and not any("address" in flag for flag in build):
         pytest.skip("these flags do not ask for the address sanitizer")
     run = planted(build, tmp_path, name, value)
-    assert run.returncode not in (0, 1)
+    assert run.returncode != 0
     assert any(part in run.stderr for part in told.split("|")), run.stderr
 
 
