@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from milagro.errors import IdentityElement, NotInSubgroup, ParameterError
+from milagro.errors import IdentityElement, InvalidFlags, NotInSubgroup, ParameterError, WrongLength
 
 if TYPE_CHECKING:
     from milagro.groups.operations import PointOps
@@ -78,7 +78,10 @@ class Codec:
         Raises: WrongLength, InvalidFlags, NonCanonical, NotOnCurve
         Secret: the octets; constant time on the native backend, but for what is refused
         """
-        return self.ops.from_octets(octets, self.encoding.value)
+        try:
+            return self.ops.from_octets(octets, self.encoding.value)
+        except (WrongLength, InvalidFlags) as error:  # faults of the encoding, which is this layer's, not of a number
+            raise type(error)(str(error)) from None
 
 
 def codecs(params: CurveParams, ops: PointOps) -> dict[Encoding, Codec]:
