@@ -31,7 +31,13 @@ class CurveOps(Protocol):
 
     # -- scalars: integers modulo r ------------------------------------------------------------------------
     def scalar_from_bytes(self, octets: bytes) -> Any:
-        """`scalar_bytes` octets -> S. Raises WrongLength, NonCanonical (value >= r)."""
+        """`scalar_bytes` or `field_bytes` octets -> S. Raises WrongLength, NonCanonical (value >= r)."""
+
+    def scalar_from_bits(self, octets: bytes) -> Any:
+        """As scalar_from_bytes, of the lowest bits only, as many as r has: for drawing at random."""
+
+    def scalar_from_decimal(self, digits: bytes) -> Any:
+        """1 to 18 decimal digits in ASCII -> S, constant time. Raises WrongLength, NonCanonical for another octet."""
 
     def scalar_reduce(self, octets: bytes) -> Any:
         """Octets of any length -> S, reduced modulo r."""
@@ -59,6 +65,13 @@ class CurveOps(Protocol):
 
     def g1_to_affine(self, p: Any) -> tuple[bytes, bytes]:
         """(x, y). Raises IdentityElement."""
+
+    def g1_from_octets(self, octets: bytes, encoding: str) -> Any:
+        """The point or the identity with these octets in the encoding of this name, in constant time but for which
+        of the refusals it is, in this order: WrongLength, InvalidFlags, NonCanonical, NotOnCurve. No subgroup check."""
+
+    def g1_to_octets(self, p: Any, encoding: str) -> bytes:
+        """The octets of the point; constant time. Raises IdentityElement where the identity has no encoding."""
 
     def g1_sign(self, p: Any, rule: str) -> int:
         """0 or 1 under the same rules as g1_from_x; constant time. Raises IdentityElement."""
@@ -111,6 +124,8 @@ class CurveOps(Protocol):
     def g2_from_affine(self, x: bytes, y: bytes) -> Any: ...
     def g2_from_x(self, x: bytes, sign: int, rule: str) -> Any: ...
     def g2_to_affine(self, p: Any) -> tuple[bytes, bytes]: ...
+    def g2_from_octets(self, octets: bytes, encoding: str) -> Any: ...
+    def g2_to_octets(self, p: Any, encoding: str) -> bytes: ...
     def g2_sign(self, p: Any, rule: str) -> int: ...
     def g2_add(self, p: Any, q: Any) -> Any: ...
     def g2_neg(self, p: Any) -> Any: ...

@@ -97,6 +97,32 @@ cdef bytes new_octets(Py_ssize_t size):
     return PyBytes_FromStringAndSize(NULL, size)
 
 
+cdef enum:
+    DECIMAL_DIGITS = 18     # they fit one word
+
+
+cdef void mask_bits(limb* z, int bits) noexcept nogil:
+    # z mod 2^bits, for a public number of bits
+    cdef int i
+    for i in range(NLIMBS):
+        if 64 * i >= bits:
+            z[i] = 0
+        elif 64 * (i + 1) > bits:
+            z[i] &= (<limb>1 << (bits - 64 * i)) - 1
+
+
+cdef limb read_decimal(limb* z, const uint8_t* digits, Py_ssize_t size) noexcept nogil:
+    # z = the number; 1 if every octet is a digit. A difference below 0 wraps around, which sets its top bit.
+    cdef limb digit, good = 1
+    cdef Py_ssize_t i
+    z[0] = 0
+    for i in range(size):
+        digit = <limb>digits[i] - 48
+        good &= (digit - 10) >> 63 & (digit >> 63 ^ 1)
+        z[0] = 10 * z[0] + digit
+    return good
+
+
 cdef int read_element(element* z, bytes octets, const curve_t* E) except -1:
     # Canonical octets of a field element
     cdef Py_ssize_t size = E.field_bytes * (sizeof(element) // sizeof(fp_t))

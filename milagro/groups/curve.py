@@ -18,7 +18,7 @@ from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, de
 from milagro.groups.hashing import Expander, Xmd
 from milagro.groups.operations import PointOps, point_ops
 from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar, _Point, _Value
-from milagro.octets import equal, i2osp, lowest_bits
+from milagro.octets import i2osp
 
 if TYPE_CHECKING:
     from milagro.backend import CurveOps
@@ -138,10 +138,15 @@ class Curve:
         if len(octets) not in (self.scalar_bytes, self.field_bytes):
             expected = " or ".join(str(n) for n in sorted({self.scalar_bytes, self.field_bytes}))
             raise WrongLength(f"a scalar: expected {expected} octets, got {len(octets)}")
-        excess = len(octets) - self.scalar_bytes
-        if not equal(octets[:excess], bytes(excess)):
-            raise NonCanonical("a scalar is not below r")
-        return Scalar._make(self, self.ops.scalar_from_bytes(octets[excess:]))
+        return Scalar._make(self, self.ops.scalar_from_bytes(octets))
+
+    def scalar_from_decimal(self, digits: Octets) -> Scalar:
+        """The scalar that 1 to 18 decimal digits in ASCII stand for: a PIN, as it was typed.
+
+        Raises: WrongLength, NonCanonical if an octet is not a digit
+        Secret: the digits; constant time in them on the native backend, not in how many they are
+        """
+        return Scalar._make(self, self.ops.scalar_from_decimal(octet_string(digits)))
 
     def scalar_reduce(self, octets: Octets) -> Scalar:
         """The big-endian integer in `octets`, of any length, modulo r."""
@@ -158,7 +163,7 @@ class Curve:
             if len(octets) != self.scalar_bytes:
                 raise ParameterError(f"asked for {self.scalar_bytes} random octets, got {len(octets)}")
             try:
-                k = self.scalar_from_bytes(lowest_bits(octets, self.order.bit_length()))
+                k = Scalar._make(self, self.ops.scalar_from_bits(octets))
             except NonCanonical:
                 continue
             if not k.is_zero():

@@ -26,6 +26,8 @@ class PointOps:
     from_affine: Callable[[bytes, bytes], Any]
     from_x: Callable[[bytes, int, str], Any]
     to_affine: Callable[[Any], tuple[bytes, bytes]]
+    from_octets: Callable[[bytes, str], Any]
+    to_octets: Callable[[Any, str], bytes]
     sign: Callable[[Any, str], int]
     add: Callable[[Any, Any], Any]
     neg: Callable[[Any], Any]
