@@ -170,6 +170,61 @@ class CurveOps(Protocol):
     def gt_exp_vartime(self, f: Any, k: Any) -> Any:
         """f**k for public f and S k; takes less time than gt_exp, and tells them by it."""
 
+    # -- many at once: lists of handles; other threads may run meanwhile -----------------------------------------
+    def scalars_from_array(self, octets: Buffer, size: int) -> list[Any]:
+        """The S of each `size` octets, `scalar_bytes` at most. Raises ParameterError, WrongLength, NonCanonical."""
+
+    def scalar_mul_many(self, left: list[Any], right: list[Any]) -> list[Any]:
+        """a_i * b_i. Raises ParameterError for lists of different lengths."""
+
+    def g1_hash_uniform_many(self, u: Buffer, n: int, count: int) -> list[Any]:
+        """g1_hash_uniform of each of n messages, whose octets stand one behind the other."""
+
+    def g1_hash_uniform_many_vartime(self, u: Buffer, n: int, count: int) -> list[Any]:
+        """The same for public octets. Variable time."""
+
+    def g1_map_original_many(self, hs: list[bytes]) -> list[Any]: ...
+    def g1_mul_many(self, points: list[Any], scalars: list[Any]) -> list[Any]:
+        """k_i * p_i, constant time in the secret k_i; a list of one stands for as many as the other has.
+
+        Raises ParameterError for other lists of different lengths.
+        """
+
+    def g1_from_affine_many(self, rows: Buffer, lead: int, swapped: bool, allow_identity: bool) -> list[Any]:
+        """The points of rows of `lead` octets that are not read, x and y, or zeros for the identity.
+
+        `swapped`: imaginary parts stand first. Each is checked, subgroup included: raises WrongLength, NonCanonical,
+        NotOnCurve, NotInSubgroup, and IdentityElement unless that is allowed.
+        """
+
+    def g1_from_x_many(self, rows: Buffer, lead: int, swapped: bool, signs: bytes, rule: str) -> list[Any]:
+        """The same for rows of x alone, with one octet of `signs` for each; the identity has no such row."""
+
+    def g1_to_affine_many(self, points: list[Any], lead: int, swapped: bool, allow_identity: bool) -> bytearray:
+        """The rows that g1_from_affine_many reads, with zeros in the lead. Raises IdentityElement unless allowed."""
+
+    def g1_to_x_many(self, points: list[Any], lead: int, swapped: bool, rule: str) -> tuple[bytearray, bytes]:
+        """The rows and signs that g1_from_x_many reads. Raises IdentityElement."""
+
+    def g2_hash_uniform_many(self, u: Buffer, n: int, count: int) -> list[Any]: ...
+    def g2_hash_uniform_many_vartime(self, u: Buffer, n: int, count: int) -> list[Any]: ...
+    def g2_mul_many(self, points: list[Any], scalars: list[Any]) -> list[Any]: ...
+    def g2_from_affine_many(self, rows: Buffer, lead: int, swapped: bool, allow_identity: bool) -> list[Any]: ...
+    def g2_from_x_many(self, rows: Buffer, lead: int, swapped: bool, signs: bytes, rule: str) -> list[Any]: ...
+    def g2_to_affine_many(self, points: list[Any], lead: int, swapped: bool, allow_identity: bool) -> bytearray: ...
+    def g2_to_x_many(self, points: list[Any], lead: int, swapped: bool, rule: str) -> tuple[bytearray, bytes]: ...
+    def gt_exp_many(self, fs: list[Any], ks: list[Any]) -> list[Any]:
+        """f_i**k_i, constant time in the k_i, which are secret; lists as in g1_mul_many."""
+
+    def pairing_products_many(self, ps: list[Any], qs: list[Any], sizes: list[int]) -> list[Any]:
+        """pairing_product of the first sizes[0] pairs, of the next sizes[1] pairs, and so on.
+
+        Raises ParameterError if the sizes do not add up to the number of pairs.
+        """
+
+    def pairing_checks_many(self, ps: list[Any], qs: list[Any], sizes: list[int]) -> list[bool]:
+        """Whether each of these products is 1."""
+
     # -- towers: for vectors and differential tests only -----------------------------------------------------
     def tower(self, operation: str, *operands: bytes) -> bytes:
         """One operation of the field tower on canonical octets.

@@ -24,6 +24,8 @@ include "load.pxi"       # curve_t from a data sheet
 include "handles.pxi"    # Scalar, G1, G2, GT
 include "prepared.pxi"   # G2Prepared
 include "ops.pxi"        # CurveOps: scalars and points
+include "many.pxi"       # the same for many values at once
+include "ops_many.pxi"   # CurveOps: many values at once
 include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
 include "kernels.pxi"    # words alone, for tests
 

@@ -251,34 +251,54 @@ cdef int count_rows(Octets points, Octets scalars, Py_ssize_t point_size, Py_ssi
     return 0
 
 
+cdef int read_row(element* P, const uint8_t* xy, bint swapped, const curve_t* E) noexcept nogil:
+    # x and y, or zeros for the identity; swapped if imaginary parts stand first. 0, or 1 for what is not canonical, 2
+    # for what is not on the curve, 3 for what is not in the subgroup
+    cdef Py_ssize_t j, half = E.field_bytes * (sizeof(element) // sizeof(fp_t))
+    cdef uint8_t any_bit = 0
+    for j in range(2 * half):
+        any_bit |= xy[j]
+    if not declassify(any_bit):
+        pt_identity(P, E)
+        return 0
+    if not declassify(read_coordinate(&P[0], xy, swapped, E) & read_coordinate(&P[1], xy + half, swapped, E)):
+        return 1
+    if not declassify(pt_from_affine(P, E)):
+        return 2
+    return 0 if declassify(in_subgroup(P, E)) else 3
+
+
+cdef inline limb read_coordinate(element* z, const uint8_t* octets, bint swapped, const curve_t* E) noexcept nogil:
+    cdef limb canonical
+    if element is fp_t:
+        return el_from_octets(z, octets, E)
+    else:
+        if not swapped:
+            return el_from_octets(z, octets, E)
+        canonical = fp_from_octets(&z.b, octets, E)
+        return canonical & fp_from_octets(&z.a, octets + E.field_bytes, E)
+
+
+cdef inline limb in_subgroup(const element* P, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        return g1_in_subgroup(P, E)
+    else:
+        return g2_in_subgroup(P, E)
+
+
 cdef int read_array(
     element* P, scalar_t* k, Py_ssize_t n, const uint8_t* xy, const uint8_t* scalars, const curve_t* E,
 ) noexcept nogil:
-    # 0, or 1 for what is not canonical, 2 for what is not on the curve, 3 for what is not in the subgroup
-    cdef Py_ssize_t i, j, half = E.field_bytes * (sizeof(element) // sizeof(fp_t))
-    cdef uint8_t any_bit
+    # The fault of the first bad row, or 0
+    cdef Py_ssize_t i, width = 2 * E.field_bytes * (sizeof(element) // sizeof(fp_t))
+    cdef int fault
     for i in range(n):
         mont_from_octets(k[i].v, scalars + i * E.scalar_bytes, E.scalar_bytes)
-        any_bit = 0
-        for j in range(2 * half):
-            any_bit |= xy[2 * half * i + j]
         if not mont_below(k[i].v, E.r.m):
             return 1
-        if any_bit == 0:
-            pt_identity(&P[3 * i], E)
-            continue
-        if not el_from_octets(&P[3 * i], xy + 2 * half * i, E):
-            return 1
-        if not el_from_octets(&P[3 * i + 1], xy + 2 * half * i + half, E):
-            return 1
-        if not pt_from_affine(&P[3 * i], E):
-            return 2
-        if element is fp_t:
-            if not g1_in_subgroup(&P[3 * i], E):
-                return 3
-        else:
-            if not g2_in_subgroup(&P[3 * i], E):
-                return 3
+        fault = read_row(&P[3 * i], xy + i * width, False, E)
+        if fault:
+            return fault
     return 0
 
 
@@ -289,4 +309,6 @@ cdef int raise_for(int fault) except -1:
         raise NotOnCurve("the coordinates do not satisfy the equation of the curve")
     if fault == 3:
         raise NotInSubgroup("a point is outside the subgroup of order r")
+    if fault == 4:
+        raise IdentityElement("the identity is not allowed here")
     return 0

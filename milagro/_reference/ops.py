@@ -10,6 +10,7 @@ from gmpy2 import mpz
 from milagro._reference import maps
 from milagro._reference.fields import F, PrimeField, Quadratic, QuadraticField
 from milagro._reference.group import G1, G2, Group, Scalar, checked, rows, same_length
+from milagro._reference.many import ManyOperations
 from milagro._reference.pairing import Pairing
 from milagro._reference.tower import Fp12, Tower
 from milagro._reference.tower_operations import TowerOperations
@@ -46,7 +47,7 @@ class G2Prepared:
         return f"<reference G2Prepared of {self.curve}>"
 
 
-class ReferenceCurve:
+class ReferenceCurve(ManyOperations):
     """The operations of one curve; `milagro.backend.CurveOps` says what each does."""
 
     def __init__(self, params: CurveParams) -> None:
@@ -62,6 +63,7 @@ class ReferenceCurve:
         self._g1 = Group(self.name, G1, Weierstrass(fp, mpz(params.b)), params.r, g1)
         self._g2 = Group(self.name, G2, twist, params.r, g2)
         self._towers = TowerOperations(fp, fp2, self._tower)
+        self._set_many()
 
     # -- scalars --------------------------------------------------------------------------------------------
 

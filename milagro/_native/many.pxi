@@ -1,0 +1,170 @@
+# Operations on many values in one go, without the interpreter. Whatever takes an inversion shares it with its
+# neighbours (Montgomery's trick); the rest is the single operation for each. Constant time where that is.
+
+cdef enum:
+    BLOCK = 32              # messages that share an inversion; bounds the memory
+    TABLE_PAYS = 12         # multiples of one point from which on its table of fixed.pxi is worth making
+
+
+# ---- hashing ---------------------------------------------------------------------------------------------------
+
+cdef void hash_block(
+    element* R, const uint8_t* u, Py_ssize_t n, Py_ssize_t size, Py_ssize_t count, bint public, element* work,
+    const curve_t* E,
+) noexcept nogil:
+    # hash_to_point of n messages; work: 3 n count
+    cdef element* t = work
+    cdef element* inverse = work + n * count
+    cdef element Q[3]
+    cdef element S[3]
+    cdef Py_ssize_t i, j
+    for i in range(n * count):
+        el_reduce(&t[i], u + i * size, size, E)
+        map_denominator(&inverse[i], &t[i], E)
+    el_inv_batch(inverse, work + 2 * n * count, n * count, E)
+    for i in range(n):
+        map_with_inverse(S, &t[i * count], &inverse[i * count], public, E)
+        for j in range(i * count + 1, (i + 1) * count):
+            map_with_inverse(Q, &t[j], &inverse[j], public, E)
+            pt_add(S, S, Q, E)
+        clear_cofactor(&R[3 * i], S, E)
+    mont_wipe(Q, sizeof(Q))
+    mont_wipe(S, sizeof(S))
+
+
+cdef void hash_each(
+    element* R, const uint8_t* u, Py_ssize_t n, Py_ssize_t size, Py_ssize_t count, bint public, element* work,
+    const curve_t* E,
+) noexcept nogil:
+    # R_i from the count*size octets of message i; work: 3 min(n, BLOCK) count
+    cdef Py_ssize_t at = 0, some
+    while at < n:
+        some = min(n - at, <Py_ssize_t>BLOCK)
+        hash_block(&R[3 * at], u + at * count * size, some, size, count, public, work, E)
+        at += some
+
+
+# ---- multiples -------------------------------------------------------------------------------------------------
+
+cdef void multiply_each(
+    element* R, const element* P, Py_ssize_t next_point, const scalar_t* k, Py_ssize_t next_scalar, Py_ssize_t n,
+    const curve_t* E,
+) noexcept nogil:
+    # R_i = k_i P_i; steps of 0 for one point or one scalar
+    cdef Py_ssize_t i
+    for i in range(n):
+        pt_mul(&R[3 * i], &P[3 * i * next_point], &k[i * next_scalar], E)
+
+
+cdef int multiply_one(element* R, const element* P, const scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
+    # R_i = k_i P from a table of P, which is not the identity
+    cdef Py_ssize_t i
+    cdef size_t size = 2 * E.places * MULTIPLES * sizeof(element)
+    cdef element* table = fixed_table(P, E.places, E)
+    with nogil:
+        for i in range(n):
+            fixed_mul(&R[3 * i], table, E.places, &k[i], E)
+        mont_wipe_stack()
+        mont_wipe(table, size)
+    free(table)
+    return 0
+
+
+# ---- coordinates -----------------------------------------------------------------------------------------------
+
+cdef void affine_each(element* xy, const element* P, Py_ssize_t n, element* work, const curve_t* E) noexcept nogil:
+    # (x, y) of each point, (0, 0) for the identity, by one inversion; work: 2n
+    cdef Py_ssize_t i
+    for i in range(n):
+        work[i] = P[3 * i + 2]
+    el_inv_batch(work, work + n, n, E)
+    for i in range(n):
+        el_mul(&xy[2 * i], &P[3 * i], &work[i], E)
+        el_mul(&xy[2 * i + 1], &P[3 * i + 1], &work[i], E)
+
+
+cdef void write_coordinate(uint8_t* octets, const element* x, bint swapped, const curve_t* E) noexcept nogil:
+    if element is fp_t:
+        el_to_octets(octets, x, E)
+    elif swapped:
+        fp_to_octets(octets, &x.b, E)
+        fp_to_octets(octets + E.field_bytes, &x.a, E)
+    else:
+        el_to_octets(octets, x, E)
+
+
+cdef int read_rows(
+    element* P, Py_ssize_t n, const uint8_t* rows, Py_ssize_t lead, bint swapped, bint allow_identity,
+    const curve_t* E,
+) noexcept nogil:
+    # x and y behind `lead` octets of each row. 0, or the fault of the first bad one, 4 being the identity
+    cdef Py_ssize_t i, width = lead + 2 * E.field_bytes * (sizeof(element) // sizeof(fp_t))
+    cdef int fault
+    for i in range(n):
+        fault = read_row(&P[3 * i], rows + i * width + lead, swapped, E)
+        if fault:
+            return fault
+        if not allow_identity and declassify(el_is_zero(&P[3 * i + 2])):
+            return 4
+    return 0
+
+
+cdef int read_rows_of_x(
+    element* P, Py_ssize_t n, const uint8_t* rows, Py_ssize_t lead, bint swapped, const uint8_t* signs, bint larger,
+    const curve_t* E,
+) noexcept nogil:
+    # x alone, and for each the sign of y
+    cdef Py_ssize_t i, width = lead + E.field_bytes * (sizeof(element) // sizeof(fp_t))
+    for i in range(n):
+        if not declassify(read_coordinate(&P[3 * i], rows + i * width + lead, swapped, E)):
+            return 1
+        if not declassify(pt_from_x(&P[3 * i], signs[i], larger, E)):
+            return 2
+        if not declassify(in_subgroup(&P[3 * i], E)):
+            return 3
+    return 0
+
+
+# ---- pairings --------------------------------------------------------------------------------------------------
+
+cdef void easy_parts(fp12_t* f, Py_ssize_t n, fp6_t* norms, const curve_t* E) noexcept nogil:
+    # easy_part of each, by one inversion in Fp6; norms: 2n
+    cdef fp6_t* before = norms + n
+    cdef fp6_t t
+    cdef Py_ssize_t i
+    if n == 0:
+        return
+    for i in range(n):
+        easy_fraction(&f[i], &norms[i], E)
+        if i == 0:
+            before[0] = norms[0]
+        else:
+            fp6_mul(&before[i], &before[i - 1], &norms[i], E)
+    fp6_inv(&t, &before[n - 1], E)
+    for i in range(n - 1, 0, -1):
+        fp6_mul(&before[i], &before[i - 1], &t, E)
+        fp6_mul(&t, &t, &norms[i], E)
+        easy_rest(&f[i], &before[i], E)
+    easy_rest(&f[0], &t, E)
+    mont_wipe(&t, sizeof(t))
+
+
+cdef void products_each(
+    fp12_t* f, pair_t* pairs, const Py_ssize_t* sizes, Py_ssize_t n, fp6_t* norms, uint8_t* verdicts, const curve_t* E,
+) noexcept nogil:
+    # f_i of the next sizes[i] pairs; or, where verdicts are asked for, only whether it is 1
+    cdef Py_ssize_t i, at = 0
+    for i in range(n):
+        at += sizes[i]
+    affine_pairs(pairs, at, E)
+    at = 0
+    for i in range(n):
+        miller_loop(&f[i], &pairs[at], sizes[i], E)
+        at += sizes[i]
+    easy_parts(f, n, norms, E)
+    for i in range(n):
+        if verdicts != NULL:
+            verdicts[i] = hard_part_is_one(&f[i], E)
+        else:
+            hard_part(&f[i], E)
+    mont_wipe_stack()
