@@ -1,47 +1,19 @@
-# Operations on many values in one go, without the interpreter. Whatever takes an inversion shares it with its
-# neighbours (Montgomery's trick); the rest is the single operation for each. Constant time where that is.
+# Operations on many values in one go, without the interpreter. Where each takes an inversion of its own, they share one
+# (Montgomery's trick); the rest is the single operation for each. Constant time where that is.
 
 cdef enum:
-    BLOCK = 32              # messages that share an inversion; bounds the memory
     TABLE_PAYS = 12         # multiples of one point from which on its table of fixed.pxi is worth making
 
 
 # ---- hashing ---------------------------------------------------------------------------------------------------
 
-cdef void hash_block(
-    element* R, const uint8_t* u, Py_ssize_t n, Py_ssize_t size, Py_ssize_t count, bint public, element* work,
-    const curve_t* E,
-) noexcept nogil:
-    # hash_to_point of n messages; work: 3 n count
-    cdef element* t = work
-    cdef element* inverse = work + n * count
-    cdef element Q[3]
-    cdef element S[3]
-    cdef Py_ssize_t i, j
-    for i in range(n * count):
-        el_reduce(&t[i], u + i * size, size, E)
-        map_denominator(&inverse[i], &t[i], E)
-    el_inv_batch(inverse, work + 2 * n * count, n * count, E)
-    for i in range(n):
-        map_with_inverse(S, &t[i * count], &inverse[i * count], public, E)
-        for j in range(i * count + 1, (i + 1) * count):
-            map_with_inverse(Q, &t[j], &inverse[j], public, E)
-            pt_add(S, S, Q, E)
-        clear_cofactor(&R[3 * i], S, E)
-    mont_wipe(Q, sizeof(Q))
-    mont_wipe(S, sizeof(S))
-
-
 cdef void hash_each(
-    element* R, const uint8_t* u, Py_ssize_t n, Py_ssize_t size, Py_ssize_t count, bint public, element* work,
-    const curve_t* E,
+    element* R, const uint8_t* u, Py_ssize_t n, Py_ssize_t size, Py_ssize_t count, bint public, const curve_t* E,
 ) noexcept nogil:
-    # R_i from the count*size octets of message i; work: 3 min(n, BLOCK) count
-    cdef Py_ssize_t at = 0, some
-    while at < n:
-        some = min(n - at, <Py_ssize_t>BLOCK)
-        hash_block(&R[3 * at], u + at * count * size, some, size, count, public, work, E)
-        at += some
+    # R_i from the count field elements, of `size` octets each, of message i
+    cdef Py_ssize_t i
+    for i in range(n):
+        hash_to_point(&R[3 * i], u + i * count * size, size, count, public, E)
 
 
 # ---- multiples -------------------------------------------------------------------------------------------------

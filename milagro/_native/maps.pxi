@@ -20,34 +20,24 @@ cdef void el_with_sign_of(element* y, const element* u, const curve_t* E) noexce
     el_move(y, &minus, el_sgn0(y, E) ^ el_sgn0(u, E))
 
 
-cdef void svdw_denominator(element* z, const element* u, const element* c, const curve_t* E) noexcept nogil:
-    # mn = 1 - (u^2 c1)^2
-    cdef element t
-    el_sqr(&t, u, E)
-    el_mul(&t, &t, &c[SVDW_C1], E)
-    el_sqr(&t, &t, E)
-    el_one(z, E)
-    el_sub(z, z, &t, E)
-
-
-cdef void map_svdw(
-    element* R, const element* u, const element* i, const element* c, bint public, const curve_t* E,
-) noexcept nogil:
+cdef void map_svdw(element* R, const element* u, const element* c, bint public, const curve_t* E) noexcept nogil:
     # Shallue, van de Woestijne (RFC 9380, section 6.6.1); inv0(0) = 0.                Spec: spec/curves.md#svdw
     #   m = 1 - u^2 c1, n = 1 + u^2 c1, i = inv0(mn), d = u m i c3, and x is the first of
     #   c2 - d, c2 + d, Z + c4 (n^2 i)^2 that lies under a point
-    cdef element m, n, d, x, t, value
+    cdef element m, n, i, d, x, t, value
     cdef limb first, second
     el_sqr(&t, u, E)
     el_mul(&t, &t, &c[SVDW_C1], E)
     el_one(&m, E)
     el_add(&n, &m, &t, E)
     el_sub(&m, &m, &t, E)
+    el_mul(&i, &m, &n, E)
+    el_inv(&i, &i, E)
     el_mul(&d, u, &m, E)
-    el_mul(&d, &d, i, E)
+    el_mul(&d, &d, &i, E)
     el_mul(&d, &d, &c[SVDW_C3], E)
     el_sqr(&x, &n, E)
-    el_mul(&x, &x, i, E)
+    el_mul(&x, &x, &i, E)
     el_sqr(&x, &x, E)
     el_mul(&x, &x, &c[SVDW_C4], E)
     el_add(&x, &x, &c[SVDW_Z], E)
@@ -107,25 +97,11 @@ cdef void isogeny(
         el_move(&R[k], &identity[k], vanishes)
 
 
-cdef void sswu_denominator(element* z, const element* u, const element* c, const curve_t* E) noexcept nogil:
-    # -A(t^2 + t) with t = Z u^2, or ZA where that is 0
-    cdef element t, i
-    el_sqr(&t, u, E)
-    el_mul(&t, &t, &c[SSWU_Z], E)
-    el_sqr(&i, &t, E)
-    el_add(&i, &i, &t, E)
-    el_neg(z, &c[SSWU_A], E)
-    el_mul(z, z, &i, E)
-    el_mul(&t, &c[SSWU_A], &c[SSWU_Z], E)
-    el_move(z, &t, el_is_zero(&i))
-
-
 cdef void map_sswu(
-    element* R, const element* u, const element* inverse, const element* c, const map_t* shape, bint public,
-    const curve_t* E,
+    element* R, const element* u, const element* c, const map_t* shape, bint public, const curve_t* E,
 ) noexcept nogil:
     # Simplified SWU (RFC 9380, section 6.6.2) and the isogeny.                        Spec: spec/curves.md#sswu
-    #   t = Z u^2, x1 = B(1 + t^2 + t) / -A(t^2 + t), or B/(ZA) where t^2 + t = 0; x2 = t x1
+    #   t = Z u^2, i = inv0(t^2 + t), x1 = -B/A (1 + i), or B/(ZA) where i = 0; x2 = t x1
     # In Fp one power serves both: with y = g(x1)^((p+1)/4) and g(x1) no square, g(x2) = t^3 g(x1) has the root
     # Z u^3 Z^((p+1)/4) y, since Z is no square either.
     cdef element t, i, x, x2, y, value
@@ -134,10 +110,15 @@ cdef void map_sswu(
     el_mul(&t, &t, &c[SSWU_Z], E)
     el_sqr(&i, &t, E)
     el_add(&i, &i, &t, E)
+    el_neg(&value, &c[SSWU_A], E)
+    el_mul(&value, &value, &i, E)           # x1 = B(1 + t^2 + t) / -A(t^2 + t), one inversion for both cases
+    el_mul(&x2, &c[SSWU_A], &c[SSWU_Z], E)
+    el_move(&value, &x2, el_is_zero(&i))
+    el_inv(&value, &value, E)
     el_one(&x, E)
     el_add(&x, &x, &i, E)
     el_mul(&x, &x, &c[SSWU_B], E)
-    el_mul(&x, &x, inverse, E)
+    el_mul(&x, &x, &value, E)
     el_mul(&x2, &x, &t, E)
     isogenous_value(&value, &x, c, E)
     if element is fp_t:
@@ -156,40 +137,17 @@ cdef void map_sswu(
     isogeny(R, &x, &y, &c[SSWU_POLYNOMIALS], shape, E)
 
 
-cdef void map_denominator(element* z, const element* u, const curve_t* E) noexcept nogil:
-    # What the map of u is to have inverted; many maps can share the inversion
-    if element is fp_t:
-        if E.map1.sswu:
-            sswu_denominator(z, u, E.map1_data, E)
-        else:
-            svdw_denominator(z, u, E.map1_data, E)
-    else:
-        if E.map2.sswu:
-            sswu_denominator(z, u, E.map2_data, E)
-        else:
-            svdw_denominator(z, u, E.map2_data, E)
-
-
-cdef void map_with_inverse(
-    element* R, const element* u, const element* inverse, bint public, const curve_t* E,
-) noexcept nogil:
-    if element is fp_t:
-        if E.map1.sswu:
-            map_sswu(R, u, inverse, E.map1_data, &E.map1, public, E)
-        else:
-            map_svdw(R, u, inverse, E.map1_data, public, E)
-    else:
-        if E.map2.sswu:
-            map_sswu(R, u, inverse, E.map2_data, &E.map2, public, E)
-        else:
-            map_svdw(R, u, inverse, E.map2_data, public, E)
-
-
 cdef void map_to_curve(element* R, const element* u, bint public, const curve_t* E) noexcept nogil:
-    cdef element t
-    map_denominator(&t, u, E)
-    el_inv(&t, &t, E)
-    map_with_inverse(R, u, &t, public, E)
+    if element is fp_t:
+        if E.map1.sswu:
+            map_sswu(R, u, E.map1_data, &E.map1, public, E)
+        else:
+            map_svdw(R, u, E.map1_data, public, E)
+    else:
+        if E.map2.sswu:
+            map_sswu(R, u, E.map2_data, &E.map2, public, E)
+        else:
+            map_svdw(R, u, E.map2_data, public, E)
 
 
 cdef void clear_cofactor(element* R, const element* P, const curve_t* E) noexcept nogil:

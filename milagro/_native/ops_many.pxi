@@ -83,11 +83,10 @@ cdef list hash_many(CurveData curve, source, Py_ssize_t n, Py_ssize_t count, bin
     if u.view.len % max(n * count * degree, 1) or (u.view.len == 0) != (n == 0):
         raise WrongLength(f"{u.view.len} octets cannot be divided into {n * count * degree} equal numbers")
     size = u.view.len // (n * count) if n else 0
-    cdef Py_ssize_t work = 3 * min(n, <Py_ssize_t>BLOCK) * count
-    cdef Block memory = Block((3 * n + work) * sizeof(element))
+    cdef Block memory = Block(3 * n * sizeof(element))
     cdef element* R = <element*>memory.at
     with nogil:
-        hash_each(R, <const uint8_t*>u.view.buf, n, size, count, public, R + 3 * n, &curve.E)
+        hash_each(R, <const uint8_t*>u.view.buf, n, size, count, public, &curve.E)
         mont_wipe_stack()
     return points_of(curve, <const element*>R, n)
 

@@ -29,6 +29,12 @@ Octets = bytes | bytearray | memoryview
 
 _COMPRESSED, _INFINITY, _LARGER = 0x80, 0x40, 0x20  # flag bits of the ZCash encodings
 _FLAGS = _COMPRESSED | _INFINITY | _LARGER
+_REAL_FIRST, _IMAGINARY_FIRST = False, True  # the order of the parts of a coordinate of G2
+_NO_IDENTITY, _IDENTITY = False, True  # whether zeros stand for it
+_SIGN_OF_TAG = bytes(tag & 1 for tag in range(256))  # of the tags 2 and 3
+_TAG_OF_SIGN = bytes(2 | sign & 1 for sign in range(256))
+_SIGN_OF_FLAGS = bytes(1 if octet & _LARGER else 0 for octet in range(256))
+_WITHOUT_FLAGS = bytes(octet & ~_FLAGS for octet in range(256))
 
 
 class Encoding(StrEnum):
@@ -59,13 +65,26 @@ def octet_string(value: object) -> bytes:
 
 
 class Codec(Protocol):
-    """One encoding of one group. The reader checks everything but subgroup and identity."""
+    """One encoding of one group. The reader of one point checks everything but subgroup and identity."""
+
+    @property
+    def length(self) -> int:
+        """Octets of what `encode` gives."""
 
     def encode(self, p: Any) -> bytes:
         """The octets of `p`. Raises IdentityElement if `p` is an identity without an encoding."""
 
     def decode(self, octets: bytes) -> Any:
         """The point or the identity. Raises WrongLength, InvalidFlags, NonCanonical, NotOnCurve."""
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        """The octets of the points, joined. Raises IdentityElement where one has no plain form; ask `encode` then."""
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        """The points of elements of `length` octets each, fully checked, subgroup included.
+
+        Raises: EncodingError if one is refused, or is of a rare form that only `decode` reads
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +116,40 @@ class _Layout:
     def affine(self, octets: bytes) -> Any:
         return self.ops.from_affine(octets[: self.width], octets[self.width :])
 
+    # one tag, then x: the compressed form of two encodings
+    def tagged(self, points: list[Any]) -> bytearray:
+        octets, signs = self.ops.to_x_many(points, 1, _REAL_FIRST, "parity")
+        octets[:: 1 + self.width] = signs.translate(_TAG_OF_SIGN)
+        return octets
+
+    def from_tagged(self, octets: bytes) -> list[Any]:
+        tags = octets[:: 1 + self.width]
+        if tags.strip(b"\x02\x03"):
+            raise self.bad_flags(octets)
+        return self.ops.from_x_many(octets, 1, _REAL_FIRST, tags.translate(_SIGN_OF_TAG), "parity")
+
 
 class _Milagro(_Layout):
     """G1 with the prefixes of SEC 1, G2 without any."""
+
+    @property
+    def lead(self) -> int:
+        return 1 if self.ops.group == "G1" else 0
+
+    @property
+    def length(self) -> int:
+        return self.lead + 2 * self.width
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        octets = self.ops.to_affine_many(points, self.lead, _REAL_FIRST, _NO_IDENTITY)
+        if self.lead:
+            octets[:: self.length] = b"\x04" * len(points)
+        return octets
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        if self.lead and octets[:: self.length].strip(b"\x04"):
+            raise self.bad_flags(octets)
+        return self.ops.from_affine_many(octets, self.lead, _REAL_FIRST, _NO_IDENTITY)
 
     def encode(self, p: Any) -> bytes:
         x, y = self.ops.to_affine(p)
@@ -125,6 +175,16 @@ class _Milagro(_Layout):
 class _MilagroCompressed(_Milagro):
     """G1 by x and the parity of y only; G2 as _Milagro."""
 
+    @property
+    def length(self) -> int:
+        return 1 + self.width if self.lead else 2 * self.width
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        return self.tagged(points) if self.lead else super().encode_many(points)
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        return self.from_tagged(octets) if self.lead else super().decode_many(octets, allow_identity=allow_identity)
+
     def encode(self, p: Any) -> bytes:
         x, y = self.ops.to_affine(p)
         return bytes([2 | self.ops.sign(p, "parity")]) + x if self.ops.group == "G1" else x + y
@@ -139,6 +199,23 @@ class _MilagroCompressed(_Milagro):
 
 class _ZCash(_Layout):
     """x with three flag bits in front; big-endian, imaginary part first."""
+
+    @property
+    def length(self) -> int:
+        return self.width
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        octets, signs = self.ops.to_x_many(points, 0, _IMAGINARY_FIRST, "larger")
+        first = zip(octets[:: self.width], signs, strict=True)
+        octets[:: self.width] = bytes([octet | _COMPRESSED | _LARGER * sign for octet, sign in first])
+        return octets
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        first, xs = octets[:: self.width], bytearray(octets)
+        if any(octet & (_COMPRESSED | _INFINITY) != _COMPRESSED for octet in first):
+            raise self.bad_flags(octets)
+        xs[:: self.width] = first.translate(_WITHOUT_FLAGS)
+        return self.ops.from_x_many(xs, 0, _IMAGINARY_FIRST, first.translate(_SIGN_OF_FLAGS), "larger")
 
     def encode(self, p: Any) -> bytes:
         if self.ops.is_identity(p):
@@ -163,6 +240,16 @@ class _ZCash(_Layout):
 class _ZCashUncompressed(_Layout):
     """x || y, no flag bit but the identity's; big-endian, imaginary part first."""
 
+    @property
+    def length(self) -> int:
+        return 2 * self.width
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        return self.ops.to_affine_many(points, 0, _IMAGINARY_FIRST, _NO_IDENTITY)
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        return self.ops.from_affine_many(octets, 0, _IMAGINARY_FIRST, _NO_IDENTITY)
+
     def encode(self, p: Any) -> bytes:
         if self.ops.is_identity(p):
             return bytes([_INFINITY]) + bytes(2 * self.width - 1)
@@ -181,6 +268,16 @@ class _ZCashUncompressed(_Layout):
 class _Eip197(_Layout):
     """x || y without flags, imaginary part first; all zero is the identity, since (0, 0) is on neither curve."""
 
+    @property
+    def length(self) -> int:
+        return 2 * self.width
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        return self.ops.to_affine_many(points, 0, _IMAGINARY_FIRST, _IDENTITY)
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        return self.ops.from_affine_many(octets, 0, _IMAGINARY_FIRST, allow_identity)
+
     def encode(self, p: Any) -> bytes:
         if self.ops.is_identity(p):
             return bytes(2 * self.width)
@@ -196,6 +293,16 @@ class _Eip197(_Layout):
 
 class _Tagged(_Layout):
     """One octet, then x; the same length for every element. Real part first."""
+
+    @property
+    def length(self) -> int:
+        return 1 + self.width
+
+    def encode_many(self, points: list[Any]) -> bytearray:
+        return self.tagged(points)
+
+    def decode_many(self, octets: bytes, *, allow_identity: bool) -> list[Any]:
+        return self.from_tagged(octets)
 
     def encode(self, p: Any) -> bytes:
         if self.ops.is_identity(p):

@@ -40,6 +40,12 @@ class PointOps:
     hash_uniform: Callable[[bytes, int], Any]
     hash_uniform_vartime: Callable[[bytes, int], Any]
     map_original: Callable[[bytes], Any]
+    mul_many: Callable[[list[Any], list[Any]], list[Any]]
+    hash_uniform_many_vartime: Callable[[Buffer, int, int], list[Any]]
+    from_affine_many: Callable[[Buffer, int, bool, bool], list[Any]]
+    from_x_many: Callable[[Buffer, int, bool, bytes, str], list[Any]]
+    to_affine_many: Callable[[list[Any], int, bool, bool], bytearray]
+    to_x_many: Callable[[list[Any], int, bool, str], tuple[bytearray, bytes]]
 
 
 def point_ops(ops: CurveOps, group: GroupName) -> PointOps:
