@@ -20,12 +20,15 @@ cdef void hash_each(
 
 cdef void multiply_each(
     element* R, const element* P, Py_ssize_t next_point, const scalar_t* k, Py_ssize_t next_scalar, Py_ssize_t n,
-    const curve_t* E,
+    bint public, const curve_t* E,
 ) noexcept nogil:
     # R_i = k_i P_i; steps of 0 for one point or one scalar
     cdef Py_ssize_t i
     for i in range(n):
-        pt_mul(&R[3 * i], &P[3 * i * next_point], &k[i * next_scalar], E)
+        if public:
+            pt_mul_vartime(&R[3 * i], &P[3 * i * next_point], &k[i * next_scalar], E)
+        else:
+            pt_mul(&R[3 * i], &P[3 * i * next_point], &k[i * next_scalar], E)
 
 
 cdef int multiply_one(element* R, const element* P, const scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:

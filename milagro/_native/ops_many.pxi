@@ -91,7 +91,7 @@ cdef list hash_many(CurveData curve, source, Py_ssize_t n, Py_ssize_t count, bin
     return points_of(curve, <const element*>R, n)
 
 
-cdef list mul_many(CurveData curve, list points, list scalars, element* which):
+cdef list mul_many(CurveData curve, list points, list scalars, bint public, element* which):
     cdef Py_ssize_t n = broadcast(points, scalars)
     cdef Py_ssize_t next_point = len(points) != 1, next_scalar = len(scalars) != 1
     cdef Block memory = Block((n + len(points)) * 3 * sizeof(element) + len(scalars) * sizeof(scalar_t))
@@ -104,7 +104,7 @@ cdef list mul_many(CurveData curve, list points, list scalars, element* which):
         multiply_one(R, <const element*>P, k, n, &curve.E)
         return points_of(curve, <const element*>R, n)
     with nogil:
-        multiply_each(R, <const element*>P, next_point, k, next_scalar, n, &curve.E)
+        multiply_each(R, <const element*>P, next_point, k, next_scalar, n, public, &curve.E)
         mont_wipe_stack()
     return points_of(curve, <const element*>R, n)
 
@@ -233,7 +233,10 @@ cdef class ManyOps(PointOps):
         return points_of(self, <const fp_t*>R, n)
 
     def g1_mul_many(self, list points not None, list scalars not None):
-        return mul_many(self, points, scalars, <fp_t*>NULL)
+        return mul_many(self, points, scalars, False, <fp_t*>NULL)
+
+    def g1_mul_many_vartime(self, list points not None, list scalars not None):
+        return mul_many(self, points, scalars, True, <fp_t*>NULL)
 
     def g1_from_affine_many(self, rows, Py_ssize_t lead, bint swapped, bint allow_identity):
         return from_affine_many(self, rows, lead, swapped, allow_identity, <fp_t*>NULL)
@@ -256,7 +259,10 @@ cdef class ManyOps(PointOps):
         return hash_many(self, u, n, count, True, <fp2_t*>NULL)
 
     def g2_mul_many(self, list points not None, list scalars not None):
-        return mul_many(self, points, scalars, <fp2_t*>NULL)
+        return mul_many(self, points, scalars, False, <fp2_t*>NULL)
+
+    def g2_mul_many_vartime(self, list points not None, list scalars not None):
+        return mul_many(self, points, scalars, True, <fp2_t*>NULL)
 
     def g2_from_affine_many(self, rows, Py_ssize_t lead, bint swapped, bint allow_identity):
         return from_affine_many(self, rows, lead, swapped, allow_identity, <fp2_t*>NULL)

@@ -131,6 +131,9 @@ class ManyOperations:
     def g1_mul_many(self, points: list[Any], scalars: list[Any]) -> list[Any]:
         return self._many_g1.mul(points, scalars)
 
+    def g1_mul_many_vartime(self, points: list[Any], scalars: list[Any]) -> list[Any]:
+        return self._many_g1.mul(points, scalars)
+
     def g1_from_affine_many(self, rows: Buffer, lead: int, swapped: bool, allow_identity: bool) -> list[Any]:
         return self._many_g1.from_affine(rows, lead, swapped, allow_identity)
 
@@ -150,6 +153,9 @@ class ManyOperations:
         return self._many_g2.hash_uniform(u, n, count)
 
     def g2_mul_many(self, points: list[Any], scalars: list[Any]) -> list[Any]:
+        return self._many_g2.mul(points, scalars)
+
+    def g2_mul_many_vartime(self, points: list[Any], scalars: list[Any]) -> list[Any]:
         return self._many_g2.mul(points, scalars)
 
     def g2_from_affine_many(self, rows: Buffer, lead: int, swapped: bool, allow_identity: bool) -> list[Any]:

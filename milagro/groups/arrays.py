@@ -123,13 +123,22 @@ def _encoded(codec: Codec, index: int, p: Any) -> bytes:
 
 
 # -- threads -------------------------------------------------------------------------------------------------------
-def parts(count: int, workers: int) -> list[slice]:
-    """`count` elements in at most `workers` consecutive parts of about one size, a multiple of TOGETHER.
+def check_workers(workers: int) -> int:
+    """The number itself, refused where it is no number of threads.
 
     Raises: ParameterError for less than one worker
     """
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ParameterError(f"work needs at least one worker, not {workers}")
+    return workers
+
+
+def parts(count: int, workers: int) -> list[slice]:
+    """`count` elements in at most `workers` consecutive parts of about one size, a multiple of TOGETHER.
+
+    Raises: ParameterError for less than one worker
+    """
+    check_workers(workers)
     size = max(1, -(-count // (TOGETHER * workers))) * TOGETHER
     return [slice(start, min(start + size, count)) for start in range(0, count, size)] or [slice(0, 0)]
 

@@ -30,12 +30,12 @@ _ZERO = bytes(WEIGHT_OCTETS)
 _MAX_DRAWS = 8  # 16 octets are all zero once in 2^128 draws
 
 Pairs = list[tuple[G1Point, G2Point | G2Prepared]]
-PointT = TypeVar("PointT", G1Point, G2Point)
+PointT = TypeVar("PointT", bound=G1Point | G2Point)
 
 
 # -- random weights -----------------------------------------------------------------------------------------------
 def random_weights(E: Curve, count: int, random: Random) -> list[Scalar]:
-    """d_1 .. d_n, uniform in [1, 2^128 - 1]: 16 octets each of one draw, and of another for those that are zero.
+    """d_1 .. d_n, uniform in [1, 2^128 - 1]: 16 octets each of one draw, and as many again as were zero.
 
     Whoever made what is checked must not be able to predict them, nor learn them before it is fixed.
     Raises: ParameterError if the source returns a wrong number of octets, or zeros only
