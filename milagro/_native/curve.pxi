@@ -22,9 +22,11 @@ include "final_exponentiation.pxi"  # from the loop to GT
 include "load_pairing.pxi"  # what the pairing needs of curve_t
 include "load.pxi"       # curve_t from a data sheet
 include "handles.pxi"    # Scalar, G1, G2, GT
-include "encodings.pxi"    # points as octets
+include "encodings.pxi"  # points as octets
 include "prepared.pxi"   # G2Prepared
 include "ops.pxi"        # CurveOps: scalars and points
+include "many.pxi"       # the same for many values at once
+include "ops_many.pxi"   # CurveOps: many values at once
 include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
 include "kernels.pxi"    # words alone, for tests
 

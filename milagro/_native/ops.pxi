@@ -222,8 +222,9 @@ cdef class PointOps(CurveData):
         cdef int fault
         try:
             with nogil:
-                fault = read_array(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
-            raise_for(fault)
+                fault = read_terms(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
+            if fault:
+                raise refusal(fault, "G1", "")
             pt_msm_vartime(R.P, Ps, ks, n, &self.E)
         finally:
             free(Ps)
@@ -416,8 +417,9 @@ cdef class PointOps(CurveData):
         cdef int fault
         try:
             with nogil:
-                fault = read_array(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
-            raise_for(fault)
+                fault = read_terms(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
+            if fault:
+                raise refusal(fault, "G2", "")
             pt_msm_vartime(R.P, Ps, ks, n, &self.E)
         finally:
             free(Ps)

@@ -11,6 +11,7 @@ from milagro._reference import maps
 from milagro._reference.encodings import Codec
 from milagro._reference.fields import F, PrimeField, Quadratic, QuadraticField
 from milagro._reference.group import G1, G2, Group, Scalar, checked, rows, same_length
+from milagro._reference.many import ManyOperations
 from milagro._reference.pairing import Pairing
 from milagro._reference.tower import Fp12, Tower
 from milagro._reference.tower_operations import TowerOperations
@@ -47,7 +48,7 @@ class G2Prepared:
         return f"<reference G2Prepared of {self.curve}>"
 
 
-class ReferenceCurve:
+class ReferenceCurve(ManyOperations):
     """The operations of one curve; `milagro.backend.CurveOps` says what each does."""
 
     def __init__(self, params: CurveParams) -> None:
@@ -64,6 +65,7 @@ class ReferenceCurve:
         self._g2 = Group(self.name, G2, twist, params.r, g2)
         self._g1_codec, self._g2_codec = (Codec(group, params.field_bytes) for group in (self._g1, self._g2))
         self._towers = TowerOperations(fp, fp2, self._tower)
+        self._set_many()
 
     # -- scalars --------------------------------------------------------------------------------------------
 

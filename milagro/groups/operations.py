@@ -42,6 +42,10 @@ class PointOps:
     hash_uniform: Callable[[bytes, int], Any]
     hash_uniform_vartime: Callable[[bytes, int], Any]
     map_original: Callable[[bytes], Any]
+    mul_many: Callable[[list[Any], list[Any]], list[Any]]
+    hash_uniform_many_vartime: Callable[[Buffer, int, int], list[Any]]
+    array_from_octets: Callable[[Buffer, str, bool, int], list[Any]]
+    array_to_octets: Callable[[list[Any], str], bytearray]
 
 
 def point_ops(ops: CurveOps, group: GroupName) -> PointOps:

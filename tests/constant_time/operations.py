@@ -27,7 +27,7 @@ from tests.constant_time.probe import Probe
 PUBLIC = {
     *("g1_generator", "g2_generator", "g1_identity", "g2_identity", "gt_one"),  # no argument
     *("g1_mul_integer", "g2_mul_integer"),  # a public factor: cofactors and the like
-    *("g1_map_original", "g2_map_original"),  # try and increment on a public identity
+    *("g1_map_original", "g2_map_original", "g1_map_original_many"),  # try and increment on a public identity
     *("g1_map_to_curve", "g2_map_to_curve"),  # every step of a hash, for test vectors
     "gt_in_subgroup",  # of what a stranger sends
 }
@@ -106,6 +106,7 @@ def boundary(s: Secrets) -> Iterator[Case]:
     yield from _points(s, "g2", s.H, (s.plain_Q, s.Q, s.same_Q), 2)
     yield from _targets(s)
     yield from _pairings(s)
+    yield from _many(s)
     yield from _towers(s)
 
 
@@ -180,6 +181,32 @@ def _pairings(s: Secrets) -> Iterator[Case]:
         lines = s.ops.g2_prepare(s.Q)
         yield _case(s, "pairing", s.G, lines, note="secret prepared Q")
         yield _case(s, "pairing_check", [s.P, s.G], [s.H, lines], note="secret prepared Q", result=False)
+
+
+def _many(s: Secrets) -> Iterator[Case]:
+    """What takes and gives lists; the last result stands for all."""
+
+    def last(method: str, *arguments: Any, note: str = "", result: bool = True) -> Case:
+        def call() -> Any:
+            found = getattr(s.ops, method)(*arguments)
+            return found[-1] if isinstance(found, list) else bytes(found)
+
+        return Case(f"{method} {note}".strip(), method, call, result)
+
+    yield last("scalars_from_array", s.octets(s.plain_k), s.params.scalar_bytes)
+    yield last("scalar_mul_many", [s.l, s.k], [s.k, s.l])
+    for g, plain, P, degree in (("g1", s.plain_P, s.P, 1), ("g2", s.plain_Q, s.Q, 2)):
+        size = 2 * degree * s.params.hash_length
+        yield last(f"{g}_mul_many", [plain, P], [s.k, s.l])
+        yield last(f"{g}_mul_many", [P], [s.k] * 12, note="of one point")
+        yield last(f"{g}_hash_uniform_many", s.octets(s._stream("many", 2 * size)), 2, 2)
+        for encoding in s.E.encodings:
+            octets = bytes(getattr(s.ops, f"{g}_array_to_octets")([plain, plain], encoding.value))
+            yield last(f"{g}_array_from_octets", s.octets(octets), encoding.value, False, 0, note=encoding)
+            yield last(f"{g}_array_to_octets", [plain, P], encoding.value, note=encoding)
+    yield last("gt_exp_many", [s.plain_f, s.f], [s.k, s.l])
+    yield last("pairing_products_many", [s.P, s.G, s.G], [s.H, s.Q, s.Q], [1, 2])
+    yield _case(s, "pairing_checks_many", [s.P, s.G], [s.H, s.Q], [1, 1], result=False)
 
 
 def _towers(s: Secrets) -> Iterator[Case]:
@@ -409,6 +436,7 @@ def controls(s: Secrets) -> Iterator[Case]:
     yield case("g2_map_original of a secret", lambda: ops.g2_map_original(s.element()))
     yield case("g1_mul_integer by a secret", lambda: ops.g1_mul_integer(s.G, _secret_integer(s)))
     yield case("g2_mul_integer by a secret", lambda: ops.g2_mul_integer(s.H, _secret_integer(s)))
+    yield case("g1_mul_many_vartime by a secret", lambda: ops.g1_mul_many_vartime([s.G], [s.k]))
     for method, base in (("g1_mul_vartime", s.G), ("g2_mul_vartime", s.H)):
         if hasattr(ops, method):
             yield case(f"{method} by a secret", lambda m=method, b=base: getattr(ops, m)(b, s.k))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from milagro.errors import MalformedEnvelope, NonCanonical, ParameterError, WrongLength
@@ -55,6 +55,7 @@ class Identity:
     salt: bytes
     algorithm: str
     public_key: bytes
+    _octets: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, most in _MOST.items():
@@ -65,6 +66,7 @@ class Identity:
         if len(self.salt) != SALT_OCTETS:
             raise ParameterError(f"the salt of an identity has {SALT_OCTETS} octets")
         check_public_key(self.algorithm, self.public_key)
+        object.__setattr__(self, "_octets", self._framed())
 
     @classmethod
     def create(
@@ -87,6 +89,9 @@ class Identity:
 
     def to_bytes(self) -> bytes:
         """The canonical octets."""
+        return self._octets
+
+    def _framed(self) -> bytes:
         texts = [text.encode() for text in (self.suite_id, self.realm, self.user, self.device)]
         return frame(*texts, i2osp(self.issued_at, _TIME_OCTETS), self.salt, self.algorithm.encode(), self.public_key)
 
