@@ -1,21 +1,30 @@
-"""The project's jobs; each runs alone. `.ci/run` runs them all."""
+"""The project's jobs; each runs alone. `.ci/run` runs those that are named first below."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "test", "vectors", "bench", "docs", "dist"]
+nox.options.sessions = ["lint", "test", "portable", "sanitize", "vectors", "bench", "docs", "dist"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).resolve().parent
 NATIVE = ROOT / "milagro" / "_native"
 SHARED_VECTORS = ROOT.parent / "shared" / "vectors"
 BACKENDS = ("native", "reference")
+UNDEFINED = "-fsanitize=undefined -fno-sanitize-recover=all"
+SANITIZED = f"-O1 -g1 -fno-omit-frame-pointer -fsanitize=address {UNDEFINED}"
+SANITIZED_ADX = f"-O2 -g1 {UNDEFINED}"  # beside the address sanitizer the assembly would lack registers
+OTHER_BUILDS = {
+    "clang": ("clang", "-fwrapv -O3 -g0"),
+    "gcc-O2": ("gcc", "-fwrapv -O2 -g0"),
+    "gcc-no-strict-aliasing": ("gcc", "-fwrapv -O3 -g0 -fno-strict-aliasing"),
+}
 PEERS = ("mclbn256==1.3.5", "pymcl", "pyblst", "py-arkworks-bls12381", "milagro-bls-binding", "py_ecc>=8.0")
 
 
@@ -40,6 +49,17 @@ def install(session: nox.Session, *extras: str, native: bool = True) -> None:
     session.env["PYTHONPATH"] = str(ROOT)
 
 
+def build_apart(session: nox.Session, name: str, *options: str) -> Path:
+    """The folder of a copy of the project whose native modules are built with these options; the session goes there."""
+    install(session, "server", "test", native=False)
+    session.install(*nox.project.load_toml(ROOT / "pyproject.toml")["build-system"]["requires"])
+    folder = Path(session.create_tmp()).resolve() / name
+    session.run("python", str(ROOT / "tools" / "build_apart.py"), str(folder), *options)
+    session.chdir(folder)
+    session.env["PYTHONPATH"] = str(folder)
+    return folder
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, Cython, the direction of imports, and the links between spec, code and vectors."""
@@ -57,6 +77,44 @@ def test(session: nox.Session) -> None:
     """The whole suite; what can run on both backends does. Arguments go to pytest."""
     install(session, "server", "test")
     session.run("pytest", *(session.posargs or ["-n", "auto"]))
+
+
+@nox.session
+def portable(session: nox.Session) -> None:
+    """What runs on native code, with the portable modules in place of those for newer processors."""
+    install(session, "server", "test")
+    session.env["MILAGRO_NATIVE"] = "portable"
+    tests = ["tests/native", "tests/groups", "tests/protocols"]
+    session.run("pytest", *(session.posargs or ["-n", "auto", "-k", "not reference", *tests]))
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """The portable modules under the address sanitizer, all of them under that for undefined behaviour (gcc).
+
+    Any report ends the process. Arguments go to pytest: `nox -s sanitize -- -n auto tests` for the whole suite.
+    """
+    found = session.run("gcc", "-print-file-name=libasan.so", external=True, silent=True)
+    build_apart(session, "sanitized", "--cc=gcc", f"--flags={SANITIZED}", f"--adx-flags={SANITIZED_ADX}")
+    session.env.update(
+        LD_PRELOAD=str(found).strip(),
+        ASAN_OPTIONS="detect_leaks=0:exitcode=99",  # the interpreter never gives all of its memory back
+        UBSAN_OPTIONS="print_stacktrace=1",
+        PYTHONMALLOC="malloc",
+        MILAGRO_SANITIZERS=f"gcc {SANITIZED};gcc {SANITIZED_ADX}",
+    )
+    tests = ["tests/sanitizers", "tests/native", "tests/groups"]
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "auto", "-k", "not reference", *tests]))
+
+
+@nox.session
+@nox.parametrize("build", list(OTHER_BUILDS))
+def compilers(session: nox.Session, build: str) -> None:
+    """The native modules by other compilers and flags: the same tests must pass, so the results are the same."""
+    cc, flags = OTHER_BUILDS[build]
+    build_apart(session, build, f"--cc={cc}", f"--flags={flags}")
+    session.env["CC"] = cc
+    session.run("python", "-m", "pytest", *(session.posargs or ["-n", "auto", "tests/native", "tests/groups"]))
 
 
 @nox.session
@@ -121,6 +179,28 @@ def exhaustive(session: nox.Session) -> None:
     install(session, "server", "test")
     session.env.update(MILAGRO_EXHAUSTIVE="1", MILAGRO_DIFFERENTIAL="10000")
     session.run("pytest", "-n", "auto", *(session.posargs or ["tests/groups", "tests/conformance"]))
+
+
+@nox.session
+def differential(session: nox.Session) -> None:
+    """A hundred thousand random cases of each kind on each curve, native against reference and integers.
+
+    MILAGRO_DIFFERENTIAL_SEED repeats a run. Arguments go to pytest: `nox -s differential -- -n auto -k "BN254-adx"`.
+    """
+    install(session, "test")
+    seed = os.environ.get("MILAGRO_DIFFERENTIAL_SEED") or secrets.token_hex(8)
+    session.log(f"MILAGRO_DIFFERENTIAL_SEED={seed}")
+    session.env.update(MILAGRO_DIFFERENTIAL_SHARE="1", MILAGRO_DIFFERENTIAL_SEED=seed)
+    session.run("pytest", "tests/native/test_differential.py", *(session.posargs or ["-n", "auto"]), "--durations=0")
+
+
+@nox.session
+def arm64(session: nox.Session) -> None:
+    """The native modules for 64-bit ARM, built by a cross compiler and tried under qemu; needs Debian's packages."""
+    install(session, "test", native=False)
+    session.install(*nox.project.load_toml(ROOT / "pyproject.toml")["build-system"]["requires"])
+    folder = Path(session.create_tmp()).resolve() / "arm64"
+    session.run("python", "tools/arm64.py", str(folder), *session.posargs)
 
 
 @nox.session

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -122,6 +123,13 @@ def msm_1024(o: Operands) -> Operation:
     return Operation(lambda: multiply(points, scalars))
 
 
+@operation("msm_1024_threads")
+def msm_1024_threads(o: Operands) -> Operation:
+    """The same on as many threads as there are cores."""
+    multiply, (points, scalars) = need(o.E, "multi_multiply_g1_vartime"), o.many(MSM_POINTS)
+    return Operation(lambda: multiply(points, scalars, workers=os.cpu_count() or 1))
+
+
 # -- pairings --------------------------------------------------------------------------------------------------------
 @operation("pairing")
 def pairing(o: Operands) -> Operation:
@@ -153,10 +161,67 @@ def pairing_check2(o: Operands) -> Operation:
 
 @operation("pairing_batch8")
 def pairing_batch8(o: Operands) -> Operation:
+    return pairings_of(o, 8)
+
+
+@operation("pairing_product2_fixed_batch8")
+def pairing_product2_fixed_batch8(o: Operands) -> Operation:
+    """8 products of two, both G2 prepared, each judged for itself: what a login server does that may not wait."""
+    return checks_of(o, 8)
+
+
+# -- the same many times in one call: for operations of a batch, and for cost against the size of one -----------------
+def pairings_of(o: Operands, count: int) -> Operation:
     batch = need(o.E, "pairing_many")
-    points, _ = o.many(8)
+    points, _ = o.many(count)
     pairs = [(P, o.Q1 if i % 2 else o.Q2) for i, P in enumerate(points)]
-    return Operation(lambda: batch(pairs), items=8)
+    return Operation(lambda: batch(pairs), items=count)
+
+
+def checks_of(o: Operands, count: int) -> Operation:
+    batch, (Q, R) = need(o.E, "pairing_checks_many"), o.prepared
+    equations = [[(P, Q), (o.P2, R)] for P in o.many(count)[0]]
+    return Operation(lambda: batch(equations), items=count)
+
+
+def hashes_of(o: Operands, count: int) -> Operation:
+    batch, messages = need(o.E, "hash_to_g1_many"), [o.message + b"%d" % i for i in range(count)]
+    return Operation(lambda: batch(messages, DST), items=count)
+
+
+def multiples_of(o: Operands, count: int) -> Operation:
+    """Constant time, each point with a scalar of its own."""
+    batch, (points, scalars) = need(o.E, "multiply_g1_many"), o.many(count)
+    return Operation(lambda: batch(points, scalars), items=count)
+
+
+def decodings_of(o: Operands, count: int) -> Operation:
+    octets = o.E.g1_array_to_bytes(o.many(count)[0])
+    return Operation(lambda: o.E.g1_array_from_bytes(octets), items=count)
+
+
+MANY: dict[str, Callable[[Operands, int], Operation]] = {
+    "pairing": pairings_of,
+    "check of two, prepared": checks_of,
+    "G1 multiplication": multiples_of,
+    "hash to G1": hashes_of,
+    "decoding in G1": decodings_of,
+}
+
+
+@operation("hash_to_g1_batch64")
+def hash_to_g1_batch64(o: Operands) -> Operation:
+    return hashes_of(o, 64)
+
+
+@operation("g1_mul_batch64")
+def g1_mul_batch64(o: Operands) -> Operation:
+    return multiples_of(o, 64)
+
+
+@operation("g1_decode_batch64")
+def g1_decode_batch64(o: Operands) -> Operation:
+    return decodings_of(o, 64)
 
 
 # -- hashing and decoding --------------------------------------------------------------------------------------------

@@ -6,6 +6,10 @@
 The harness gives the time of a call and can divide by nothing. So the call of a batch operation is one whole batch:
 
     pairing_batch8          8 independent pairings               / 8 = time of a pairing
+    pairing_product2_fixed_batch8   8 checks of two pairings     / 8 = time of a check
+    hash_to_g1_batch64      64 messages                          / 64 = time of a hash
+    g1_mul_batch64          64 points, 64 secret scalars         / 64 = time of a multiplication
+    g1_decode_batch64       64 encodings                         / 64 = time of one
     mpin_verify_batch64     64 logins of different users         / 64 = time of a login
     mpin_verify_batch1024   1024 logins of different users       / 1024 = time of a login
     mpin_v1_verify_batch64  64 logins by the original protocol   / 64 = time of a login

@@ -140,6 +140,26 @@ def batch(run: Run) -> Figure | None:
     return drawing
 
 
+def many(run: Run) -> Figure | None:
+    """Cost of one operation against how many of it are done in one call, on one core."""
+    lines = run["series"].get("many")
+    if not lines:
+        return None
+    drawing, axes = figure()
+    styles = zip((BLUE, GREEN, ORANGE, PINK, INK), "o^sDv", strict=True)
+    every = sorted({size for line in lines.values() for size in points(line)[0]})
+    for (words, line), (colour, marker) in zip(lines.items(), styles, strict=False):
+        sizes, times = points(line)
+        axes.plot(sizes, times, color=colour, marker=marker, linewidth=2)
+        end_label(axes, sizes[-1], times[-1], f"{words}\n{times[-1]:.1f} µs", colour)
+    sizes_axis(axes, every, "in one call")
+    seen = [time for line in lines.values() for time in points(line)[1]]
+    time_axis(axes, "time for one", min(seen), max(seen))
+    gain, words = max((points(line)[1][0] / points(line)[1][-1], words) for words, line in lines.items())
+    axes.set_title(f"BN254: in one call of {every[-1]} a {words} costs {gain:.1f} times less than alone")
+    return drawing
+
+
 def msm(run: Run) -> Figure | None:
     """Cost of one point of a sum of products against the number of points."""
     public, secret = run["series"]["msm"], run["series"]["msm_secret"]
@@ -261,7 +281,13 @@ def ratios(run: Run) -> Figure | None:
     return drawing
 
 
-DRAWINGS: dict[str, Callable[[Run], Figure | None]] = {"ratios": ratios, "batch": batch, "msm": msm, "curves": curves}
+DRAWINGS: dict[str, Callable[[Run], Figure | None]] = {
+    "ratios": ratios,
+    "batch": batch,
+    "many": many,
+    "msm": msm,
+    "curves": curves,
+}
 
 
 def draw(run: Run, folder: Path) -> list[Path]:

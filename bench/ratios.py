@@ -23,6 +23,10 @@ RUN = FOLDER / "run.json"
 PAGE = FOLDER / "index.md"
 PER_CALL = {
     "pairing_batch8": 8,
+    "pairing_product2_fixed_batch8": 8,
+    "hash_to_g1_batch64": 64,
+    "g1_mul_batch64": 64,
+    "g1_decode_batch64": 64,
     "mpin_verify_batch64": 64,
     "mpin_verify_batch1024": 1024,
     "mpin_v1_verify_batch64": 64,
@@ -229,6 +233,7 @@ def peers_named(run: dict[str, Any]) -> str:
 PLOTS = (
     ("ratios.svg", "Each measure beside its gate and its goal"),
     ("batch.svg", "A login in a batch: cost against the number of logins"),
+    ("many.svg", "One operation many times in one call: cost against their number"),
     ("msm.svg", "A multi-multiplication: cost of one point against the number of points"),
     ("curves.svg", "Cost against the size of the curve"),
 )

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.libraries import LIBRARIES
-from bench.operations import MESSAGE, SCALARS, Operands, Operation, build_from, need, verify_batch_of
+from bench.operations import MANY, MESSAGE, SCALARS, Operands, Operation, build_from, need, verify_batch_of
 from bench.operations import OPERATIONS as ALL
 from bench.peers import CURVES
 from milagro import __version__, _native, params
@@ -45,6 +45,8 @@ SIZE_OPERATIONS = ("g1_mul", "g2_mul", "pairing", "mpin_verify")
 SERIES_CURVES = ("BN254", "BLS12-381")  # these also do what takes tens of milliseconds
 LONG = {"msm_1024", "mpin_verify_batch64", "mpin_verify_batch1024", "mpin_v1_verify_batch64", "bls_verify_batch64"}
 BATCH_SIZES = (1, 2, 4, 8, 16, 64, 256, 1024)
+MANY_SIZES = (1, 2, 4, 8, 16, 64)
+THREADED = {"msm_1024_threads"}  # the clock adds up what the threads take
 MSM_SIZES = (1, 4, 16, 64, 256, 1024)
 MOST_SECRET = 64
 SAMPLE_NS = 100_000  # a sample repeats what is quicker than this
@@ -127,7 +129,7 @@ class Run:
         self.cases: list[Case] = []
         self.peers: dict[str, dict[str, Any]] = {}
         self.left_out: dict[str, str] = {}
-        self.series: dict[str, list[Case]] = {"batch": [], "msm": [], "msm_secret": []}
+        self.series: dict[str, list[Case]] = {"batch": [], "msm": [], "msm_secret": [], "many": []}
 
     def wanted(self, label: str) -> bool:
         return not self.only or label in self.only
@@ -156,6 +158,9 @@ class Run:
         self.cases += [Case(label, operation, built[operation]) for operation in built]
         if name in SERIES_CURVES:
             self.add_series(label, operands, missing)
+        if name in SERIES_CURVES[:1]:
+            for words, build in MANY.items():
+                self.series["many"] += [Case(words, str(n), build(operands, n)) for n in MANY_SIZES]
 
     def add_series(self, label: str, o: Operands, missing: dict[str, str]) -> None:
         if "mpin_verify_batch64" not in missing:
@@ -175,7 +180,7 @@ def names_for(curve_name: str) -> list[str]:
     """The operations that are measured on a curve."""
     if curve_name not in CURVES:
         return list(SIZE_OPERATIONS)
-    return [name for name in ALL if name not in LONG or curve_name in SERIES_CURVES]
+    return [name for name in ALL if name not in THREADED and (name not in LONG or curve_name in SERIES_CURVES)]
 
 
 def sum_of(multiply: Callable[..., object], o: Operands, count: int) -> Callable[[], object]:

@@ -17,7 +17,7 @@ from milagro.groups import curve
 PROTOCOLS = {name for name in OPERATIONS if name.startswith(("mpin_", "bls_"))}
 GROUPS = [name for name in OPERATIONS if name not in PROTOCOLS]
 READABLE = ("BN254", "BLS12-381")
-IN_SECONDS = {"msm_1024"}  # of these one round is enough
+IN_SECONDS = {"msm_1024", "msm_1024_threads"}  # of these one round is enough
 
 PLACES = [("native", name) for name in params.NAMES] + [("reference", name) for name in READABLE]
 

@@ -7,7 +7,8 @@ MILAGRO_BACKEND overrides the default of a process.
 The boundary is the group operation. Elements cross it as opaque handles (`Any` below: `G1`, `G2`, `GT` and
 scalar objects of the backend, immutable); numbers cross it as big-endian octets, so that a secret scalar never
 becomes a Python integer on the native path. Field coordinates have `field_bytes` octets, scalars `scalar_bytes`.
-A backend refuses what is not on the curve; subgroup, identity and encoding rules are `milagro.groups`' work.
+A backend reads and writes the encodings of points and refuses what is not on the curve. Which encodings a curve has is
+`milagro.groups`' work, and the subgroup and the identity of a single point; an array is checked in full on the way in.
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ class CurveOps(Protocol):
 
     # -- scalars: integers modulo r ------------------------------------------------------------------------
     def scalar_from_bytes(self, octets: bytes) -> Any:
-        """`scalar_bytes` octets -> S. Raises WrongLength, NonCanonical (value >= r)."""
+        """`scalar_bytes` or `field_bytes` octets -> S. Raises WrongLength, NonCanonical (value >= r)."""
+
+    def scalar_from_bits(self, octets: bytes) -> Any:
+        """As scalar_from_bytes, of the lowest bits only, as many as r has: for drawing at random."""
+
+    def scalar_from_decimal(self, digits: bytes) -> Any:
+        """1 to 18 decimal digits in ASCII -> S, constant time. Raises WrongLength, NonCanonical for another octet."""
 
     def scalar_reduce(self, octets: bytes) -> Any:
         """Octets of any length -> S, reduced modulo r."""
@@ -59,6 +66,13 @@ class CurveOps(Protocol):
 
     def g1_to_affine(self, p: Any) -> tuple[bytes, bytes]:
         """(x, y). Raises IdentityElement."""
+
+    def g1_from_octets(self, octets: bytes, encoding: str) -> Any:
+        """The point or the identity with these octets in the encoding of this name, in constant time but for which
+        of the refusals it is, in this order: WrongLength, InvalidFlags, NonCanonical, NotOnCurve. No subgroup check."""
+
+    def g1_to_octets(self, p: Any, encoding: str) -> bytes:
+        """The octets of the point; constant time. Raises IdentityElement where the identity has no encoding."""
 
     def g1_sign(self, p: Any, rule: str) -> int:
         """0 or 1 under the same rules as g1_from_x; constant time. Raises IdentityElement."""
@@ -111,6 +125,8 @@ class CurveOps(Protocol):
     def g2_from_affine(self, x: bytes, y: bytes) -> Any: ...
     def g2_from_x(self, x: bytes, sign: int, rule: str) -> Any: ...
     def g2_to_affine(self, p: Any) -> tuple[bytes, bytes]: ...
+    def g2_from_octets(self, octets: bytes, encoding: str) -> Any: ...
+    def g2_to_octets(self, p: Any, encoding: str) -> bytes: ...
     def g2_sign(self, p: Any, rule: str) -> int: ...
     def g2_add(self, p: Any, q: Any) -> Any: ...
     def g2_neg(self, p: Any) -> Any: ...
@@ -169,6 +185,58 @@ class CurveOps(Protocol):
 
     def gt_exp_vartime(self, f: Any, k: Any) -> Any:
         """f**k for public f and S k; takes less time than gt_exp, and tells them by it."""
+
+    # -- many at once: lists of handles; other threads may run meanwhile -----------------------------------------
+    def scalars_from_array(self, octets: Buffer, size: int) -> list[Any]:
+        """The S of each `size` octets, `scalar_bytes` at most. Raises ParameterError, WrongLength, NonCanonical."""
+
+    def scalar_mul_many(self, left: list[Any], right: list[Any]) -> list[Any]:
+        """a_i * b_i. Raises ParameterError for lists of different lengths."""
+
+    def g1_hash_uniform_many(self, u: Buffer, n: int, count: int) -> list[Any]:
+        """g1_hash_uniform of each of n messages, whose octets stand one behind the other."""
+
+    def g1_hash_uniform_many_vartime(self, u: Buffer, n: int, count: int) -> list[Any]:
+        """The same for public octets. Variable time."""
+
+    def g1_map_original_many(self, hs: list[bytes]) -> list[Any]: ...
+    def g1_mul_many(self, points: list[Any], scalars: list[Any]) -> list[Any]:
+        """k_i * p_i, constant time in the secret k_i; a list of one stands for as many as the other has.
+
+        Raises ParameterError for other lists of different lengths.
+        """
+
+    def g1_mul_many_vartime(self, points: list[Any], scalars: list[Any]) -> list[Any]:
+        """The same for public k_i. Variable time."""
+
+    def g1_array_from_octets(self, octets: Buffer, encoding: str, allow_identity: bool, first: int) -> list[Any]:
+        """The points of elements in the encoding of this name, each as long as what g1_to_octets writes, fully checked.
+
+        Constant time as g1_from_octets. Raises WrongLength for a part of an element; for the first bad one, which has
+        the number `first` plus its index in the text, InvalidFlags, NonCanonical, NotOnCurve, NotInSubgroup, and
+        IdentityElement unless that is allowed.
+        """
+
+    def g1_array_to_octets(self, points: list[Any], encoding: str) -> bytearray:
+        """The octets of the points, joined; constant time. Raises IdentityElement where that has no encoding."""
+
+    def g2_hash_uniform_many(self, u: Buffer, n: int, count: int) -> list[Any]: ...
+    def g2_hash_uniform_many_vartime(self, u: Buffer, n: int, count: int) -> list[Any]: ...
+    def g2_mul_many(self, points: list[Any], scalars: list[Any]) -> list[Any]: ...
+    def g2_mul_many_vartime(self, points: list[Any], scalars: list[Any]) -> list[Any]: ...
+    def g2_array_from_octets(self, octets: Buffer, encoding: str, allow_identity: bool, first: int) -> list[Any]: ...
+    def g2_array_to_octets(self, points: list[Any], encoding: str) -> bytearray: ...
+    def gt_exp_many(self, fs: list[Any], ks: list[Any]) -> list[Any]:
+        """f_i**k_i, constant time in the k_i, which are secret; lists as in g1_mul_many."""
+
+    def pairing_products_many(self, ps: list[Any], qs: list[Any], sizes: list[int]) -> list[Any]:
+        """pairing_product of the first sizes[0] pairs, of the next sizes[1] pairs, and so on.
+
+        Raises ParameterError if the sizes do not add up to the number of pairs.
+        """
+
+    def pairing_checks_many(self, ps: list[Any], qs: list[Any], sizes: list[int]) -> list[bool]:
+        """Whether each of these products is 1."""
 
     # -- towers: for vectors and differential tests only -----------------------------------------------------
     def tower(self, operation: str, *operands: bytes) -> bytes:

@@ -80,12 +80,3 @@ def xor(strings: Iterable[bytes]) -> bytes:
             raise ParameterError("octet strings of different lengths cannot be combined")
         result ^= int.from_bytes(b"\x01" + string, "big")
     return result.to_bytes(1 + len(first), "big")[1:]
-
-
-def lowest_bits(octets: bytes, count: int) -> bytes:
-    """The octets with all but their `count` lowest bits cleared.
-
-    Secret: the octets, as in `xor`
-    """
-    mask = (1 << count) - 1 | 0x80 << 8 * len(octets)
-    return (int.from_bytes(b"\x80" + octets, "big") & mask).to_bytes(1 + len(octets), "big")[1:]

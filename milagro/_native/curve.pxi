@@ -32,9 +32,12 @@ include "load_pairing.pxi"  # what the pairing needs of curve_t
 include "load.pxi"       # curve_t from a data sheet
 include "curve_data.pxi"  # curve_t as an object
 include "handles.pxi"    # Scalar, G1, G2, GT
+include "encodings.pxi"  # points as octets
 include "prepared.pxi"   # G2Prepared
 include "across_calls.pxi"  # one product of pairings across the lanes
 include "ops.pxi"        # CurveOps: scalars and points
+include "many.pxi"       # the same for many values at once
+include "ops_many.pxi"   # CurveOps: many values at once
 include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
 include "lanes_calls.pxi"  # groups of eight
 include "kernels.pxi"    # words alone, for tests

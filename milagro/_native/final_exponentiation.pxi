@@ -4,6 +4,10 @@
 
 cdef void final_exponentiation(fp12_t* f, const curve_t* E) noexcept nogil:
     easy_part(f, E)
+    hard_part(f, E)
+
+
+cdef void hard_part(fp12_t* f, const curve_t* E) noexcept nogil:
     if E.bn:
         hard_part_bn(f, E)
     else:
@@ -12,6 +16,10 @@ cdef void final_exponentiation(fp12_t* f, const curve_t* E) noexcept nogil:
 
 cdef limb final_exponentiation_is_one(fp12_t* f, const curve_t* E) noexcept nogil:
     easy_part(f, E)
+    return hard_part_is_one(f, E)
+
+
+cdef limb hard_part_is_one(fp12_t* f, const curve_t* E) noexcept nogil:
     if E.bn:
         hard_part_bn_multiple(f, E)
     else:

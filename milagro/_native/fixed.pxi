@@ -5,19 +5,28 @@
 # Spec: spec/curves.md#scalar-multiplication
 
 cdef element* fixed_table(const element* P, int places, const curve_t* E) except NULL:
-    # The table of P, which is public
+    # The table of P, which is not the identity; constant time in it
     cdef Py_ssize_t n = places * MULTIPLES
     cdef element* table = <element*>allocate(2 * n * sizeof(element))
     cdef element* points = <element*>malloc(5 * n * sizeof(element))
-    cdef scalar_t* unused = <scalar_t*>malloc(n * sizeof(scalar_t))
+    if points == NULL:
+        free(table)
+        raise MemoryError
+    with nogil:
+        fill_table(table, points, P, places, E)
+        mont_wipe(points, 5 * n * sizeof(element))
+    free(points)
+    return table
+
+
+cdef void fill_table(
+    element* table, element* points, const element* P, int places, const curve_t* E,
+) noexcept nogil:
+    # points: 5 places MULTIPLES
+    cdef Py_ssize_t n = places * MULTIPLES
     cdef element* point
     cdef element power[3]
     cdef int i, j
-    if points == NULL or unused == NULL:
-        free(table)
-        free(points)
-        free(unused)
-        raise MemoryError
     pt_copy(power, P)
     for j in range(places):
         point = &points[3 * MULTIPLES * j]
@@ -25,11 +34,8 @@ cdef element* fixed_table(const element* P, int places, const curve_t* E) except
         for i in range(1, MULTIPLES):
             pt_add(&point[3 * i], &point[3 * i - 3], power, E)
         pt_double(power, &point[3 * MULTIPLES - 3], E)
-    memset(unused, 0, n * sizeof(scalar_t))
-    pt_affine_all(table, unused, points, n, &points[3 * n], E)
-    free(points)
-    free(unused)
-    return table
+    affine_each(table, points, n, &points[3 * n], E)
+    mont_wipe(power, sizeof(power))
 
 
 cdef void fixed_mul(element* R, const element* table, int places, const scalar_t* k, const curve_t* E) noexcept nogil:

@@ -97,6 +97,32 @@ cdef bytes new_octets(Py_ssize_t size):
     return PyBytes_FromStringAndSize(NULL, size)
 
 
+cdef enum:
+    DECIMAL_DIGITS = 18     # they fit one word
+
+
+cdef void mask_bits(limb* z, int bits) noexcept nogil:
+    # z mod 2^bits, for a public number of bits
+    cdef int i
+    for i in range(NLIMBS):
+        if 64 * i >= bits:
+            z[i] = 0
+        elif 64 * (i + 1) > bits:
+            z[i] &= (<limb>1 << (bits - 64 * i)) - 1
+
+
+cdef limb read_decimal(limb* z, const uint8_t* digits, Py_ssize_t size) noexcept nogil:
+    # z = the number; 1 if every octet is a digit. A difference below 0 wraps around, which sets its top bit.
+    cdef limb digit, good = 1
+    cdef Py_ssize_t i
+    z[0] = 0
+    for i in range(size):
+        digit = <limb>digits[i] - 48
+        good &= (digit - 10) >> 63 & (digit >> 63 ^ 1)
+        z[0] = 10 * z[0] + digit
+    return good
+
+
 cdef int read_element(element* z, bytes octets, const curve_t* E) except -1:
     # Canonical octets of a field element
     cdef Py_ssize_t size = E.field_bytes * (sizeof(element) // sizeof(fp_t))
@@ -221,53 +247,3 @@ cdef class Octets:
 
     def __dealloc__(self):
         PyBuffer_Release(&self.view)
-
-
-cdef int count_rows(Octets points, Octets scalars, Py_ssize_t point_size, Py_ssize_t scalar_size) except -1:
-    # Checks that there are as many points as scalars
-    if points.view.len % point_size or scalars.view.len % scalar_size:
-        raise WrongLength(f"a point has {point_size} octets and a scalar {scalar_size}; the buffers do not fit")
-    if points.view.len // point_size != scalars.view.len // scalar_size:
-        raise ParameterError("there are not as many points as scalars")
-    return 0
-
-
-cdef int read_array(
-    element* P, scalar_t* k, Py_ssize_t n, const uint8_t* xy, const uint8_t* scalars, const curve_t* E,
-) noexcept nogil:
-    # 0, or 1 for what is not canonical, 2 for what is not on the curve, 3 for what is not in the subgroup
-    cdef Py_ssize_t i, j, half = E.field_bytes * (sizeof(element) // sizeof(fp_t))
-    cdef uint8_t any_bit
-    for i in range(n):
-        mont_from_octets(k[i].v, scalars + i * E.scalar_bytes, E.scalar_bytes)
-        any_bit = 0
-        for j in range(2 * half):
-            any_bit |= xy[2 * half * i + j]
-        if not mont_below(k[i].v, E.r.m):
-            return 1
-        if any_bit == 0:
-            pt_identity(&P[3 * i], E)
-            continue
-        if not el_from_octets(&P[3 * i], xy + 2 * half * i, E):
-            return 1
-        if not el_from_octets(&P[3 * i + 1], xy + 2 * half * i + half, E):
-            return 1
-        if not pt_from_affine(&P[3 * i], E):
-            return 2
-        if element is fp_t:
-            if not g1_in_subgroup(&P[3 * i], E):
-                return 3
-        else:
-            if not g2_in_subgroup(&P[3 * i], E):
-                return 3
-    return 0
-
-
-cdef int raise_for(int fault) except -1:
-    if fault == 1:
-        raise NonCanonical("a coordinate is not below the field's modulus, or a scalar not below the group's order")
-    if fault == 2:
-        raise NotOnCurve("the coordinates do not satisfy the equation of the curve")
-    if fault == 3:
-        raise NotInSubgroup("a point is outside the subgroup of order r")
-    return 0

@@ -1,6 +1,14 @@
 # From a data sheet of milagro.params to a curve_t. Everything here is public; it runs once for a curve.
 
-from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, NotOnCurve, ParameterError, WrongLength
+from milagro.errors import (
+    IdentityElement,
+    InvalidFlags,
+    NonCanonical,
+    NotInSubgroup,
+    NotOnCurve,
+    ParameterError,
+    WrongLength,
+)
 
 cdef int load_limbs(limb* z, object value) except -1:
     cdef bytes octets = value.to_bytes(8 * NLIMBS, "big")

@@ -131,10 +131,31 @@ MONT_CALL void mont_wipe(void *memory, size_t size) {
     __asm__ __volatile__("" : : "r"(memory) : "memory");
 }
 
-/* Zero the stack below the caller, where the functions that it called kept their variables. */
+/* Zero the vector registers that copies of structures and memcpy pass through: the loader would write what is left in
+ * them to the stack the first time that a function of another library is called. */
+MONT_CALL void mont_wipe_registers(void) {
+#if defined(__x86_64__)
+    static const uint8_t zeros[2][256];
+    uint8_t copy[256];
+    for (volatile size_t i = 0; i < 2; i++) memcpy(copy, zeros[i], 32 << (3 * i));
+    __asm__ __volatile__("" : : "r"(copy) : "memory");
+    __asm__ __volatile__(
+        "pxor %%xmm0, %%xmm0\n\tpxor %%xmm1, %%xmm1\n\tpxor %%xmm2, %%xmm2\n\tpxor %%xmm3, %%xmm3\n\t"
+        "pxor %%xmm4, %%xmm4\n\tpxor %%xmm5, %%xmm5\n\tpxor %%xmm6, %%xmm6\n\tpxor %%xmm7, %%xmm7\n\t"
+        "pxor %%xmm8, %%xmm8\n\tpxor %%xmm9, %%xmm9\n\tpxor %%xmm10, %%xmm10\n\tpxor %%xmm11, %%xmm11\n\t"
+        "pxor %%xmm12, %%xmm12\n\tpxor %%xmm13, %%xmm13\n\tpxor %%xmm14, %%xmm14\n\tpxor %%xmm15, %%xmm15"
+        :
+        :
+        : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+          "xmm13", "xmm14", "xmm15");
+#endif
+}
+
+/* Zero the stack below the caller, where the functions that it called kept their variables, and the registers. */
 MONT_CALL void mont_wipe_stack(void) {
     uint8_t below[32768];
     mont_wipe(below, sizeof below);
+    mont_wipe_registers();
 }
 
 /* ---- residues modulo m ---------------------------------------------------------------------------------- */

@@ -2,11 +2,13 @@
 # Bernstein, Doumen, Lange, Oosterwijk, eprint 2012/549, section 4): for each window of the short scalars every point
 # goes, with its sign, to the bucket of its digit; the buckets are summed pairwise in affine coordinates, one inversion
 # for all pairs of a round; and sum j B_j comes from running sums.       Spec: spec/curves.md#scalar-multiplication
+# A scalar of at most WHOLE bits, such as the random weights of a batch, is short already and stays in one part.
 
 cdef enum:
-    STRAUS_MOST_G1 = 40     # points up to which a table for each, and shared doublings, are cheaper than buckets
+    STRAUS_MOST_G1 = 28     # points up to which a table for each, and shared doublings, are cheaper than buckets
     STRAUS_MOST_G2 = 16
     GROUPED = 8192          # points in the windows that are summed together, at least one window
+    WHOLE = 128             # bits
 
 cdef struct pair_of_points_t:
     Py_ssize_t left         # the right one is next to it
@@ -51,34 +53,74 @@ cdef Py_ssize_t pt_affine_all(
     return count
 
 
+# ---- parts of scalars ------------------------------------------------------------------------------------------
+
+cdef inline bint is_whole(const scalar_t* k, bint whole) noexcept nogil:
+    # Whether k has at most WHOLE bits, where those are to be left whole
+    cdef limb rest = 0
+    cdef int i
+    for i in range(WHOLE // 64, NLIMBS):
+        rest |= k.v[i]
+    return whole and rest == 0
+
+
+cdef int short_parts(scalar_t* a, const scalar_t* k, bint whole, const split_t* D) noexcept nogil:
+    # The parts of k, which is public, and their number
+    if is_whole(k, whole):
+        a[0] = k[0]
+        return 1
+    scalar_split(a, k, D)
+    return D.parts
+
+
+cdef struct parts_of_all_t:
+    Py_ssize_t count
+    int bits                # the most that one has
+    bint whole
+
+
+cdef void count_parts(parts_of_all_t* A, const scalar_t* k, Py_ssize_t n, const split_t* D) noexcept nogil:
+    # Where a scalar that stays whole would make the loop longer, there must be more than a few that do
+    cdef Py_ssize_t i, short = 0
+    for i in range(n):
+        short += is_whole(&k[i], True)
+    A.whole = short > (0 if D.bits >= WHOLE - 2 else 2)
+    A.bits = max(D.bits, WHOLE) if A.whole else D.bits
+    A.count = D.parts * (n - short) + (short if A.whole else D.parts * short)
+
+
 # ---- few points ------------------------------------------------------------------------------------------------
 
 cdef void pt_straus(
-    element* R, const element* P, const scalar_t* k, Py_ssize_t n, element* tables, element* work, int8_t* digits,
-    const curve_t* E,
+    element* R, const element* P, const scalar_t* k, Py_ssize_t n, const parts_of_all_t* A, element* tables,
+    element* work, int8_t* digits, const curve_t* E,
 ) noexcept nogil:
-    # P: projective, not the identity; tables: n parts 2 ODD; work: 2n; digits: n parts SHORT_DIGITS
+    # P: projective, not the identity; tables: A.count parts 2 ODD; work: 2n; digits: A.count parts SHORT_DIGITS
     cdef const split_t* D = el_split(<const element*>R, E)
     cdef scalar_t a[PARTS]
     cdef element T[3]
     cdef element t, s
-    cdef Py_ssize_t i, at
-    cdef int j
+    cdef element* table = tables
+    cdef Py_ssize_t i, part = 0
+    cdef int j, parts
     for i in range(n):
-        jac_odd_multiples(&tables[2 * ODD * D.parts * i], &work[i], &P[3 * i], E)
+        jac_odd_multiples(table, &work[i], &P[3 * i], E)
+        table += 2 * ODD * (1 if is_whole(&k[i], A.whole) else D.parts)
     el_invert_all(work, &work[n], n, E)
+    table = tables
     for i in range(n):                      # to the curve itself, where all points can meet
         el_sqr(&t, &work[i], E)
         el_mul(&s, &t, &work[i], E)
-        at = 2 * ODD * D.parts * i
         for j in range(ODD):
-            el_mul(&tables[at + 2 * j], &tables[at + 2 * j], &t, E)
-            el_mul(&tables[at + 2 * j + 1], &tables[at + 2 * j + 1], &s, E)
-        el_images(&tables[at], ODD, D.parts, E)
-        scalar_split(a, &k[i], D)
-        for j in range(D.parts):
-            split_naf(&digits[SHORT_DIGITS * (D.parts * i + j)], D.bits + 1, a[j].v, NAF_WIDTH)
-    jac_sum_of_nafs(T, tables, digits, n * D.parts, D.bits + 1, E)
+            el_mul(&table[2 * j], &table[2 * j], &t, E)
+            el_mul(&table[2 * j + 1], &table[2 * j + 1], &s, E)
+        parts = short_parts(a, &k[i], A.whole, D)
+        el_images(table, ODD, parts, E)
+        for j in range(parts):
+            split_naf(&digits[SHORT_DIGITS * part], A.bits + 1, a[j].v, NAF_WIDTH)
+            part += 1
+        table += 2 * ODD * parts
+    jac_sum_of_nafs(T, tables, digits, part, A.bits + 1, E)
     jac_to_projective(R, T, E)
 
 
@@ -204,7 +246,7 @@ cdef bint any_pair(const Py_ssize_t* sizes, Py_ssize_t buckets) noexcept nogil:
 
 
 cdef void pt_pippenger(
-    element* R, const element* xy, const scalar_t* a, Py_ssize_t n, int width, int group, element* ordered,
+    element* R, const element* xy, const scalar_t* a, Py_ssize_t n, int bits, int width, int group, element* ordered,
     element* work, pair_of_points_t* pairs, Py_ssize_t* places, const curve_t* E,
 ) noexcept nogil:
     # xy, a: the points with all their images, the parts of all scalars. `group` windows share the inversions, with
@@ -214,7 +256,7 @@ cdef void pt_pippenger(
     cdef Py_ssize_t* sizes = places + group * buckets
     cdef element T[3]
     cdef element S[3]
-    cdef int i, j, windows, top = el_split(xy, E).bits // width
+    cdef int i, j, windows, top = bits // width
     pt_identity(T, E)
     while top >= 0:
         windows = min(group, top + 1)
@@ -234,26 +276,29 @@ cdef void pt_pippenger(
     pt_copy(R, T)
 
 
-cdef int pt_msm_straus(element* R, const element* P, const scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
-    cdef Py_ssize_t parts = el_split(P, E).parts
-    cdef size_t table_size = n * parts * 2 * ODD * sizeof(element), work_size = 2 * n * sizeof(element)
-    cdef uint8_t* memory = <uint8_t*>allocate(table_size + work_size + n * parts * SHORT_DIGITS)
+cdef int pt_msm_straus(
+    element* R, const element* P, const scalar_t* k, Py_ssize_t n, const parts_of_all_t* A, const curve_t* E,
+) except -1:
+    cdef size_t table_size = A.count * 2 * ODD * sizeof(element), work_size = 2 * n * sizeof(element)
+    cdef uint8_t* memory = <uint8_t*>allocate(table_size + work_size + A.count * SHORT_DIGITS)
     with nogil:
         pt_straus(
-            R, P, k, n, <element*>memory, <element*>(memory + table_size),
+            R, P, k, n, A, <element*>memory, <element*>(memory + table_size),
             <int8_t*>(memory + table_size + work_size), E,
         )
         free(memory)
     return 0
 
 
-cdef int pt_msm_buckets(element* R, const element* P, scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
+cdef int pt_msm_buckets(
+    element* R, const element* P, scalar_t* k, Py_ssize_t n, const parts_of_all_t* A, const curve_t* E,
+) except -1:
     cdef const split_t* D = el_split(P, E)
-    cdef Py_ssize_t i, count, parts = D.parts, m = n * D.parts
-    cdef int width = bucket_width(m, D.bits)
-    cdef int group = max(1, min(D.bits // width + 1, <int>(GROUPED // m)))
+    cdef Py_ssize_t i, count, part = 0, m = A.count
+    cdef int parts, width = bucket_width(m, A.bits)
+    cdef int group = max(1, min(A.bits // width + 1, <int>(GROUPED // m)))
     cdef Py_ssize_t g = m * group
-    cdef size_t elements = 2 * m + 2 * g + g + 2, pairs_size = (g // 2 + 1) * sizeof(pair_of_points_t)
+    cdef size_t elements = 2 * m + 2 * g + max(g + 2, 2 * n), pairs_size = (g // 2 + 1) * sizeof(pair_of_points_t)
     cdef size_t places_size = (<size_t>group << width) * sizeof(Py_ssize_t)
     cdef uint8_t* memory = <uint8_t*>allocate(
         elements * sizeof(element) + m * sizeof(scalar_t) + pairs_size + places_size
@@ -267,11 +312,12 @@ cdef int pt_msm_buckets(element* R, const element* P, scalar_t* k, Py_ssize_t n,
     with nogil:
         count = pt_affine_all(ordered, k, P, n, work, E)
         for i in range(count):
-            xy[2 * parts * i] = ordered[2 * i]
-            xy[2 * parts * i + 1] = ordered[2 * i + 1]
-            el_images(&xy[2 * parts * i], 1, D.parts, E)
-            scalar_split(&a[parts * i], &k[i], D)
-        pt_pippenger(R, xy, a, count * parts, width, group, ordered, work, pairs, places, E)
+            xy[2 * part] = ordered[2 * i]
+            xy[2 * part + 1] = ordered[2 * i + 1]
+            parts = short_parts(&a[part], &k[i], A.whole, D)
+            el_images(&xy[2 * part], 1, parts, E)
+            part += parts
+        pt_pippenger(R, xy, a, part, A.bits, width, group, ordered, work, pairs, places, E)
         free(memory)
     return 0
 
@@ -279,6 +325,7 @@ cdef int pt_msm_buckets(element* R, const element* P, scalar_t* k, Py_ssize_t n,
 cdef int pt_msm_vartime(element* R, element* P, scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
     # sum k_i P_i for public k_i; P and k are used up
     cdef Py_ssize_t i, count = 0, straus_most = STRAUS_MOST_G2
+    cdef parts_of_all_t A
     if element is fp_t:
         straus_most = STRAUS_MOST_G1
     for i in range(n):
@@ -286,10 +333,11 @@ cdef int pt_msm_vartime(element* R, element* P, scalar_t* k, Py_ssize_t n, const
             pt_copy(&P[3 * count], &P[3 * i])
             k[count] = k[i]
             count += 1
+    count_parts(&A, k, count, el_split(<const element*>P, E))
     if count == 0:
         pt_identity(R, E)
-    elif count <= straus_most:
-        pt_msm_straus(R, <const element*>P, k, count, E)
+    elif A.count <= straus_most * el_split(<const element*>P, E).parts:
+        pt_msm_straus(R, <const element*>P, k, count, &A, E)
     else:
-        pt_msm_buckets(R, <const element*>P, k, count, E)
+        pt_msm_buckets(R, <const element*>P, k, count, &A, E)
     return 0

@@ -8,11 +8,33 @@ cdef class PointOps(CurveData):
 
     def scalar_from_bytes(self, bytes octets not None):
         cdef Scalar k = new_scalar(self)
-        if len(octets) != self.E.scalar_bytes:
+        if len(octets) != self.E.scalar_bytes and len(octets) != self.E.field_bytes:
             raise WrongLength(f"a scalar has {self.E.scalar_bytes} octets, got {len(octets)}")
         mont_from_octets(k.k.v, octets_of(octets), len(octets))
         if not declassify(mont_below(k.k.v, self.E.r.m)):
             raise NonCanonical("a scalar is not below the group's order")
+        return k
+
+    def scalar_from_bits(self, bytes octets not None):
+        cdef Scalar k = new_scalar(self)
+        cdef int spare = 64 * NLIMBS
+        if len(octets) != self.E.scalar_bytes:
+            raise WrongLength(f"a scalar has {self.E.scalar_bytes} octets, got {len(octets)}")
+        mont_from_octets(k.k.v, octets_of(octets), len(octets))
+        while not self.E.r.m[(spare - 1) // 64] >> ((spare - 1) % 64) & 1:
+            spare -= 1                          # down to the bits of r
+        mask_bits(k.k.v, spare)
+        if not declassify(mont_below(k.k.v, self.E.r.m)):
+            raise NonCanonical("a number is not below the group's order")
+        return k
+
+    def scalar_from_decimal(self, bytes digits not None):
+        cdef Scalar k = new_scalar(self)
+        if not 1 <= len(digits) <= DECIMAL_DIGITS:
+            raise WrongLength(f"a number has 1 to {DECIMAL_DIGITS} decimal digits, got {len(digits)}")
+        memset(&k.k, 0, sizeof(k.k))
+        if not declassify(read_decimal(k.k.v, octets_of(digits), len(digits))):
+            raise NonCanonical("an octet is not a decimal digit")
         return k
 
     def scalar_reduce(self, bytes octets not None):
@@ -94,6 +116,15 @@ cdef class PointOps(CurveData):
     def g1_to_affine(self, G1 p not None):
         own(self, p)
         return write_point(<const fp_t*>p.P, &self.E)
+
+    def g1_from_octets(self, bytes octets not None, str encoding not None):
+        cdef G1 R = new_g1(self)
+        decode_point(<fp_t*>R.P, octets, encoding, &self.E)
+        return R
+
+    def g1_to_octets(self, G1 p not None, str encoding not None):
+        own(self, p)
+        return encode_point(<const fp_t*>p.P, encoding, &self.E)
 
     def g1_sign(self, G1 p not None, str rule not None):
         own(self, p)
@@ -191,8 +222,9 @@ cdef class PointOps(CurveData):
         cdef int fault
         try:
             with nogil:
-                fault = read_array(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
-            raise_for(fault)
+                fault = read_terms(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
+            if fault:
+                raise refusal(fault, "G1", "")
             pt_msm_vartime(R.P, Ps, ks, n, &self.E)
         finally:
             free(Ps)
@@ -279,6 +311,15 @@ cdef class PointOps(CurveData):
     def g2_to_affine(self, G2 p not None):
         own(self, p)
         return write_point(<const fp2_t*>p.P, &self.E)
+
+    def g2_from_octets(self, bytes octets not None, str encoding not None):
+        cdef G2 R = new_g2(self)
+        decode_point(<fp2_t*>R.P, octets, encoding, &self.E)
+        return R
+
+    def g2_to_octets(self, G2 p not None, str encoding not None):
+        own(self, p)
+        return encode_point(<const fp2_t*>p.P, encoding, &self.E)
 
     def g2_sign(self, G2 p not None, str rule not None):
         own(self, p)
@@ -376,8 +417,9 @@ cdef class PointOps(CurveData):
         cdef int fault
         try:
             with nogil:
-                fault = read_array(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
-            raise_for(fault)
+                fault = read_terms(Ps, ks, n, <const uint8_t*>xy.view.buf, <const uint8_t*>octets.view.buf, &self.E)
+            if fault:
+                raise refusal(fault, "G2", "")
             pt_msm_vartime(R.P, Ps, ks, n, &self.E)
         finally:
             free(Ps)

@@ -10,7 +10,7 @@ cdef dict TOWER_OPERATIONS = {
 
 
 @cython.final
-cdef class CurveOps(PointOps):
+cdef class CurveOps(ManyOps):
     """Every operation of one curve, as milagro.backend.CurveOps describes them."""
 
     # -- GT ----------------------------------------------------------------------------- Spec: spec/curves.md#towers

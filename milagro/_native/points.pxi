@@ -137,6 +137,17 @@ cdef void pt_affine(element* xy, const element* P, const curve_t* E) noexcept no
     mont_wipe(&t, sizeof(t))
 
 
+cdef void affine_each(element* xy, const element* P, Py_ssize_t n, element* work, const curve_t* E) noexcept nogil:
+    # (x, y) of each point, (0, 0) for the identity, by one inversion; work: 2n
+    cdef Py_ssize_t i
+    for i in range(n):
+        work[i] = P[3 * i + 2]
+    el_inv_batch(work, work + n, n, E)
+    for i in range(n):
+        el_mul(&xy[2 * i], &P[3 * i], &work[i], E)
+        el_mul(&xy[2 * i + 1], &P[3 * i + 1], &work[i], E)
+
+
 cdef limb pt_from_affine(element* R, const curve_t* E) noexcept nogil:
     # Completes (x, y) in R to a point; 1 if it is on the curve
     cdef element s, t

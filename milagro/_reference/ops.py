@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from gmpy2 import mpz
 
 from milagro._reference import maps
+from milagro._reference.encodings import Codec
 from milagro._reference.fields import F, PrimeField, Quadratic, QuadraticField
 from milagro._reference.group import G1, G2, Group, Scalar, checked, rows, same_length
+from milagro._reference.many import ManyOperations
 from milagro._reference.pairing import Pairing
 from milagro._reference.tower import Fp12, Tower
 from milagro._reference.tower_operations import TowerOperations
 from milagro._reference.weierstrass import Point, Weierstrass
-from milagro.errors import ParameterError, WrongLength
+from milagro.errors import NonCanonical, ParameterError, WrongLength
 from milagro.octets import below, i2osp, os2ip
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class G2Prepared:
         return f"<reference G2Prepared of {self.curve}>"
 
 
-class ReferenceCurve:
+class ReferenceCurve(ManyOperations):
     """The operations of one curve; `milagro.backend.CurveOps` says what each does."""
 
     def __init__(self, params: CurveParams) -> None:
@@ -61,7 +63,9 @@ class ReferenceCurve:
         g2 = (fp2.element(params.g2[0]), fp2.element(params.g2[1]))
         self._g1 = Group(self.name, G1, Weierstrass(fp, mpz(params.b)), params.r, g1)
         self._g2 = Group(self.name, G2, twist, params.r, g2)
+        self._g1_codec, self._g2_codec = (Codec(group, params.field_bytes) for group in (self._g1, self._g2))
         self._towers = TowerOperations(fp, fp2, self._tower)
+        self._set_many()
 
     # -- scalars --------------------------------------------------------------------------------------------
 
@@ -73,7 +77,21 @@ class ReferenceCurve:
         return Scalar(self.name, value % self.params.r)
 
     def scalar_from_bytes(self, octets: bytes) -> Scalar:
-        return self._scalar(below(octets, self.params.r, self.params.scalar_bytes))
+        padded = len(octets) == self.params.field_bytes
+        return self._scalar(below(octets, self.params.r, len(octets) if padded else self.params.scalar_bytes))
+
+    def scalar_from_bits(self, octets: bytes) -> Scalar:
+        if len(octets) != self.params.scalar_bytes:
+            raise WrongLength(f"a scalar has {self.params.scalar_bytes} octets, got {len(octets)}")
+        value = os2ip(octets) % (1 << self.params.r.bit_length())
+        return self.scalar_from_bytes(i2osp(value, self.params.scalar_bytes))
+
+    def scalar_from_decimal(self, digits: bytes) -> Scalar:
+        if not 1 <= len(digits) <= 18:
+            raise WrongLength(f"a number has 1 to 18 decimal digits, got {len(digits)}")
+        if not all(0x30 <= digit <= 0x39 for digit in digits):
+            raise NonCanonical("an octet is not a decimal digit")
+        return self._scalar(int(digits))
 
     def scalar_reduce(self, octets: bytes) -> Scalar:
         return self._scalar(os2ip(octets))
@@ -118,6 +136,12 @@ class ReferenceCurve:
 
     def g1_to_affine(self, p: Any) -> tuple[bytes, bytes]:
         return self._g1.to_affine(p)
+
+    def g1_from_octets(self, octets: bytes, encoding: str) -> Any:
+        return self._g1_codec.decode(octets, encoding)
+
+    def g1_to_octets(self, p: Any, encoding: str) -> bytes:
+        return self._g1_codec.encode(p, encoding)
 
     def g1_sign(self, p: Any, rule: str) -> int:
         return self._g1.sign(p, rule)
@@ -186,6 +210,12 @@ class ReferenceCurve:
 
     def g2_to_affine(self, p: Any) -> tuple[bytes, bytes]:
         return self._g2.to_affine(p)
+
+    def g2_from_octets(self, octets: bytes, encoding: str) -> Any:
+        return self._g2_codec.decode(octets, encoding)
+
+    def g2_to_octets(self, p: Any, encoding: str) -> bytes:
+        return self._g2_codec.encode(p, encoding)
 
     def g2_sign(self, p: Any, rule: str) -> int:
         return self._g2.sign(p, rule)

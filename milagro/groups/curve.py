@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from milagro import backend as backends
 from milagro import params as curve_params
-from milagro.errors import IdentityElement, NonCanonical, NotInSubgroup, ParameterError, WrongLength
-from milagro.groups.batches import Buffer, contiguous, decode_array, each, encode_array
+from milagro.errors import NonCanonical, ParameterError, WrongLength
 from milagro.groups.encodings import Codec, Encoding, Octets, accept, codecs, default_encoding, octet_string
 from milagro.groups.hashing import Expander, Xmd
+from milagro.groups.many import Pair, ValueT
 from milagro.groups.operations import PointOps, point_ops
-from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar, _Point, _Value
-from milagro.octets import equal, i2osp, lowest_bits
+from milagro.groups.products import Products
+from milagro.groups.values import G1Point, G2Point, G2Prepared, GTElement, Scalar
+from milagro.octets import i2osp
 
 if TYPE_CHECKING:
     from milagro.backend import CurveOps
@@ -30,12 +31,9 @@ Random = Callable[[int], bytes]
 _SHA256 = Xmd("sha256")
 _MAX_DRAWS = 256  # a draw below r succeeds with probability over 1/2, so an honest source never needs this many
 
-ValueT = TypeVar("ValueT", bound=_Value)
-PointT = TypeVar("PointT", bound=_Point)
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Curve:
+class Curve(Products):
     """The scalars, G1, G2 and GT of one curve on one backend. Made by `curve`, one object a name and backend.
 
     `ops`, `g1_ops` and `g2_ops` are the unchecked arithmetic below; nothing outside this package calls them.
@@ -138,10 +136,15 @@ class Curve:
         if len(octets) not in (self.scalar_bytes, self.field_bytes):
             expected = " or ".join(str(n) for n in sorted({self.scalar_bytes, self.field_bytes}))
             raise WrongLength(f"a scalar: expected {expected} octets, got {len(octets)}")
-        excess = len(octets) - self.scalar_bytes
-        if not equal(octets[:excess], bytes(excess)):
-            raise NonCanonical("a scalar is not below r")
-        return Scalar._make(self, self.ops.scalar_from_bytes(octets[excess:]))
+        return Scalar._make(self, self.ops.scalar_from_bytes(octets))
+
+    def scalar_from_decimal(self, digits: Octets) -> Scalar:
+        """The scalar that 1 to 18 decimal digits in ASCII stand for: a PIN, as it was typed.
+
+        Raises: WrongLength, NonCanonical if an octet is not a digit
+        Secret: the digits; constant time in them on the native backend, not in how many they are
+        """
+        return Scalar._make(self, self.ops.scalar_from_decimal(octet_string(digits)))
 
     def scalar_reduce(self, octets: Octets) -> Scalar:
         """The big-endian integer in `octets`, of any length, modulo r."""
@@ -158,7 +161,7 @@ class Curve:
             if len(octets) != self.scalar_bytes:
                 raise ParameterError(f"asked for {self.scalar_bytes} random octets, got {len(octets)}")
             try:
-                k = self.scalar_from_bytes(lowest_bits(octets, self.order.bit_length()))
+                k = Scalar._make(self, self.ops.scalar_from_bits(octets))
             except NonCanonical:
                 continue
             if not k.is_zero():
@@ -304,136 +307,6 @@ class Curve:
         """
         return G2Point._make(self, self.g2_ops.map_original(octet_string(h)))
 
-    # -- many at once ----------------------------------------------------------------------------------------------
-    def hash_to_g1_many(
-        self,
-        messages: Iterable[Octets],
-        dst: Octets,
-        *,
-        expander: Expander = _SHA256,
-        nonuniform: bool = False,
-        workers: int = 1,
-    ) -> list[G1Point]:
-        """hash_to_g1 of each public message, in order, on so many threads; in variable time.
-
-        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
-        Raises: ParameterError if the tag is empty
-        """
-        one = partial(self.hash_to_g1_vartime, dst=dst, expander=expander, nonuniform=nonuniform)
-        return each(one, messages, workers)
-
-    def hash_to_g2_many(
-        self,
-        messages: Iterable[Octets],
-        dst: Octets,
-        *,
-        expander: Expander = _SHA256,
-        nonuniform: bool = False,
-        workers: int = 1,
-    ) -> list[G2Point]:
-        """hash_to_g2 of each public message, in order, on so many threads; in variable time.
-
-        Spec: spec/curves.md#hash-to-curve (RFC 9380, section 3)
-        Raises: ParameterError if the tag is empty
-        """
-        one = partial(self.hash_to_g2_vartime, dst=dst, expander=expander, nonuniform=nonuniform)
-        return each(one, messages, workers)
-
-    def g1_array_from_bytes(
-        self, buffer: Buffer, encoding: Encoding | None = None, *, allow_identity: bool = False
-    ) -> list[G1Point]:
-        """The points of G1 whose encodings stand one behind the other in a buffer, each fully checked.
-
-        Spec: spec/curves.md#refusals
-        Shape: n times the length that the encoding writes; contiguous single octets, such as a numpy array of uint8
-        Raises: what g1_from_bytes raises for the first bad element, with its index in the text
-        """
-        handles = decode_array(self.g1_codec(encoding), self.g1_ops, buffer, allow_identity=allow_identity)
-        return [G1Point._make(self, p) for p in handles]
-
-    def g2_array_from_bytes(
-        self, buffer: Buffer, encoding: Encoding | None = None, *, allow_identity: bool = False
-    ) -> list[G2Point]:
-        """The points of G2 whose encodings stand one behind the other in a buffer, each fully checked.
-
-        Spec: spec/curves.md#refusals
-        Shape: n times the length that the encoding writes; contiguous single octets, such as a numpy array of uint8
-        Raises: what g2_from_bytes raises for the first bad element, with its index in the text
-        """
-        handles = decode_array(self.g2_codec(encoding), self.g2_ops, buffer, allow_identity=allow_identity)
-        return [G2Point._make(self, p) for p in handles]
-
-    def g1_array_to_bytes(self, points: Iterable[G1Point], encoding: Encoding | None = None) -> bytes:
-        """The encodings of the points, joined to one buffer.
-
-        Raises: ParameterError for another curve's point or encoding, IdentityElement if that has no encoding
-        """
-        return encode_array(self.g1_codec(encoding), [self._mine(G1Point, P) for P in points])
-
-    def g2_array_to_bytes(self, points: Iterable[G2Point], encoding: Encoding | None = None) -> bytes:
-        """The encodings of the points, joined to one buffer.
-
-        Raises: ParameterError for another curve's point or encoding, IdentityElement if that has no encoding
-        """
-        return encode_array(self.g2_codec(encoding), [self._mine(G2Point, P) for P in points])
-
-    def multi_multiply_g1(self, points: Sequence[G1Point], scalars: Sequence[Scalar]) -> G1Point:
-        """sum k_i * P_i, constant time in the scalars on the native backend; the identity for none.
-
-        Spec: spec/curves.md#scalar-multiplication
-        Raises: ParameterError if there are not as many scalars as points
-        """
-        return G1Point._make(self, self.g1_ops.msm(*self._pairs(G1Point, points, scalars)))
-
-    def multi_multiply_g2(self, points: Sequence[G2Point], scalars: Sequence[Scalar]) -> G2Point:
-        """sum k_i * P_i, constant time in the scalars on the native backend; the identity for none.
-
-        Spec: spec/curves.md#scalar-multiplication
-        Raises: ParameterError if there are not as many scalars as points
-        """
-        return G2Point._make(self, self.g2_ops.msm(*self._pairs(G2Point, points, scalars)))
-
-    def multi_multiply_g1_vartime(self, points: Sequence[G1Point], scalars: Sequence[Scalar]) -> G1Point:
-        """sum k_i * P_i for public k_i and P_i, in variable time; the identity for none.
-
-        Spec: spec/curves.md#scalar-multiplication
-        Raises: ParameterError if there are not as many scalars as points
-        """
-        return G1Point._make(self, self.g1_ops.msm_vartime(*self._pairs(G1Point, points, scalars)))
-
-    def multi_multiply_g2_vartime(self, points: Sequence[G2Point], scalars: Sequence[Scalar]) -> G2Point:
-        """sum k_i * P_i for public k_i and P_i, in variable time; the identity for none.
-
-        Spec: spec/curves.md#scalar-multiplication
-        Raises: ParameterError if there are not as many scalars as points
-        """
-        return G2Point._make(self, self.g2_ops.msm_vartime(*self._pairs(G2Point, points, scalars)))
-
-    def multi_multiply_g1_array(self, points: Buffer, scalars: Buffer) -> G1Point:
-        """sum k_i * P_i for public k_i and P_i given as two contiguous buffers, fully checked; in variable time.
-
-        Spec: spec/curves.md#scalar-multiplication, spec/curves.md#refusals
-        Shape: 2 * field_bytes octets x || y a point, zeros for the identity; scalar_bytes octets a scalar
-        Raises: WrongLength, NonCanonical, NotOnCurve, NotInSubgroup; ParameterError if there are not as many of both
-        """
-        return G1Point._make(self, self.g1_ops.msm_array_vartime(contiguous(points), contiguous(scalars)))
-
-    def multi_multiply_g2_array(self, points: Buffer, scalars: Buffer) -> G2Point:
-        """sum k_i * P_i for public k_i and P_i given as two contiguous buffers, fully checked; in variable time.
-
-        Spec: spec/curves.md#scalar-multiplication, spec/curves.md#refusals
-        Shape: 4 * field_bytes octets x || y a point, zeros for the identity; scalar_bytes octets a scalar
-        Raises: WrongLength, NonCanonical, NotOnCurve, NotInSubgroup; ParameterError if there are not as many of both
-        """
-        return G2Point._make(self, self.g2_ops.msm_array_vartime(contiguous(points), contiguous(scalars)))
-
-    def _pairs(
-        self, kind: type[PointT], points: Sequence[PointT], scalars: Sequence[Scalar]
-    ) -> tuple[list[object], list[object]]:
-        if len(points) != len(scalars):
-            raise ParameterError(f"{len(points)} points cannot be multiplied by {len(scalars)} scalars")
-        return [self._mine(kind, p) for p in points], [self._mine(Scalar, k) for k in scalars]
-
     def _mine(self, kind: type[ValueT], value: ValueT) -> object:
         """The handle of a value of this curve and kind."""
         if not isinstance(value, kind):
@@ -455,12 +328,7 @@ class Curve:
         Shape: 12 * field_bytes octets
         Raises: WrongLength, NonCanonical, NotInSubgroup, IdentityElement
         """
-        f = self.ops.gt_from_bytes(octet_string(octets))
-        if not self.ops.gt_in_subgroup(f):
-            raise NotInSubgroup("an element of Fp12 is outside the subgroup of order r")
-        if not allow_identity and self.ops.gt_is_one(f):
-            raise IdentityElement("the identity of GT is not allowed here")
-        return GTElement._make(self, f)
+        return GTElement._make(self, self._gt_handle(octet_string(octets), allow_identity=allow_identity))
 
     def prepare(self, Q: G2Point) -> G2Prepared:
         """Q with its lines worked out, for pairings of many P with it; they have the same value as with Q.
@@ -484,17 +352,7 @@ class Curve:
         """
         return GTElement._make(self, self.ops.pairing(self._mine(G1Point, P), self._right(Q)))
 
-    def pairing_many(
-        self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]], *, workers: int = 1
-    ) -> list[GTElement]:
-        """e(P_i, Q_i) of each pair, in order, on so many threads.
-
-        Spec: spec/curves.md#pairing
-        Raises: ParameterError if a point is of another group, curve or backend
-        """
-        return each(lambda pair: self.pairing(*pair), pairs, workers)
-
-    def pairing_product(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> GTElement:
+    def pairing_product(self, pairs: Iterable[Pair]) -> GTElement:
         """prod e(P_i, Q_i) with one final exponentiation; one for no pairs.
 
         Spec: spec/curves.md#pairing
@@ -502,7 +360,7 @@ class Curve:
         """
         return GTElement._make(self, self.ops.pairing_product(*self._handles(pairs)))
 
-    def pairing_check(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> bool:
+    def pairing_check(self, pairs: Iterable[Pair]) -> bool:
         """Whether prod e(P_i, Q_i) = 1.
 
         Spec: spec/curves.md#pairing
@@ -513,7 +371,7 @@ class Curve:
     def _right(self, Q: G2Point | G2Prepared) -> object:
         return self._mine(G2Prepared, Q) if isinstance(Q, G2Prepared) else self._mine(G2Point, Q)
 
-    def _handles(self, pairs: Iterable[tuple[G1Point, G2Point | G2Prepared]]) -> tuple[list[object], list[object]]:
+    def _handles(self, pairs: Iterable[Pair]) -> tuple[list[object], list[object]]:
         handles = [(self._mine(G1Point, P), self._right(Q)) for P, Q in pairs]
         return [p for p, _ in handles], [q for _, q in handles]
 

@@ -1,4 +1,4 @@
-"""The octet encodings of points: strict readers and their writers.
+"""The octet encodings of points: which there are, and what a point that was read must be.
 
 A reader checks in this order and stops at the first fault: length, flags, canonical coordinates, curve
 equation, subgroup, identity. So each malformed string is refused with one class, the same on every backend.
@@ -15,10 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from milagro.errors import IdentityElement, InvalidFlags, NotInSubgroup, ParameterError, WrongLength
-from milagro.octets import xor
+from milagro.errors import EncodingError, IdentityElement, InvalidFlags, NotInSubgroup, ParameterError, WrongLength
 
 if TYPE_CHECKING:
     from milagro.groups.operations import PointOps
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 Octets = bytes | bytearray | memoryview
 """What a reader takes for octets."""
-
-_COMPRESSED, _INFINITY, _LARGER = 0x80, 0x40, 0x20  # flag bits of the ZCash encodings
-_FLAGS = _COMPRESSED | _INFINITY | _LARGER
 
 
 class Encoding(StrEnum):
@@ -58,173 +54,66 @@ def octet_string(value: object) -> bytes:
     raise ParameterError(f"expected octets (bytes, bytearray or memoryview), got {type(value).__name__}")
 
 
-class Codec(Protocol):
-    """One encoding of one group. The reader checks everything but subgroup and identity."""
-
-    def encode(self, p: Any) -> bytes:
-        """The octets of `p`. Raises IdentityElement if `p` is an identity without an encoding."""
-
-    def decode(self, octets: bytes) -> Any:
-        """The point or the identity. Raises WrongLength, InvalidFlags, NonCanonical, NotOnCurve."""
-
-
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    """What the codecs share: the group's operations and the size of a coordinate."""
+class Codec:
+    """One encoding of one group. The backend reads and writes, so that a secret point stays in its memory.
+
+    The reader of one point checks everything but subgroup and identity, that of an array these, too.
+    """
 
     ops: PointOps
-    field_bytes: int
-
-    @property
-    def width(self) -> int:
-        """Octets of one coordinate of this group."""
-        return self.field_bytes * (1 if self.ops.group == "G1" else 2)
-
-    def swap(self, coordinate: bytes) -> bytes:
-        """The coordinate with its real and imaginary parts exchanged; in G1 itself."""
-        if self.ops.group == "G1":
-            return coordinate
-        return coordinate[self.field_bytes :] + coordinate[: self.field_bytes]
-
-    def need(self, octets: bytes, *lengths: int) -> None:
-        if len(octets) not in lengths:
-            expected = " or ".join(str(length) for length in lengths)
-            raise WrongLength(f"a point of {self.ops.group}: expected {expected} octets, got {len(octets)}")
-
-    def bad_flags(self, octets: bytes) -> InvalidFlags:
-        return InvalidFlags(f"a point of {self.ops.group}: prefix 0x{octets[0]:02x} does not fit what follows")
-
-    def affine(self, octets: bytes) -> Any:
-        return self.ops.from_affine(octets[: self.width], octets[self.width :])
-
-
-class _Milagro(_Layout):
-    """G1 with the prefixes of SEC 1, G2 without any."""
+    encoding: Encoding
+    length: int  # octets of what is written
 
     def encode(self, p: Any) -> bytes:
-        x, y = self.ops.to_affine(p)
-        return b"\x04" + x + y if self.ops.group == "G1" else x + y
+        """The octets of `p`.
+
+        Raises: IdentityElement if `p` is an identity without an encoding
+        Secret: p; constant time on the native backend
+        """
+        return self.ops.to_octets(p, self.encoding.value)
 
     def decode(self, octets: bytes) -> Any:
-        if self.ops.group == "G2":
-            self.need(octets, 2 * self.width)
-            return self.affine(octets)
-        self.need(octets, 1 + 2 * self.width, 1 + self.width)
-        if len(octets) == 1 + self.width:
-            return self.decode_compressed(octets)
-        if octets[0] != 4:
-            raise self.bad_flags(octets)
-        return self.affine(octets[1:])
+        """The point or the identity.
 
-    def decode_compressed(self, octets: bytes) -> Any:
-        if octets[0] not in (2, 3):
-            raise self.bad_flags(octets)
-        return self.ops.from_x(octets[1:], octets[0] & 1, "parity")
+        Raises: WrongLength, InvalidFlags, NonCanonical, NotOnCurve
+        Secret: the octets; constant time on the native backend, but for what is refused
+        """
+        try:
+            return self.ops.from_octets(octets, self.encoding.value)
+        except (WrongLength, InvalidFlags) as error:  # faults of the encoding, which is this layer's, not of a number
+            raise type(error)(str(error)) from None
 
+    def encode_array(self, points: list[Any]) -> bytearray:
+        """The octets of the points, joined, with one inversion for all.
 
-class _MilagroCompressed(_Milagro):
-    """G1 by x and the parity of y only; G2 as _Milagro."""
+        Raises: IdentityElement, with the index in its text, for an identity without an encoding
+        Secret: the points; constant time on the native backend
+        """
+        return self.ops.array_to_octets(points, self.encoding.value)
 
-    def encode(self, p: Any) -> bytes:
-        x, y = self.ops.to_affine(p)
-        return bytes([2 | self.ops.sign(p, "parity")]) + x if self.ops.group == "G1" else x + y
+    def decode_array(self, octets: Octets, *, allow_identity: bool, first: int = 0) -> list[Any]:
+        """The points of elements of `length` octets each, fully checked; `first` is the index of the first of them.
 
-    def decode(self, octets: bytes) -> Any:
-        if self.ops.group == "G2":
-            self.need(octets, 2 * self.width)
-            return self.affine(octets)
-        self.need(octets, 1 + self.width)
-        return self.decode_compressed(octets)
-
-
-class _ZCash(_Layout):
-    """x with three flag bits in front; big-endian, imaginary part first."""
-
-    def encode(self, p: Any) -> bytes:
-        if self.ops.is_identity(p):
-            return bytes([_COMPRESSED | _INFINITY]) + bytes(self.width - 1)
-        x = self.swap(self.ops.to_affine(p)[0])
-        flags = _COMPRESSED | _LARGER * self.ops.sign(p, "larger")
-        return xor([bytes([flags]) + bytes(self.width - 1), x])  # the three bits of x are clear: p has 381
-
-    def decode(self, octets: bytes) -> Any:
-        self.need(octets, self.width)
-        flags = octets[0] & _FLAGS
-        if not flags & _COMPRESSED:
-            raise self.bad_flags(octets)
-        if flags & _INFINITY:
-            if octets != self.encode(self.ops.identity()):
-                raise self.bad_flags(octets)
-            return self.ops.identity()
-        x = bytes([octets[0] ^ flags]) + octets[1:]
-        return self.ops.from_x(self.swap(x), 1 if flags & _LARGER else 0, "larger")
-
-
-class _ZCashUncompressed(_Layout):
-    """x || y, no flag bit but the identity's; big-endian, imaginary part first."""
-
-    def encode(self, p: Any) -> bytes:
-        if self.ops.is_identity(p):
-            return bytes([_INFINITY]) + bytes(2 * self.width - 1)
-        x, y = self.ops.to_affine(p)
-        return self.swap(x) + self.swap(y)
-
-    def decode(self, octets: bytes) -> Any:
-        self.need(octets, 2 * self.width)
-        if octets[0] & _INFINITY and octets == self.encode(self.ops.identity()):
-            return self.ops.identity()
-        if octets[0] & _FLAGS:
-            raise self.bad_flags(octets)
-        return self.ops.from_affine(self.swap(octets[: self.width]), self.swap(octets[self.width :]))
-
-
-class _Eip197(_Layout):
-    """x || y without flags, imaginary part first; all zero is the identity, since (0, 0) is on neither curve."""
-
-    def encode(self, p: Any) -> bytes:
-        if self.ops.is_identity(p):
-            return bytes(2 * self.width)
-        x, y = self.ops.to_affine(p)
-        return self.swap(x) + self.swap(y)
-
-    def decode(self, octets: bytes) -> Any:
-        self.need(octets, 2 * self.width)
-        if not any(octets):
-            return self.ops.identity()
-        return self.ops.from_affine(self.swap(octets[: self.width]), self.swap(octets[self.width :]))
-
-
-class _Tagged(_Layout):
-    """One octet, then x; the same length for every element. Real part first."""
-
-    def encode(self, p: Any) -> bytes:
-        if self.ops.is_identity(p):
-            return bytes(1 + self.width)
-        return bytes([2 | self.ops.sign(p, "parity")]) + self.ops.to_affine(p)[0]
-
-    def decode(self, octets: bytes) -> Any:
-        self.need(octets, 1 + self.width)
-        if octets[0] in (2, 3):
-            return self.ops.from_x(octets[1:], octets[0] & 1, "parity")
-        if any(octets):
-            raise self.bad_flags(octets)
-        return self.ops.identity()
+        Raises: InvalidFlags, NonCanonical, NotOnCurve, NotInSubgroup, IdentityElement of the first bad element, with
+            its index in the text; WrongLength for a part of an element
+        Secret: the octets; constant time on the native backend, but for what is refused
+        """
+        try:
+            return self.ops.array_from_octets(octets, self.encoding.value, allow_identity, first)
+        except EncodingError as error:  # as with one point, and with what `accept` refuses
+            raise type(error)(str(error)) from None
 
 
 def codecs(params: CurveParams, ops: PointOps) -> dict[Encoding, Codec]:
     """Every encoding that is defined for this group of this curve."""
-    n = params.field_bytes
-    table: dict[Encoding, Codec] = {
-        Encoding.MILAGRO: _Milagro(ops, n),
-        Encoding.MILAGRO_COMPRESSED: _MilagroCompressed(ops, n),
-        Encoding.TAGGED: _Tagged(ops, n),
-    }
+    every = [Encoding.MILAGRO, Encoding.MILAGRO_COMPRESSED, Encoding.TAGGED]
     if params.name == "BLS12-381":
-        table[Encoding.ZCASH] = _ZCash(ops, n)
-        table[Encoding.ZCASH_UNCOMPRESSED] = _ZCashUncompressed(ops, n)
+        every += [Encoding.ZCASH, Encoding.ZCASH_UNCOMPRESSED]
     if params.name == "BN_SNARK1":
-        table[Encoding.EIP197] = _Eip197(ops, n)
-    return table
+        every += [Encoding.EIP197]
+    lengths = {encoding: len(ops.to_octets(ops.generator(), encoding.value)) for encoding in every}
+    return {encoding: Codec(ops, encoding, lengths[encoding]) for encoding in every}
 
 
 def default_encoding(params: CurveParams) -> Encoding:

@@ -26,6 +26,8 @@ class PointOps:
     from_affine: Callable[[bytes, bytes], Any]
     from_x: Callable[[bytes, int, str], Any]
     to_affine: Callable[[Any], tuple[bytes, bytes]]
+    from_octets: Callable[[bytes, str], Any]
+    to_octets: Callable[[Any, str], bytes]
     sign: Callable[[Any, str], int]
     add: Callable[[Any, Any], Any]
     neg: Callable[[Any], Any]
@@ -40,6 +42,10 @@ class PointOps:
     hash_uniform: Callable[[bytes, int], Any]
     hash_uniform_vartime: Callable[[bytes, int], Any]
     map_original: Callable[[bytes], Any]
+    mul_many: Callable[[list[Any], list[Any]], list[Any]]
+    hash_uniform_many_vartime: Callable[[Buffer, int, int], list[Any]]
+    array_from_octets: Callable[[Buffer, str, bool, int], list[Any]]
+    array_to_octets: Callable[[list[Any], str], bytearray]
 
 
 def point_ops(ops: CurveOps, group: GroupName) -> PointOps:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from milagro.errors import ParameterError, WrongLength
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from milagro.groups.curve import Curve
     from milagro.groups.encodings import Encoding
     from milagro.groups.operations import PointOps
@@ -36,6 +38,17 @@ class _Value:
         object.__setattr__(value, "_curve", curve)
         object.__setattr__(value, "_handle", handle)
         return value
+
+    @classmethod
+    def _make_all(cls, curve: Curve, handles: Iterable[Any]) -> list[Self]:
+        """The values of handles that are known to be valid."""
+        new, values = object.__new__, []
+        for handle in handles:
+            value = new(cls)
+            _set_curve(value, curve)
+            _set_handle(value, handle)
+            values.append(value)
+        return values
 
     @property
     def curve(self) -> Curve:
@@ -65,6 +78,10 @@ class _Value:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise ParameterError(f"a {type(self).__name__} is not pickled; write it with to_bytes")
+
+
+_set_curve: Callable[[_Value, Curve], None] = _Value.__dict__["_curve"].__set__
+_set_handle: Callable[[_Value, Any], None] = _Value.__dict__["_handle"].__set__
 
 
 def _short_digest(octets: bytes) -> str:

@@ -18,7 +18,7 @@ REQUIRED = {
     "hash_to_g2", "mpin_verify", "mpin_verify_batch64", "mpin_verify_batch1024", "pairing_batch8", "gt_exp",
     "msm_1024", "bls_verify",
 }  # fmt: skip
-HEAVY = {"msm_1024", "mpin_verify_batch1024"}
+HEAVY = {"msm_1024", "msm_1024_threads", "mpin_verify_batch1024"}
 LABELS = ["BN254", "BLS12-381", "BN_SNARK1", "BN254CX", "FP256BN", "BN462"]
 
 

@@ -171,6 +171,6 @@ def test_a_plot_without_figures_is_not_drawn(recorded: dict[str, Any], tmp_path:
     from bench import plots
 
     (tmp_path / "batch.svg").write_text("of an older run")
-    empty = recorded | {"series": {"batch": {}, "msm": {}, "msm_secret": {}}, "peers": {}}
+    empty = recorded | {"series": {"batch": {}, "msm": {}, "msm_secret": {}, "many": {}}, "peers": {}}
     assert plots.draw(empty, tmp_path) == []
     assert not (tmp_path / "batch.svg").exists()

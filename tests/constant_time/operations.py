@@ -1,7 +1,8 @@
 """What runs with secrets in it, and what leaks on purpose.
 
 `boundary`: every operation of the backend that may be given a secret. `protocol`: the compositions above it, through
-the typed values of milagro.groups. `login`: M-Pin v2 itself. `controls`: leaks, each of which must be seen. PUBLIC
+the typed values of milagro.groups. `shares`, `login`, `login_v1`: protocols by their own code: sharing by polynomials,
+M-Pin v2 and v1. `controls`: leaks, each of which must be seen. PUBLIC
 names the operations of the backend that may take any time, because nothing secret is given to them; a test compares the
 lists with the backend, so that a new operation has to be put into one of them.
 """
@@ -26,7 +27,7 @@ from tests.constant_time.probe import Probe
 PUBLIC = {
     *("g1_generator", "g2_generator", "g1_identity", "g2_identity", "gt_one"),  # no argument
     *("g1_mul_integer", "g2_mul_integer"),  # a public factor: cofactors and the like
-    *("g1_map_original", "g2_map_original"),  # try and increment on a public identity
+    *("g1_map_original", "g2_map_original", "g1_map_original_many"),  # try and increment on a public identity
     *("g1_map_to_curve", "g2_map_to_curve"),  # every step of a hash, for test vectors
     "gt_in_subgroup",  # of what a stranger sends
 }
@@ -107,6 +108,7 @@ def boundary(s: Secrets) -> Iterator[Case]:
     yield from _points(s, "g2", s.H, (s.plain_Q, s.Q, s.same_Q), 2)
     yield from _targets(s)
     yield from _pairings(s)
+    yield from _many(s)
     yield from _towers(s)
 
 
@@ -119,6 +121,9 @@ def _scalars(s: Secrets) -> Iterator[Case]:
     yield _case(s, "scalar_from_bytes", s.octets(s.plain_k))
     for size in (1, 32, s.params.scalar_bytes + 16, 97):
         yield _case(s, "scalar_reduce", s.octets(s._stream("r", size)), note=f"{size} octets")
+    yield _case(s, "scalar_from_bits", s.octets(s.plain_k))
+    for digits in (b"7", b"0042", b"9" * 18):
+        yield _case(s, "scalar_from_decimal", s.octets(digits), note=f"{len(digits)} digits")
     yield _case(s, "scalar_to_bytes", s.k)
     for method in ("scalar_add", "scalar_sub", "scalar_mul"):
         yield _case(s, method, s.k, s.l)
@@ -149,6 +154,10 @@ def _points(s: Secrets, g: str, base: Any, points: tuple[Any, Any, Any], degree:
         yield _case(s, f"{g}_sign", P, rule, note=rule, result=False)
         yield _case(s, f"{g}_from_x", s.octets(x), 1, rule, note=rule)
     yield _case(s, f"{g}_to_affine", P)
+    for encoding in s.E.encodings:  # the tag and the flags are secret as well
+        octets = getattr(ops, f"{g}_to_octets")(plain, encoding.value)
+        yield _case(s, f"{g}_to_octets", P, encoding.value, note=encoding)
+        yield _case(s, f"{g}_from_octets", s.octets(octets), encoding.value, note=encoding)
     for count in (1, 2):
         yield _case(s, f"{g}_hash_uniform", s.uniform(count * degree), count, note=f"of {count}")
 
@@ -174,6 +183,32 @@ def _pairings(s: Secrets) -> Iterator[Case]:
         lines = s.ops.g2_prepare(s.Q)
         yield _case(s, "pairing", s.G, lines, note="secret prepared Q")
         yield _case(s, "pairing_check", [s.P, s.G], [s.H, lines], note="secret prepared Q", result=False)
+
+
+def _many(s: Secrets) -> Iterator[Case]:
+    """What takes and gives lists; the last result stands for all."""
+
+    def last(method: str, *arguments: Any, note: str = "", result: bool = True) -> Case:
+        def call() -> Any:
+            found = getattr(s.ops, method)(*arguments)
+            return found[-1] if isinstance(found, list) else bytes(found)
+
+        return Case(f"{method} {note}".strip(), method, call, result)
+
+    yield last("scalars_from_array", s.octets(s.plain_k), s.params.scalar_bytes)
+    yield last("scalar_mul_many", [s.l, s.k], [s.k, s.l])
+    for g, plain, P, degree in (("g1", s.plain_P, s.P, 1), ("g2", s.plain_Q, s.Q, 2)):
+        size = 2 * degree * s.params.hash_length
+        yield last(f"{g}_mul_many", [plain, P], [s.k, s.l])
+        yield last(f"{g}_mul_many", [P], [s.k] * 12, note="of one point")
+        yield last(f"{g}_hash_uniform_many", s.octets(s._stream("many", 2 * size)), 2, 2)
+        for encoding in s.E.encodings:
+            octets = bytes(getattr(s.ops, f"{g}_array_to_octets")([plain, plain], encoding.value))
+            yield last(f"{g}_array_from_octets", s.octets(octets), encoding.value, False, 0, note=encoding)
+            yield last(f"{g}_array_to_octets", [plain, P], encoding.value, note=encoding)
+    yield last("gt_exp_many", [s.plain_f, s.f], [s.k, s.l])
+    yield last("pairing_products_many", [s.P, s.G, s.G], [s.H, s.Q, s.Q], [1, 2])
+    yield _case(s, "pairing_checks_many", [s.P, s.G], [s.H, s.Q], [1, 1], result=False)
 
 
 def _towers(s: Secrets) -> Iterator[Case]:
@@ -219,23 +254,47 @@ def protocol(s: Secrets) -> Iterator[Case]:
     yield case("inverse", lambda: k.inverse()._handle)
     yield case("comparisons", lambda: [k == m, token == share, server == other, secret == E.gt_one], result=False)
     yield case("random scalar", lambda: E.random_scalar(drawn)._handle)
+    padded = bytes(E.field_bytes - E.scalar_bytes) + s.plain_k
+    yield case("scalar from octets with zeros in front", lambda: E.scalar_from_bytes(s.octets(padded))._handle)
+    yield case("scalar from digits", lambda: E.scalar_from_decimal(s.octets(b"2718"))._handle)
     yield case("scalar to octets", k.to_bytes)
     yield case("GT to octets", secret.to_bytes)
     for encoding in E.encodings:
         yield case(f"G1 to octets, {encoding}", lambda e=encoding: token.to_bytes(e))
         yield case(f"G2 to octets, {encoding}", lambda e=encoding: server.to_bytes(e))
-    for encoding in (Encoding.MILAGRO, E.default_encoding):
-        if encoding != Encoding.EIP197:  # its reader looks at octets until one is not 0
-            yield from _readers(s, encoding)
+        yield from _readers(s, encoding)
+    yield from _sums(s, k, m)
 
 
 def _readers(s: Secrets, encoding: Encoding) -> Iterator[Case]:
-    # The first octet is public: Python looks at it for the tag or the flags
     E = s.E
     for group, base in (("g1", E.g1), ("g2", E.g2)):
-        octets = s.octets((E.scalar(5) * base).to_bytes(encoding), public=1)
+        octets = s.octets((E.scalar(5) * base).to_bytes(encoding))
         read = getattr(E, f"{group}_from_bytes")
         yield Case(f"{group.upper()} from octets, {encoding}", "", lambda r=read, o=octets: r(o, encoding)._handle)
+
+
+def _sums(s: Secrets, k: Any, m: Any) -> Iterator[Case]:
+    """What sharing is made of: sums of products of secret scalars with public weights, of several lengths."""
+    E = s.E
+    for xs in ([1], [1, 2, 3], [2, 3, 5, 7, 255]):
+        shares = [k if i % 2 else m for i in range(len(xs))]
+        name = f"of {len(xs)} shares"
+        yield Case(f"weighted sum {name}", "", lambda v=shares, x=xs: _combination(E.lagrange_at_zero(x), v)._handle)
+        yield Case(f"polynomial {name}", "", lambda v=shares, x=xs: _evaluated(v, E.scalar(x[-1]))._handle)
+        yield Case(
+            f"commitment to a sum {name}",
+            "",
+            lambda v=shares, x=xs: (_combination(E.lagrange_at_zero(x), v) * E.g2)._handle,
+        )
+
+
+def _evaluated(coefficients: list[Any], x: Any) -> Any:
+    """Horner's rule."""
+    value = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * x + coefficient
+    return value
 
 
 def _combination(weights: list[Any], shares: list[Any]) -> Any:
@@ -243,6 +302,75 @@ def _combination(weights: list[Any], shares: list[Any]) -> Any:
     for weight, share in zip(weights[1:], shares[1:], strict=True):
         total = total + weight * share
     return total
+
+
+# -- sharing by polynomials --------------------------------------------------------------------------------------------
+def shares(s: Secrets) -> Iterator[Case]:
+    """Protocols that share, combine and sign, by their own code. Secret: the polynomial, shares, the secret itself."""
+    from milagro.protocols import wcc
+    from milagro.protocols.bls import ietf, original
+
+    E = s.E
+
+    def random(size: int) -> bytes:
+        return s.octets(bytes(1) + s._stream("x", size - 1))
+
+    def case(name: str, call: Callable[[], Any]) -> Case:
+        return Case(f"sharing and keys: {name}", "", call)
+
+    key = E.scalar_from_bytes(s.octets(s.plain_k))
+    yield case("polynomial", lambda: original.random_coefficients(E, key, 3, random)[2]._handle)
+    coefficients = original.random_coefficients(E, key, 3, random)
+    yield case("evaluation", lambda: original.make_shares(E, coefficients, 5)[4].y._handle)
+    given = original.make_shares(E, coefficients, 5)[1:4]
+    yield case("combination", lambda: original.recover_secret(E, given)._handle)
+    yield case("public key", lambda: original.public_key(E, key)._handle)
+    yield case("signature", lambda: original.sign(E, key, b"a message")._handle)
+    signed = [original.SignatureShare(share.x, original.sign(E, share.y, b"a message")) for share in given]
+    yield case("key from octets", lambda: ietf.key_gen_ethereum(E, s.octets(s._stream("ikm", 32)))._handle)
+    sender, receiver = wcc.hashed_identity(E, b"alice"), wcc.hashed_identity(E, b"bob")
+    yield case("WCC sender key", lambda: wcc.sender_key(E, key, sender)._handle)
+    yield case("WCC receiver key", lambda: wcc.receiver_key(E, key, receiver)._handle)
+    yield case("combination of signatures", lambda: original.recover_signature(E, signed)._handle)
+
+
+# -- M-Pin v1 ----------------------------------------------------------------------------------------------------------
+def login_v1(s: Secrets) -> Iterator[Case]:
+    """From two D-TAs' masters to a client's answer and key; masters, PIN, token and random scalars are secret."""
+    from milagro.protocols.mpin.v1 import client, full, hashing, issuing
+
+    E, identity = s.E, b"alice"
+    hashed = hashing.hashed_identity(E, identity)
+
+    def case(name: str, call: Callable[[], Any]) -> Case:
+        return Case(f"M-Pin v1: {name}", "", call)
+
+    def drawn(label: str) -> Any:
+        return E.scalar_reduce(s.octets(s._stream(label)))
+
+    one, other, x, r = (drawn(label) for label in ("one", "other", "x", "r"))
+    y = E.scalar(12345)
+    pin = client.pin_from_digits(E, s.octets(b"1234"))
+    yield case("PIN", lambda: client.pin_from_digits(E, s.octets(b"1234"))._handle)
+    yield case("server secret", lambda: issuing.server_secret(E, one)._handle)
+    yield case("client secret", lambda: issuing.client_secret(E, one, hashed)._handle)
+    yield case("time permit", lambda: issuing.time_permit(E, one, hashed, 20000)._handle)
+    secret = issuing.client_secret(E, one, hashed) + issuing.client_secret(E, other, hashed)
+    yield case("token", lambda: client.extract_pin(E, secret, identity, pin)._handle)
+    token = client.extract_pin(E, secret, identity, pin)
+    yield case("PIN restore", lambda: client.restore_pin(E, token, identity, pin)._handle)
+    permit = issuing.time_permit(E, one, hashed, 20000)
+    yield case(
+        "first pass and answer",
+        lambda: client.ClientTwoPass.start(E, identity, token, pin, x, permit=permit, date=20000)[0].respond(y)._handle,
+    )
+    yield case("one pass", lambda: client.one_pass(E, identity, token, pin, x, time=1_700_000_000).v._handle)
+    values = full.precompute(E, token, identity)
+    yield case("g1 of the full key", lambda: full.precompute(E, token, identity).g1._handle)
+    yield case(
+        "full key",
+        lambda: full.client_session_key(E, values, pin, r=r, x=x, transcript=hashed, w_point=E.g1 * E.scalar(7)),
+    )
 
 
 # -- M-Pin v2 ----------------------------------------------------------------------------------------------------------
@@ -278,10 +406,21 @@ def login(s: Secrets) -> Iterator[Case]:
     credential = v2.Credential(token, key)
     yield case("PIN restore", lambda: credential.secret_point(pin, None)._handle)
     yield case("change of PIN", lambda: token.change_pin(pin, s.octets(b"3141")).point._handle)
+    for value in (token, secret, masters[0].server_share()):
+        plain = value.to_bytes()
+        point = len(value.point.to_bytes())  # all that stands before the point is public
+        octets = s.octets(plain, public=len(plain) - point)
+        yield case(
+            f"{type(value).__name__} from octets", lambda v=value, o=octets: v.from_bytes(suite, o).point._handle
+        )
     started = v2.start_login(credential, context, now, random, None)
     yield case("first pass", lambda: v2.start_login(credential, context, now, random, None), result=False)
     asked = v2.Verifier(suite, context, v2.Limits()).challenge(started.message, identity, now, random)
     yield case("second pass", lambda: started.answer(asked.message, pin, now), result=False)
+
+
+def _read(kind: Any, suite: Any, octets: bytes) -> Any:
+    return kind.from_bytes(suite, octets).point._handle
 
 
 # -- controls ----------------------------------------------------------------------------------------------------------
@@ -299,6 +438,7 @@ def controls(s: Secrets) -> Iterator[Case]:
     yield case("g2_map_original of a secret", lambda: ops.g2_map_original(s.element()))
     yield case("g1_mul_integer by a secret", lambda: ops.g1_mul_integer(s.G, _secret_integer(s)))
     yield case("g2_mul_integer by a secret", lambda: ops.g2_mul_integer(s.H, _secret_integer(s)))
+    yield case("g1_mul_many_vartime by a secret", lambda: ops.g1_mul_many_vartime([s.G], [s.k]))
     for method, base in (("g1_mul_vartime", s.G), ("g2_mul_vartime", s.H)):
         if hasattr(ops, method):
             yield case(f"{method} by a secret", lambda m=method, b=base: getattr(ops, m)(b, s.k))
@@ -315,6 +455,8 @@ def operations(s: Secrets) -> Iterator[Case]:
 
 LISTS: dict[str, Callable[[Secrets], Iterator[Case]]] = {
     "operations": operations,
+    "shares": shares,
     "login": login,
+    "login_v1": login_v1,
     "controls": controls,
 }

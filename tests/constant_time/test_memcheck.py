@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SUPPRESSIONS = Path(__file__).with_name("verdicts.supp")
 REPORTED = 9  # the exit code that valgrind is told to use after a report
 EVERY_PATH = ("BN254", "FP256BN", "BLS12-381", "BN462")
-CURVES = params.NAMES if os.environ.get("MILAGRO_EXHAUSTIVE") else EVERY_PATH
+EXHAUSTIVE = bool(os.environ.get("MILAGRO_EXHAUSTIVE"))
+CURVES = params.NAMES if EXHAUSTIVE else EVERY_PATH
 ONE_A_SIZE = ("FP256BN", "BLS12-381", "BN462")
 
 
@@ -91,8 +92,12 @@ def test_nothing_depends_on_a_secret(library: Path, curve_name: str, module: str
     assert_nothing_leaks(library, curve_name, module, "operations")
 
 
-def test_nothing_in_a_login_depends_on_a_master_or_a_pin(library: Path) -> None:
-    assert_nothing_leaks(library, "BLS12-381", operations.modules(6)[0], "login")
+@pytest.mark.parametrize(
+    ("what", "curve_name"),
+    [("shares", "BLS12-381"), ("login", "BLS12-381"), ("login_v1", "BN254"), *[("login_v1", "BLS12-381")] * EXHAUSTIVE],
+)
+def test_nothing_in_a_protocol_depends_on_a_master_a_share_or_a_pin(library: Path, what: str, curve_name: str) -> None:
+    assert_nothing_leaks(library, curve_name, operations.modules(params.get(curve_name).words)[0], what)
 
 
 def test_every_operation_is_watched_or_public(library: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milagro.errors import MalformedEnvelope, NonCanonical, ParameterError, WrongLength
-from milagro.octets import below, equal, frame, i2osp, lowest_bits, os2ip, unframe, xor
+from milagro.octets import below, equal, frame, i2osp, os2ip, unframe, xor
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -65,9 +65,3 @@ def test_xor_is_its_own_inverse(left: bytes, data: st.DataObject) -> None:
     right, third = (data.draw(st.binary(min_size=len(left), max_size=len(left))) for _ in range(2))
     assert xor([xor([left, right, third]), right, third]) == left
     assert xor([left, left]) == bytes(len(left))
-
-
-@given(st.binary(min_size=1, max_size=40), st.data())
-def test_the_lowest_bits_are_what_a_remainder_leaves(octets: bytes, data: st.DataObject) -> None:
-    count = data.draw(st.integers(0, 8 * len(octets)))
-    assert lowest_bits(octets, count) == i2osp(os2ip(octets) % (1 << count), len(octets))

@@ -92,7 +92,7 @@ def _attempts(x: Inputs) -> list[v1_batch.Attempt]:
 def verify_v1(x: Inputs) -> Results:
     """The verdicts on two-pass runs, or on one-pass messages."""
     attempts = _attempts(x)
-    found = [v1_batch.equation_of(x.E, one, x.hash_name()) for one in attempts]
+    found = v1_batch.equations_of(x.E, attempts, x.hash_name())
     equations = [one for one in found if isinstance(one, v1_batch.Equation)]
     weights = random_weights(x.E, len(equations), x.random())
     sums = v1_batch.batch_points(x.E, equations, weights) if equations else None

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milagro.errors import InvalidSignature
-from milagro.groups import Curve, G1Point, G2Point, Scalar
+from milagro.groups import Curve, G1Point, G2Point, G2Prepared, Scalar
+from milagro.groups.arrays import check_workers
 from milagro.groups.batches import Pairs, failures, random_weights, weighted_sum
 from milagro.protocols.bls import ietf, original
 
@@ -46,43 +47,51 @@ class _Triple:
     signature: Point
 
 
-def verify_batch(suite: ietf.Suite, signed: Sequence[tuple[Point, bytes, Point]], random: Random) -> None:
+def verify_batch(
+    suite: ietf.Suite, signed: Sequence[tuple[Point, bytes, Point]], random: Random, *, workers: int = 1
+) -> None:
     """Nothing, if each (key, message, signature) is valid as by `ietf.verify`. Draws 16 octets a weight.
+
+    Hashes and multiples are divided among `workers` threads; the verdict does not depend on their number.
 
     Spec: spec/bls.md#batch-verification
     Raises: InvalidSignatures naming every one that is not, also where a key or signature is the identity;
-        ParameterError for a point of the wrong group
+        ParameterError for a point of the wrong group, or no worker
     """
+    check_workers(workers)
     for key, _, signature in signed:
         ietf._check_groups(suite, [key], signature)
     messages = [ietf._augmented(suite, key, message) for key, message, _ in signed]
-    E, distinct = suite.curve, list(dict.fromkeys(messages))
-    hash_many: Callable[..., Sequence[Point]] = (
-        E.hash_to_g2_many if suite.placement is ietf.Placement.MIN_PK else E.hash_to_g1_many
-    )
-    hashes = dict(zip(distinct, hash_many(distinct, suite.tag(), expander=ietf._EXPANDER), strict=True))
+    distinct = list(dict.fromkeys(messages))
+    hashes = dict(zip(distinct, suite.hash_messages(distinct, suite.tag(), workers=workers), strict=True))
     triples = [_Triple(key, m, hashes[m], s) for (key, _, s), m in zip(signed, messages, strict=True)]
-    _verify(E, suite.generator, triples, random)
+    _verify(suite.curve, suite.generator, triples, random, workers)
 
 
-def verify_batch_original(curve: Curve, signed: Sequence[tuple[G2Point, bytes, G1Point]], random: Random) -> None:
+def verify_batch_original(
+    curve: Curve, signed: Sequence[tuple[G2Point, bytes, G1Point]], random: Random, *, workers: int = 1
+) -> None:
     """Nothing, if each (key, message, signature) is valid as by `original.verify`. Draws 16 octets a weight.
+
+    Hashes and multiples are divided among `workers` threads; the verdict does not depend on their number.
 
     Spec: spec/bls.md#batch-verification
     Raises: InvalidSignatures naming every one that is not, also where a key or signature is the identity
     """
-    hashes = {message: original.hash_message(curve, message) for message in dict.fromkeys(m for _, m, _ in signed)}
-    _verify(curve, curve.g2, [_Triple(key, m, hashes[m], s) for key, m, s in signed], random)
+    check_workers(workers)
+    distinct = list(dict.fromkeys(message for _, message, _ in signed))
+    hashes = dict(zip(distinct, original.hash_messages(curve, distinct, workers=workers), strict=True))
+    _verify(curve, curve.g2, [_Triple(key, m, hashes[m], s) for key, m, s in signed], random, workers)
 
 
-def _verify(E: Curve, generator: Point, triples: Sequence[_Triple], random: Random) -> None:
+def _verify(E: Curve, generator: Point, triples: Sequence[_Triple], random: Random, workers: int) -> None:
     """The identity is sorted out first: two identities would satisfy the equation."""
     sound = [i for i, one in enumerate(triples) if not (one.key.is_identity() or one.signature.is_identity())]
     weights = random_weights(E, len(sound), random)
 
     def pairs(part: range) -> Pairs:
         some = slice(part.start, part.stop)
-        return batch_pairs(E, generator, [triples[i] for i in sound[some]], weights[some])
+        return batch_pairs(E, generator, [triples[i] for i in sound[some]], weights[some], workers=workers)
 
     right = set(sound) - {sound[k] for k in failures(E, len(sound), pairs)}
     culprits = [i for i in range(len(triples)) if i not in right]
@@ -90,19 +99,29 @@ def _verify(E: Curve, generator: Point, triples: Sequence[_Triple], random: Rand
         raise InvalidSignatures(culprits)
 
 
-def batch_pairs(E: Curve, generator: Point, triples: Sequence[_Triple], weights: Sequence[Scalar]) -> Pairs:
+def batch_pairs(
+    E: Curve, generator: Point, triples: Sequence[_Triple], weights: Sequence[Scalar], *, workers: int = 1
+) -> Pairs:
     """The pairs whose product is prod e(PK_i, H(M_i))^d_i e(g, sum d_i S_i)^-1, as few as one grouping gives.
 
     Spec: spec/bls.md#batch-verification
     """
     by_key = _grouped(triples, weights, lambda one: one.key)
     by_message = _grouped(triples, weights, lambda one: one.message)
+    S = weighted_sum(E, [one.signature for one in triples], weights, workers=workers)
+    pairs = [ietf._generator_pair(E, generator, S)]
+    if len(triples) == len(by_key) == len(by_message):
+        return pairs + _apart(E, triples, weights, workers)
     if len(by_key) <= len(by_message):
-        pairs = [_term(E, group[0][0].key, [(one.hashed, d) for one, d in group]) for group in by_key]
-    else:
-        pairs = [_term(E, group[0][0].hashed, [(one.key, d) for one, d in group]) for group in by_message]
-    S = _sum(E, [(one.signature, d) for one, d in zip(triples, weights, strict=True)])
-    return [ietf._pair(-generator, S), *pairs]
+        return pairs + [_term(E, group[0][0].key, [(one.hashed, d) for one, d in group]) for group in by_key]
+    return pairs + [_term(E, group[0][0].hashed, [(one.key, d) for one, d in group]) for group in by_message]
+
+
+def _apart(E: Curve, triples: Sequence[_Triple], weights: Sequence[Scalar], workers: int) -> Pairs:
+    """Every key and message once: each weight goes to the point of G1, where it costs least."""
+    sides = [ietf._pair(one.key, one.hashed) for one in triples]
+    multiples = E.multiply_g1_many_vartime([P for P, _ in sides], weights, workers=workers)
+    return list(zip(multiples, [Q for _, Q in sides], strict=True))
 
 
 Weighted = tuple[_Triple, Scalar]
@@ -117,7 +136,7 @@ def _grouped(
     return list(groups.values())
 
 
-def _term(E: Curve, shared: Point, others: Sequence[tuple[Point, Scalar]]) -> tuple[G1Point, G2Point]:
+def _term(E: Curve, shared: Point, others: Sequence[tuple[Point, Scalar]]) -> tuple[G1Point, G2Point | G2Prepared]:
     """e(shared, sum d_i other_i); a single weight goes to the point of G1, where it costs least."""
     if len(others) == 1 and isinstance(shared, G1Point):
         other, d = others[0]
@@ -126,7 +145,4 @@ def _term(E: Curve, shared: Point, others: Sequence[tuple[Point, Scalar]]) -> tu
 
 
 def _sum(E: Curve, terms: Sequence[tuple[Point, Scalar]]) -> Point:
-    points, weights = [point for point, _ in terms], [d for _, d in terms]
-    in_g1 = [point for point in points if isinstance(point, G1Point)]
-    in_g2 = [point for point in points if isinstance(point, G2Point)]
-    return weighted_sum(E, in_g1, weights) if in_g1 else weighted_sum(E, in_g2, weights)
+    return weighted_sum(E, [point for point, _ in terms], [d for _, d in terms])

@@ -22,7 +22,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from milagro.errors import InvalidSignature, ParameterError, WrongLength
-from milagro.groups import Curve, Encoding, G1Point, G2Point, Scalar, Xmd
+from milagro.groups import Curve, Encoding, G1Point, G2Point, G2Prepared, Scalar, Xmd
 from milagro.octets import i2osp
 
 if TYPE_CHECKING:
@@ -90,6 +90,12 @@ class Suite:
         if self.placement is Placement.MIN_PK:
             return self.curve.hash_to_g2_vartime(message, tag, expander=_EXPANDER)
         return self.curve.hash_to_g1_vartime(message, tag, expander=_EXPANDER)
+
+    def hash_messages(self, messages: Sequence[bytes], tag: bytes, *, workers: int = 1) -> Sequence[Point]:
+        """H(M) of each public M, on so many threads."""
+        if self.placement is Placement.MIN_PK:
+            return self.curve.hash_to_g2_many(messages, tag, expander=_EXPANDER, workers=workers)
+        return self.curve.hash_to_g1_many(messages, tag, expander=_EXPANDER, workers=workers)
 
 
 # -- keys --------------------------------------------------------------------------------------------------------
@@ -278,9 +284,9 @@ def pop_verify(suite: Suite, key: Point, proof: Point) -> None:
 def _core_verify(suite: Suite, keys: Sequence[Point], messages: Sequence[bytes], tag: bytes, signature: Point) -> None:
     """prod e(PK_i, H(M_i)) * e(-g, S) = 1, or InvalidSignature."""
     if not signature.is_identity() and not any(key.is_identity() for key in keys):
-        pairs = [_pair(-suite.generator, signature)]
-        pairs += [_pair(key, suite.hash_message(m, tag)) for key, m in zip(keys, messages, strict=True)]
-        if suite.curve.pairing_check(pairs):
+        hashes = suite.hash_messages(messages, tag)
+        pairs = [_pair(key, hashed) for key, hashed in zip(keys, hashes, strict=True)]
+        if suite.curve.pairing_check([_generator_pair(suite.curve, suite.generator, signature), *pairs]):
             return
     raise InvalidSignature("the signature does not match its keys and messages")
 
@@ -291,6 +297,13 @@ def _pair(left: Point, right: Point) -> tuple[G1Point, G2Point]:
     if isinstance(left, G2Point) and isinstance(right, G1Point):
         return right, left
     raise ParameterError("a pairing takes one point of each group")
+
+
+def _generator_pair(E: Curve, generator: Point, signature: Point) -> tuple[G1Point, G2Point | G2Prepared]:
+    """What e(g, S)^-1 is the pairing of."""
+    if isinstance(signature, G1Point):
+        return -signature, E.g2_prepared
+    return _pair(-generator, signature)
 
 
 def _augmented(suite: Suite, key: Point, message: bytes) -> bytes:

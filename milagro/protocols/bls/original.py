@@ -39,6 +39,15 @@ def hash_message(curve: Curve, message: bytes) -> G1Point:
     return curve.map_to_g1_original(hashlib.shake_256(message).digest(curve.field_bytes))
 
 
+def hash_messages(curve: Curve, messages: Sequence[bytes], *, workers: int = 1) -> list[G1Point]:
+    """h(M) of each message, on so many threads.
+
+    Spec: spec/bls.md#original
+    """
+    octets = [hashlib.shake_256(message).digest(curve.field_bytes) for message in messages]
+    return curve.map_to_g1_original_many(octets, workers=workers)
+
+
 def public_key(curve: Curve, secret: Scalar) -> G2Point:
     """PK = s * Q.
 

@@ -167,3 +167,112 @@ def test_many_pairings_are_each_pairing(backend_name: str) -> None:
     for workers in (0, -1):
         with pytest.raises(ParameterError, match="worker"):
             E.pairing_many(pairs, workers=workers)
+
+
+# -- results in a buffer ---------------------------------------------------------------------------------------------
+def array_calls(E: Curve) -> dict[str, Callable[..., Any]]:
+    ks = E.scalar_array_to_bytes([E.scalar(k) for k in (2, 3, 5)])
+    ps, qs = E.g1_array_to_bytes([E.g1] * 3), E.g2_array_to_bytes([E.g2] * 3)
+    return {
+        "hash-g1": lambda **more: E.hash_to_g1_array([b"a", b"b"], b"T", **more),
+        "hash-g2": lambda **more: E.hash_to_g2_array([b"a", b"b"], b"T", **more),
+        "multiply-g1": lambda **more: E.multiply_g1_array(ps, ks, **more),
+        "multiply-g2": lambda **more: E.multiply_g2_array(qs, ks, **more),
+        "multiply-one": lambda **more: E.multiply_g1_array(E.g1.to_bytes(), ks, **more),
+        "pairing": lambda **more: E.pairing_array(ps, qs, **more),
+    }
+
+
+def array_results(E: Curve) -> dict[str, bytes]:
+    ks = [E.scalar(k) for k in (2, 3, 5)]
+    return {
+        "hash-g1": b"".join(E.hash_to_g1(m, b"T").to_bytes() for m in (b"a", b"b")),
+        "hash-g2": b"".join(E.hash_to_g2(m, b"T").to_bytes() for m in (b"a", b"b")),
+        "multiply-g1": b"".join((E.g1 * k).to_bytes() for k in ks),
+        "multiply-g2": b"".join((E.g2 * k).to_bytes() for k in ks),
+        "multiply-one": b"".join((E.g1 * k).to_bytes() for k in ks),
+        "pairing": E.pairing(E.g1, E.g2).to_bytes() * 3,
+    }
+
+
+def test_results_come_in_one_buffer_new_or_given(E: Curve) -> None:
+    for name, call in array_calls(E).items():
+        expected = array_results(E)[name]
+        assert call() == expected
+        for workers in (1, 2):
+            out = bytearray(len(expected))
+            assert call(out=out, workers=workers) == expected
+            assert out == expected
+
+
+def test_a_buffer_that_does_not_fit_is_refused(E: Curve) -> None:
+    for name, call in array_calls(E).items():
+        size = len(array_results(E)[name])
+        for wrong, error in (
+            (bytearray(size - 1), WrongLength),
+            (bytearray(size + 1), WrongLength),
+            (bytearray(), WrongLength),
+            (bytes(size), ParameterError),
+            (memoryview(bytearray(size)).toreadonly(), ParameterError),
+            (memoryview(bytearray(2 * size))[::2], ParameterError),
+            (array.array("H", bytes(size)), ParameterError),
+            ("text", ParameterError),
+        ):
+            with pytest.raises(error):
+                call(out=wrong)
+
+
+def test_numpy_arrays_take_the_results(E: Curve) -> None:
+    np = pytest.importorskip("numpy")
+    out = np.zeros((3, 48), dtype=np.uint8)
+    ks = np.frombuffer(E.scalar_array_to_bytes([E.scalar(k) for k in (2, 3, 5)]), dtype=np.uint8).reshape(3, -1)
+    E.multiply_g1_array(E.g1.to_bytes(), ks, out=out)
+    assert out.tobytes() == array_results(E)["multiply-g1"]
+    assert E.g1_array_from_bytes(out[1]) == [E.g1 * E.scalar(3)]
+    assert np.asarray(E.hash_to_g1_array([b"a", b"b"], b"T")).tobytes() == array_results(E)["hash-g1"]
+    for wrong in (np.zeros((3, 96), dtype=np.uint8)[:, ::2], np.zeros((3, 48), dtype=np.uint16)):
+        with pytest.raises(ParameterError):
+            E.multiply_g1_array(E.g1.to_bytes(), ks, out=wrong)
+
+
+def test_different_numbers_of_elements_are_refused(E: Curve) -> None:
+    ps, ks = E.g1_array_to_bytes([E.g1] * 3), E.scalar_array_to_bytes([E.scalar(2)] * 2)
+    with pytest.raises(ParameterError):
+        E.multiply_g1_array(ps, ks)
+    with pytest.raises(ParameterError):
+        E.pairing_array(ps, E.g2.to_bytes())
+
+
+def test_arrays_of_gt(E: Curve) -> None:
+    e = E.pairing(E.g1, E.g2)
+    fs = [e ** E.scalar(k) for k in (1, 2, 0)]
+    octets = E.gt_array_to_bytes(fs)
+    assert octets == b"".join(f.to_bytes() for f in fs)
+    assert E.gt_array_from_bytes(octets, allow_identity=True) == fs
+    assert E.gt_array_from_bytes(b"") == []
+    with pytest.raises(IdentityElement, match="element 2 "):
+        E.gt_array_from_bytes(octets)
+    with pytest.raises(NotInSubgroup, match="element 1 "):
+        E.gt_array_from_bytes(e.to_bytes() + bytes(len(e.to_bytes()) - 1) + b"\x02")
+    with pytest.raises(WrongLength):
+        E.gt_array_from_bytes(octets[:-1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_encoding_reads_at_once_what_it_reads_one_by_one(name: str, backend_name: str) -> None:
+    """Both signs, and identities where the encoding has them."""
+    E = curve(name, backend=backend_name)
+    for g, zero, read, write, single in groups(E):
+        points = [g, -g, g + g, -(g + g), g * E.scalar(12345)]
+        for encoding in E.encodings:
+            octets = write(points, encoding)
+            assert octets == b"".join(p.to_bytes(encoding) for p in points)
+            width = len(octets) // len(points)
+            rows = [octets[at : at + width] for at in range(0, len(octets), width)]
+            assert read(octets, encoding) == points == [single(row, encoding) for row in rows]
+            try:
+                end = zero.to_bytes(encoding)
+            except IdentityElement:
+                continue
+            assert write([*points, zero], encoding) == octets + end
+            assert read(octets + end, encoding, allow_identity=True) == [*points, zero]

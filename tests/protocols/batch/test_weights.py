@@ -24,13 +24,16 @@ def test_a_weight_has_128_bits_on_every_curve(any_curve: Curve) -> None:
 
 
 def test_a_weight_is_never_zero(E: Curve) -> None:
-    draws = iter([bytes(16), bytes(16), bytes(15) + b"\x07", b"\x01" + bytes(15)])
+    """Zeros are left out and drawn again, and the others keep their order; zeros across two weights are no zero."""
+    draws = iter([bytes(32), bytes(15) + b"\x07" + bytes(16), b"\x01" + bytes(15)])
     assert random_weights(E, 2, lambda _: next(draws)) == [E.scalar(7), E.scalar(2**120)]
+    split = b"\x01" + bytes(15) + bytes(15) + b"\x01"
+    assert random_weights(E, 2, lambda _: split) == [E.scalar(2**120), E.scalar(1)]
     with pytest.raises(ParameterError, match="broken"):
         random_weights(E, 1, bytes)
 
 
-def test_each_weight_is_drawn_for_itself(E: Curve) -> None:
+def test_all_weights_come_from_one_draw_and_differ(E: Curve) -> None:
     asked: list[int] = []
     draw = random_from("each")
 
@@ -39,7 +42,7 @@ def test_each_weight_is_drawn_for_itself(E: Curve) -> None:
         return draw(length)
 
     weights = random_weights(E, 5, noted)
-    assert asked == [WEIGHT_OCTETS] * 5
+    assert asked == [5 * WEIGHT_OCTETS]
     assert len({k.to_bytes() for k in weights}) == 5
 
 

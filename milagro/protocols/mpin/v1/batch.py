@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from milagro.errors import AuthenticationFailed, MilagroError, ParameterError, WrongRound
 from milagro.groups import G2Prepared
+from milagro.groups.arrays import check_workers
 from milagro.groups.batches import failures, random_weights, weighted_sum
-from milagro.protocols.mpin.v1.hashing import dated_point, received, time_challenge
+from milagro.protocols.mpin.v1.hashing import dated_hashes, received, time_challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from milagro.groups import Curve, G1Point, G2Point, Random, Scalar
     from milagro.groups.batches import Pairs
@@ -58,6 +59,16 @@ class Equation:
     a: G1Point
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The same with the hashes that A' is the sum of, before they are mapped."""
+
+    v: G1Point
+    u: G1Point
+    y: Scalar
+    hashes: list[bytes]
+
+
 Attempt = TwoPassAttempt | OnePassAttempt
 
 
@@ -68,26 +79,29 @@ def verify_batch(
     random: Random,
     *,
     hash_name: HashName = "sha256",
+    workers: int = 1,
 ) -> list[bytes | MilagroError]:
     """For each run, in order, the identity that was proved, or the error that verifying it alone would raise.
 
     A run that is malformed fails by itself and keeps nobody out. Every two-pass state is left for good, whatever comes
     out; that a one-pass message is recent and new is the caller's to enforce, as ever. Draws 16 octets a weight, after
-    all else is fixed.
+    all else is fixed. Hashes and sums are divided among `workers` threads; the verdicts do not depend on their number.
 
     Spec: spec/mpin-v1.md#batch-verification
-    Raises: ParameterError for a state of another curve, secret or hash or in client-key mode, and then no state is
-        left; WrongRound if a state was answered before or is in the list twice; IdentityElement for the secret
+    Raises: ParameterError for a state of another curve, secret or hash or in client-key mode, or for no worker, and
+        then no state is left; WrongRound if a state was answered before or is in the list twice; IdentityElement for
+        the secret
     """
+    check_workers(workers)
     sQ = server_secret if isinstance(server_secret, G2Prepared) else curve.prepare(received(server_secret))
     states = [one.state for one in attempts if isinstance(one, TwoPassAttempt)]
     for state in states:
         _check_belongs(curve, server_secret, state, hash_name)
     _leave(states)
-    results = [equation_of(curve, one, hash_name) for one in attempts]
+    results = equations_of(curve, attempts, hash_name, workers=workers)
     good = [i for i, one in enumerate(results) if isinstance(one, Equation)]
     equations = [one for one in results if isinstance(one, Equation)]
-    failed = {good[k] for k in _failed(curve, sQ, equations, random)}
+    failed = {good[k] for k in _failed(curve, sQ, equations, random, workers)}
     return [_outcome(one, results[i], failed=i in failed) for i, one in enumerate(attempts)]
 
 
@@ -117,46 +131,61 @@ def _leave(states: Sequence[ServerTwoPass]) -> None:
         state._open = False
 
 
-def equation_of(curve: Curve, attempt: Attempt, hash_name: HashName) -> Equation | MilagroError:
-    """V, U', y and A' of a run, or the error that verifying it alone would raise before its pairing.
+def equations_of(
+    curve: Curve, attempts: Sequence[Attempt], hash_name: HashName, *, workers: int = 1
+) -> list[Equation | MilagroError]:
+    """V, U', y and A' of each run, or the error that verifying it alone would raise before its pairing.
 
     Spec: spec/mpin-v1.md#batch-verification
     """
+    read = [_read(curve, one, hash_name) for one in attempts]
+    hashes = [h for one in read if isinstance(one, _Read) for h in one.hashes]
+    points = iter(curve.map_to_g1_original_many(hashes, workers=workers))
+    return [_equation(one, points) if isinstance(one, _Read) else one for one in read]
+
+
+def _equation(read: _Read, points: Iterator[G1Point]) -> Equation:
+    a = next(points)
+    for _ in read.hashes[1:]:
+        a += next(points)
+    return Equation(read.v, read.u, read.y, a)
+
+
+def _read(curve: Curve, attempt: Attempt, hash_name: HashName) -> _Read | MilagroError:
     try:
         if isinstance(attempt, TwoPassAttempt):
             state = attempt.state
-            u, y = state._commitment.for_date(state._date), state._y
-            return Equation(received(attempt.v), u, y, _point(curve, state._identity, state._date, hash_name))
-        proof, date = attempt.proof, attempt.date
-        u = proof.commitment.for_date(date)
-        y = time_challenge(curve, proof.time, u, attempt.message, hash_name=hash_name)
-        return Equation(received(proof.v), u, y, _point(curve, attempt.identity, date, hash_name))
+            identity, date, y = state._identity, state._date, state._y
+            u, v = state._commitment.for_date(date), attempt.v
+        else:
+            identity, date, v = attempt.identity, attempt.date, attempt.proof.v
+            u = attempt.proof.commitment.for_date(date)
+            y = time_challenge(curve, attempt.proof.time, u, attempt.message, hash_name=hash_name)
+        return _Read(received(v), u, y, dated_hashes(curve, identity, date, hash_name=hash_name))
     except MilagroError as error:
         return error
 
 
-def _point(curve: Curve, identity: bytes, date: int, hash_name: HashName) -> G1Point:
-    return dated_point(curve, identity, date, hash_name=hash_name)
-
-
-def _failed(curve: Curve, sQ: G2Prepared, equations: Sequence[Equation], random: Random) -> list[int]:
+def _failed(curve: Curve, sQ: G2Prepared, equations: Sequence[Equation], random: Random, workers: int) -> list[int]:
     weights = random_weights(curve, len(equations), random)
     Q = curve.g2_prepared
 
     def pairs(part: range) -> Pairs:
         some = slice(part.start, part.stop)
-        V, P = batch_points(curve, equations[some], weights[some])
+        V, P = batch_points(curve, equations[some], weights[some], workers=workers)
         return [(V, Q), (P, sQ)]
 
     return failures(curve, len(equations), pairs)
 
 
-def batch_points(curve: Curve, equations: Sequence[Equation], weights: Sequence[Scalar]) -> tuple[G1Point, G1Point]:
+def batch_points(
+    curve: Curve, equations: Sequence[Equation], weights: Sequence[Scalar], *, workers: int = 1
+) -> tuple[G1Point, G1Point]:
     """(sum d_i V_i, sum d_i U'_i + sum (d_i y_i) A'_i), for at least one run.
 
     Spec: spec/mpin-v1.md#batch-verification
     """
-    V = weighted_sum(curve, [one.v for one in equations], weights)
-    dy = [d * one.y for d, one in zip(weights, equations, strict=True)]
+    V = weighted_sum(curve, [one.v for one in equations], weights, workers=workers)
+    dy = curve.scalar_products(weights, [one.y for one in equations])
     points = [*(one.u for one in equations), *(one.a for one in equations)]
-    return V, weighted_sum(curve, points, [*weights, *dy])
+    return V, weighted_sum(curve, points, [*weights, *dy], workers=workers)

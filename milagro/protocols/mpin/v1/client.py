@@ -19,7 +19,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milagro.errors import ParameterError, WrongRound
+from milagro.errors import ParameterError, WrongLength, WrongRound
+from milagro.groups import Scalar
 from milagro.protocols.mpin.v1.hashing import (
     dated_point,
     hashed_identity,
@@ -30,25 +31,43 @@ from milagro.protocols.mpin.v1.hashing import (
 )
 
 if TYPE_CHECKING:
-    from milagro.groups import Curve, G1Point, Scalar
+    from milagro.groups import Curve, G1Point
     from milagro.protocols.original_hash import HashName
 
 MAX_PIN = 10000
 MAX_FACTOR_BITS = 32
+PIN_DIGITS = 4
+
+Pin = int | Scalar
+"""A PIN: what `pin_from_digits` gives, or an integer, which Python does not hide from a clock."""
 
 
-def reduced_pin(pin: int) -> int:
-    """PIN mod 10000, as the original takes it everywhere but in the FULL client key.
+def pin_from_digits(curve: Curve, digits: bytes) -> Scalar:
+    """The PIN that was typed as 1 to 4 decimal digits, as a number that only native code reads.
+
+    Spec: spec/mpin-v1.md#token
+    Raises: WrongLength, NonCanonical if an octet is not a digit
+    Secret: the digits and the result; constant time in them on the native backend, not in how many they are
+    """
+    if not 1 <= len(digits) <= PIN_DIGITS:
+        raise WrongLength(f"a PIN of M-Pin v1 has 1 to {PIN_DIGITS} digits, got {len(digits)}")
+    return curve.scalar_from_decimal(digits)
+
+
+def reduced_pin(pin: Pin) -> Pin:
+    """PIN mod 10000, as the original takes it everywhere but in the FULL client key; digits are below it already.
 
     Spec: spec/mpin-v1.md#token
     Raises: ParameterError for a negative PIN
     """
+    if isinstance(pin, Scalar):
+        return pin
     if pin < 0:
         raise ParameterError("a PIN is not negative")
     return pin % MAX_PIN
 
 
-def extract_pin(curve: Curve, secret: G1Point, identity: bytes, pin: int, *, hash_name: HashName = "sha256") -> G1Point:
+def extract_pin(curve: Curve, secret: G1Point, identity: bytes, pin: Pin, *, hash_name: HashName = "sha256") -> G1Point:
     """token = CS - (PIN mod 10000) * A.
 
     Spec: spec/mpin-v1.md#token
@@ -58,7 +77,7 @@ def extract_pin(curve: Curve, secret: G1Point, identity: bytes, pin: int, *, has
     return extract_factor(curve, secret, identity, reduced_pin(pin), 14, hash_name=hash_name)
 
 
-def restore_pin(curve: Curve, token: G1Point, identity: bytes, pin: int, *, hash_name: HashName = "sha256") -> G1Point:
+def restore_pin(curve: Curve, token: G1Point, identity: bytes, pin: Pin, *, hash_name: HashName = "sha256") -> G1Point:
     """CS = token + (PIN mod 10000) * A.
 
     Spec: spec/mpin-v1.md#token
@@ -69,7 +88,7 @@ def restore_pin(curve: Curve, token: G1Point, identity: bytes, pin: int, *, hash
 
 
 def extract_factor(
-    curve: Curve, secret: G1Point, identity: bytes, factor: int, bits: int = 32, *, hash_name: HashName = "sha256"
+    curve: Curve, secret: G1Point, identity: bytes, factor: Pin, bits: int = 32, *, hash_name: HashName = "sha256"
 ) -> G1Point:
     """CS - factor * A, for a second factor of up to 32 bits such as a fingerprint's code.
 
@@ -81,7 +100,7 @@ def extract_factor(
 
 
 def restore_factor(
-    curve: Curve, token: G1Point, identity: bytes, factor: int, bits: int = 32, *, hash_name: HashName = "sha256"
+    curve: Curve, token: G1Point, identity: bytes, factor: Pin, bits: int = 32, *, hash_name: HashName = "sha256"
 ) -> G1Point:
     """token + factor * A: what `extract_factor` took away is put back.
 
@@ -92,12 +111,18 @@ def restore_factor(
     return received(received(token) + _factor_point(curve, identity, factor, bits, hash_name=hash_name))
 
 
-def _factor_point(curve: Curve, identity: bytes, factor: int, bits: int, *, hash_name: HashName) -> G1Point:
+def _factor_point(curve: Curve, identity: bytes, factor: Pin, bits: int, *, hash_name: HashName) -> G1Point:
+    return _factor(curve, factor, bits) * identity_point(curve, hashed_identity(curve, identity, hash_name=hash_name))
+
+
+def _factor(curve: Curve, factor: Pin, bits: int) -> Scalar:
     if not 1 <= bits <= MAX_FACTOR_BITS:
         raise ParameterError(f"a factor has between 1 and {MAX_FACTOR_BITS} bits")
+    if isinstance(factor, Scalar):
+        return factor
     if not 0 <= factor < 1 << bits:
         raise ParameterError(f"the factor does not fit {bits} bits")
-    return curve.scalar(factor) * identity_point(curve, hashed_identity(curve, identity, hash_name=hash_name))
+    return curve.scalar(factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +169,7 @@ def combined_secret(
     curve: Curve,
     identity: bytes,
     token: G1Point,
-    pin: int,
+    pin: Pin,
     permit: G1Point | None = None,
     *,
     hash_name: HashName = "sha256",
@@ -187,7 +212,7 @@ class ClientTwoPass:
         curve: Curve,
         identity: bytes,
         token: G1Point,
-        pin: int,
+        pin: Pin,
         x: Scalar,
         *,
         permit: G1Point | None = None,
@@ -227,7 +252,7 @@ def one_pass(
     curve: Curve,
     identity: bytes,
     token: G1Point,
-    pin: int,
+    pin: Pin,
     x: Scalar,
     *,
     time: int,

@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milagro.errors import ParameterError
-from milagro.protocols.mpin.v1.client import ClientTwoPass, Commitment
+from milagro.groups import Scalar
+from milagro.protocols.mpin.v1.client import ClientTwoPass, Commitment, Pin
 from milagro.protocols.mpin.v1.hashing import (
     dated_point,
     hashed_identity,
@@ -36,7 +37,7 @@ from milagro.protocols.mpin.v1.server import ServerTwoPass
 from milagro.protocols.original_hash import SESSION_KEY_BYTES, HashName, digest
 
 if TYPE_CHECKING:
-    from milagro.groups import Curve, G1Point, G2Point, G2Prepared, GTElement, Scalar
+    from milagro.groups import Curve, G1Point, G2Point, G2Prepared, GTElement
 
 PIN_MASK = (1 << 14) - 1
 
@@ -84,7 +85,7 @@ def exchange_point(
 def client_session_key(
     curve: Curve,
     values: Precomputed,
-    pin: int,
+    pin: Pin,
     *,
     r: Scalar,
     x: Scalar,
@@ -99,11 +100,17 @@ def client_session_key(
     Raises: ParameterError, IdentityElement
     Secret: the result; constant time in r, x and the PIN on the native backend
     """
+    exponent = nonzero(r) + curve.scalar_reduce(transcript)
+    shared = (values.g1 * values.g2 ** _low_bits(curve, pin)) ** exponent
+    return _session_key(shared, nonzero(x) * received(w_point), hash_name=hash_name)
+
+
+def _low_bits(curve: Curve, pin: Pin) -> Scalar:
+    if isinstance(pin, Scalar):  # of four digits, so below 2^14
+        return pin
     if pin < 0:
         raise ParameterError("a PIN is not negative")
-    exponent = nonzero(r) + curve.scalar_reduce(transcript)
-    shared = (values.g1 * values.g2 ** curve.scalar(pin & PIN_MASK)) ** exponent
-    return _session_key(shared, nonzero(x) * received(w_point), hash_name=hash_name)
+    return curve.scalar(pin & PIN_MASK)
 
 
 def server_session_key(
@@ -148,7 +155,7 @@ class FullClient:
         identity: bytes,
         values: Precomputed,
         *,
-        pin: int,
+        pin: Pin,
         scalars: tuple[Scalar, Scalar],
         first_pass: tuple[ClientTwoPass, G1Point],
         hash_name: HashName,
@@ -164,7 +171,7 @@ class FullClient:
         identity: bytes,
         token: G1Point,
         values: Precomputed,
-        pin: int,
+        pin: Pin,
         *,
         x: Scalar,
         r: Scalar,

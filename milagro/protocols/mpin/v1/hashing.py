@@ -44,11 +44,25 @@ def permit_point(curve: Curve, hashed: bytes, date: int, *, hash_name: HashName 
     Shape: date in whole UTC days since 1970-01-01, at least 1
     Raises: ParameterError for day 0, which means "no permits", and for one that does not fit 31 bits
     """
+    return curve.map_to_g1_original(_permit_hash(curve, hashed, date, hash_name))
+
+
+def _permit_hash(curve: Curve, hashed: bytes, date: int, hash_name: HashName) -> bytes:
     if date < 1:
         raise ParameterError("a time permit needs a day of at least 1; day 0 means that no permits are in use")
     if len(hashed) != curve.field_bytes:
         raise WrongLength(f"a hashed identity of {curve.name} has {curve.field_bytes} octets, got {len(hashed)}")
-    return curve.map_to_g1_original(numbered_hash(curve, date, hashed, hash_name=hash_name))
+    return numbered_hash(curve, date, hashed, hash_name=hash_name)
+
+
+def dated_hashes(curve: Curve, identity: bytes, date: int, *, hash_name: HashName = "sha256") -> list[bytes]:
+    """HID, and H(date, HID) unless the date is 0: what mapit makes of them adds up to `dated_point`.
+
+    Spec: spec/mpin-v1.md#verification
+    Raises: ParameterError for an empty identity or a negative date
+    """
+    hashed = hashed_identity(curve, identity, hash_name=hash_name)
+    return [hashed, _permit_hash(curve, hashed, date, hash_name)] if date else [hashed]
 
 
 def dated_point(curve: Curve, identity: bytes, date: int, *, hash_name: HashName = "sha256") -> G1Point:
@@ -57,9 +71,8 @@ def dated_point(curve: Curve, identity: bytes, date: int, *, hash_name: HashName
     Spec: spec/mpin-v1.md#verification
     Raises: ParameterError for a negative date
     """
-    hashed = hashed_identity(curve, identity, hash_name=hash_name)
-    point = identity_point(curve, hashed)
-    return point + permit_point(curve, hashed, date, hash_name=hash_name) if date else point
+    point, *permit = (curve.map_to_g1_original(h) for h in dated_hashes(curve, identity, date, hash_name=hash_name))
+    return point + permit[0] if permit else point
 
 
 def day_of(seconds: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milagro.errors import AuthenticationFailed, InvalidSignature
-from milagro.protocols.mpin.v1.client import OnePass, one_pass
+from milagro.protocols.mpin.v1.client import OnePass, Pin, one_pass
 from milagro.protocols.mpin.v1.server import verify_one_pass
 from milagro.protocols.original_hash import HashName, numbered_hash
 
@@ -21,7 +21,7 @@ def sign(
     curve: Curve,
     identity: bytes,
     token: G1Point,
-    pin: int,
+    pin: Pin,
     *,
     x: Scalar,
     time: int,

@@ -66,9 +66,7 @@ class Identity:
         if len(self.salt) != SALT_OCTETS:
             raise ParameterError(f"the salt of an identity has {SALT_OCTETS} octets")
         check_public_key(self.algorithm, self.public_key)
-        texts = [text.encode() for text in (self.suite_id, self.realm, self.user, self.device)]
-        numbers = i2osp(self.issued_at, _TIME_OCTETS), self.salt, self.algorithm.encode(), self.public_key
-        object.__setattr__(self, "_octets", frame(*texts, *numbers))
+        object.__setattr__(self, "_octets", self._framed())
 
     @classmethod
     def create(
@@ -92,6 +90,10 @@ class Identity:
     def to_bytes(self) -> bytes:
         """The canonical octets."""
         return self._octets
+
+    def _framed(self) -> bytes:
+        texts = [text.encode() for text in (self.suite_id, self.realm, self.user, self.device)]
+        return frame(*texts, i2osp(self.issued_at, _TIME_OCTETS), self.salt, self.algorithm.encode(), self.public_key)
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
