@@ -22,8 +22,6 @@ cdef extern from "across.h":
 
 cdef enum:
     COEFFICIENTS = 0x3f     # the lanes that have one
-
-
     ACROSS_XI = 3           # the greatest imaginary part of xi, see across_mul_xi
     ACROSS_XI_SUM = 10      # and the greatest sum of its parts
 
@@ -72,7 +70,7 @@ cdef limb fp12_is_one(const fp12_t* x, const curve_t* E) noexcept nogil:
 
 
 cdef void easy_part(fp12_t* f, const curve_t* E) noexcept nogil:
-    # f^((p^6 - 1)(p^2 + 1)). With c = conj(f) = f^(p^6), n = fc in Fp6 and t = n^(p^2) n^(p^4), nt is the norm of n in Fp2:
+    # f^((p^6 - 1)(p^2 + 1)). With c = conj(f) = f^(p^6), n = fc in Fp6 and t = n^(p^2) n^(p^4), nt is n's norm in Fp2:
     #   f^(p^6 - 1) = c^2/n = c^2 t/(nt)
     cdef fp12_t c, n, t, norm
     fp12_conj(&c, f, E)

@@ -1,8 +1,5 @@
 # One product of pairings across the lanes, from this module's arrays. There only while E.across is not NULL.
 
-
-
-
 def use_across(CurveData curve not None, engine not None):
     """From now on single products of pairings of the curve are computed across the lanes of this engine."""
     curve.E.across = <const across_table*>PyCapsule_GetPointer(engine.table(), "milagro.across")

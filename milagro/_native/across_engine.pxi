@@ -15,7 +15,7 @@ cdef void place_residues(fp_t* z, const limb* x, Py_ssize_t n, const curve_t* E)
 
 
 cdef void load_factors(fp_t* by, const across_pair* pair, const curve_t* E) noexcept nogil:
-    # With R' = 2^(64 NLIMBS): a residue m R' times X R^2/R', divided by R, is m X R. So by = X R^2/R' in the lanes of m, ..
+    # With R' = 2^(64 NLIMBS): a residue m R' times X R^2/R', divided by R, is m X R. So by = X R^2/R' where m stands.
     cdef limb words[6 * NLIMBS]
     cdef int k
     for k in range(4):                          # two real and imaginary parts by P[0], two by P[1]
@@ -32,7 +32,8 @@ cdef void multiply_by_line(
     fp12_t* f, const across_pair* pair, Py_ssize_t at, const fp_t* by, const curve_t* E,
 ) noexcept nogil:
     # f times line number `at`, taken at P:
-    #   monic  D: 1 + mX w + nY w^3      M: nY + mX w^2 + w^3          else  D: l0 y + l1 x w + l2 w^3   M: l2 + l1 x w^2 + l0 y w^3
+    #   prepared  D: 1 + mX w + nY w^3          M: nY + mX w^2 + w^3
+    #   else      D: l0 y + l1 x w + l2 w^3     M: l2 + l1 x w^2 + l0 y w^3
     cdef limb words[6 * NLIMBS]
     cdef fp_t parts
     cdef fp2_t l

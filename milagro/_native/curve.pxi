@@ -2,7 +2,7 @@
 
 include "words.pxi"      # what mont.h offers
 include "types.pxi"      # structures
-include "types_fp12.pxi"
+include "types_fp12.pxi"  # Fp12 as a tower
 include "declassify.pxi"  # where a secret's verdict becomes public
 include "fp.pxi"         # Fp and numbers modulo r
 include "fp_octets.pxi"  # the same as octets
@@ -10,7 +10,7 @@ include "fp2_products.pxi"  # products in Fp2
 include "fp2.pxi"        # Fp2 = Fp[i]/(i^2 + 1)
 include "fp6.pxi"        # Fp6 = Fp2[v]/(v^3 - xi)
 include "fp12.pxi"       # Fp12 = Fp6[w]/(w^2 - v)
-include "seed_windows.pxi"
+include "seed_windows.pxi"  # powers of u by odd digits
 include "cyclotomic.pxi"  # squaring and powers of u where x^(p^4 - p^2 + 1) = 1
 include "element.pxi"    # one name for each operation of Fp and Fp2
 include "points.pxi"     # E(Fp) and E'(Fp2)
@@ -21,12 +21,12 @@ include "gt.pxi"         # GT: exponents in four parts, membership
 include "vartime.pxi"    # the same for public scalars, in variable time
 include "msm.pxi"        # sums of many multiples by public scalars
 include "fixed.pxi"      # multiples of the generators by secret scalars
-include "map_positions.pxi"
+include "map_positions.pxi"  # of the constants of maps
 include "maps.pxi"       # from field elements to points
 include "maps_octets.pxi"  # hashing
 include "maps_original.pxi"  # the original maps
 include "pairing.pxi"    # Miller loop
-include "easy_part.pxi"
+include "easy_part.pxi"  # of the final exponentiation
 include "final_exponentiation.pxi"  # from the loop to GT
 include "load_pairing.pxi"  # what the pairing needs of curve_t
 include "load.pxi"       # curve_t from a data sheet
@@ -36,10 +36,10 @@ include "encodings.pxi"  # points as octets
 include "prepared.pxi"   # G2Prepared
 include "across_calls.pxi"  # one product of pairings across the lanes
 include "ops.pxi"        # CurveOps: scalars and points
+include "lanes_calls.pxi"  # groups of eight
 include "many.pxi"       # the same for many values at once
 include "ops_many.pxi"   # CurveOps: many values at once
 include "ops_gt.pxi"     # CurveOps: GT, pairings, the field towers
-include "lanes_calls.pxi"  # groups of eight
 include "kernels.pxi"    # words alone, for tests
 
 

@@ -92,8 +92,8 @@ cdef inline void fp4_cross(
     fp2_t* z, const fp2_t* a, const fp2_t* b, const fp_t* da, const fp_t* db, const fp2_wide_t* aa,
     const fp2_wide_t* bb, const curve_t* E,
 ) noexcept nogil:
-    # 2ab = (a + b)^2 - a^2 - b^2; da and db are the differences of the parts. Where E.lazy, a + b is left unreduced: then
-    # the imaginary part of 2ab is what it is, below 4p^2.
+    # 2ab = (a + b)^2 - a^2 - b^2; da and db are the differences of the parts. Where E.lazy, a + b is left unreduced:
+    # then the imaginary part of 2ab is what it is, below 4p^2.
     cdef fp2_wide_t ab
     cdef fp2_t t
     cdef fp_t dt

@@ -24,5 +24,6 @@ include "easy_part.pxi"
 include "final_exponentiation.pxi"
 include "load_pairing.pxi"
 include "load.pxi"
+include "lanes_sums.pxi"     # sums of many multiples
 include "lanes_engine.pxi"   # the operations, for the module of words
 include "lanes_kernels.pxi"  # lanes alone, for tests

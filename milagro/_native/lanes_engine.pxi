@@ -381,6 +381,7 @@ cdef class Engine:
         self.functions.hash_g2 = hash_g2
         self.functions.map_original_g1 = map_original_g1
         self.functions.products = products
+        self.functions.window_sums = window_sums
 
     def __dealloc__(self):
         free(self.E)

@@ -34,6 +34,11 @@ typedef struct {
      * where f is NULL, is_one_i = 1 or 0. */
     int (*products)(const void *curve, uint64_t *f, uint8_t *is_one, const uint64_t *const *P, const uint64_t *const *Q,
                     const uint8_t *prepared, ptrdiff_t m, ptrdiff_t n);
+
+    /* For each window of `width` bits of the n public parts, signed numbers of MONT_WORDS words below 2^bits in size:
+     * the sum of the points (x, y) times their digits, bits/width + 1 points, least significant first. */
+    int (*window_sums)(const void *curve, uint64_t *sums, const uint64_t *xy, const uint64_t *parts, ptrdiff_t n, int bits,
+                       int width);
 } lanes_table;
 
 #endif

@@ -12,6 +12,9 @@ cdef void hash_each(
 ) noexcept nogil:
     # R_i from the count field elements, of `size` octets each, of message i
     cdef Py_ssize_t i
+    if lanes_pay(n, E):
+        lanes_hash(R, u, n, size, count, E)
+        return
     for i in range(n):
         hash_to_point(&R[3 * i], u + i * count * size, size, count, public, E)
 
@@ -24,6 +27,9 @@ cdef void multiply_each(
 ) noexcept nogil:
     # R_i = k_i P_i; steps of 0 for one point or one scalar
     cdef Py_ssize_t i
+    if lanes_pay(n, E):
+        lanes_multiply(R, P, next_point, k, next_scalar, n, E)
+        return
     for i in range(n):
         if public:
             pt_mul_vartime(&R[3 * i], &P[3 * i * next_point], &k[i * next_scalar], E)
@@ -103,7 +109,26 @@ cdef void easy_parts(fp12_t* f, Py_ssize_t n, fp6_t* norms, const curve_t* E) no
 cdef void products_each(
     fp12_t* f, pair_t* pairs, const Py_ssize_t* sizes, Py_ssize_t n, fp6_t* norms, uint8_t* verdicts, const curve_t* E,
 ) noexcept nogil:
-    # f_i of the next sizes[i] pairs; or, where verdicts are asked for, only whether it is 1
+    # f_i of the next sizes[i] pairs; or, where verdicts are asked for, only whether it is 1. Equations of one shape
+    # that follow each other go by lanes; those that are left, from `first` on, share what they can.
+    cdef Py_ssize_t i = 0, at = 0, first = 0, first_at = 0, run
+    while i < n and E.lanes != NULL:
+        run = equal_shapes(&pairs[at], &sizes[i], n - i)
+        if sizes[i] and lanes_pay(run, E) and not lanes_products(
+            &f[i], &verdicts[i] if verdicts != NULL else NULL, &pairs[at], sizes[i], run, E,
+        ):
+            products_one_by_one(&f[first], &pairs[first_at], &sizes[first], i - first, norms,
+                                &verdicts[first] if verdicts != NULL else NULL, E)
+            first, first_at = i + run, at + run * sizes[i]
+        at += run * sizes[i]
+        i += run
+    products_one_by_one(&f[first], &pairs[first_at], &sizes[first], n - first, norms,
+                        &verdicts[first] if verdicts != NULL else NULL, E)
+
+
+cdef void products_one_by_one(
+    fp12_t* f, pair_t* pairs, const Py_ssize_t* sizes, Py_ssize_t n, fp6_t* norms, uint8_t* verdicts, const curve_t* E,
+) noexcept nogil:
     cdef Py_ssize_t i, at = 0
     for i in range(n):
         at += sizes[i]

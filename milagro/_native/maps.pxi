@@ -284,8 +284,8 @@ cdef inline const element* map_data(const element* which, const curve_t* E) noex
 cdef void add_maps(
     element* S, bint begun, const element* t, int rows, bint public, const curve_t* E,
 ) noexcept nogil:
-    # The sum of map_to_curve(t_k) for at most ROWS elements, or S plus that where it has begun; of SSWU still on its own
-    # curve. Constant time in t unless it is public.
+    # The sum of map_to_curve(t_k) for at most ROWS elements, or S plus that where it has begun; of SSWU still on its
+    # own curve. Constant time in t unless it is public.
     cdef element Q[3 * ROWS]
     cdef element T[3]
     cdef const element* c = map_data(<const element*>S, E)

@@ -7,6 +7,7 @@
 cdef enum:
     STRAUS_MOST_G1 = 28     # points up to which a table for each, and shared doublings, are cheaper than buckets
     STRAUS_MOST_G2 = 16
+    LANES_SUM = 16          # parts in G1 from which on eight lanes cost less
     GROUPED = 8192          # points in the windows that are summed together, at least one window
     WHOLE = 128             # bits
 
@@ -322,6 +323,37 @@ cdef int pt_msm_buckets(
     return 0
 
 
+cdef int g1_msm_lanes(
+    fp_t* R, const fp_t* P, scalar_t* k, Py_ssize_t n, const parts_of_all_t* A, const curve_t* E,
+) except -1:
+    # The same, the windows being summed by lanes_sums.pxi
+    cdef Py_ssize_t i, count, part = 0, m = A.count
+    cdef int parts, j, fault, width = bucket_width(m, A.bits), windows = A.bits // width + 1
+    cdef Py_ssize_t elements = 2 * m + 2 * n + 2 * n + 3 * windows
+    cdef fp_t* xy = <fp_t*>allocate(elements * sizeof(fp_t) + m * sizeof(scalar_t))
+    cdef fp_t* affine = xy + 2 * m
+    cdef fp_t* sums = affine + 4 * n
+    cdef scalar_t* a = <scalar_t*>(xy + elements)
+    with nogil:
+        count = pt_affine_all(affine, k, P, n, affine + 2 * n, E)
+        for i in range(count):
+            xy[2 * part] = affine[2 * i]
+            xy[2 * part + 1] = affine[2 * i + 1]
+            parts = short_parts(&a[part], &k[i], A.whole, &E.glv)
+            el_images(&xy[2 * part], 1, parts, E)
+            part += parts
+        fault = E.lanes.window_sums(E.lanes.curve, sums.v, xy.v, a.v, part, A.bits, width)
+        pt_identity(R, E)
+        for i in range(windows - 1, -1, -1):
+            for j in range(width):
+                pt_double(R, R, E)
+            pt_add(R, R, &sums[3 * i], E)
+        free(xy)
+    if fault:
+        raise MemoryError
+    return 0
+
+
 cdef int pt_msm_vartime(element* R, element* P, scalar_t* k, Py_ssize_t n, const curve_t* E) except -1:
     # sum k_i P_i for public k_i; P and k are used up
     cdef Py_ssize_t i, count = 0, straus_most = STRAUS_MOST_G2
@@ -336,6 +368,8 @@ cdef int pt_msm_vartime(element* R, element* P, scalar_t* k, Py_ssize_t n, const
     count_parts(&A, k, count, el_split(<const element*>P, E))
     if count == 0:
         pt_identity(R, E)
+    elif element is fp_t and E.lanes != NULL and A.count >= LANES_SUM:
+        g1_msm_lanes(R, P, k, count, &A, E)
     elif A.count <= straus_most * el_split(<const element*>P, E).parts:
         pt_msm_straus(R, <const element*>P, k, count, &A, E)
     else:

@@ -100,7 +100,7 @@ cdef list mul_many(CurveData curve, list points, list scalars, bint public, elem
     cdef scalar_t* k = <scalar_t*>(P + 3 * len(points))
     gather_points(P, curve, points)
     gather_scalars(k, curve, scalars)
-    if n >= TABLE_PAYS and not next_point and not declassify(el_is_zero(&P[2])):
+    if n >= TABLE_PAYS and not next_point and not lanes_pay(n, &curve.E) and not declassify(el_is_zero(&P[2])):
         multiply_one(R, <const element*>P, k, n, &curve.E)
         return points_of(curve, <const element*>R, n)
     with nogil:
@@ -196,7 +196,7 @@ cdef class ManyOps(PointOps):
 
     def g1_map_original_many(self, list hs not None):
         cdef Py_ssize_t i, n = len(hs)
-        cdef Block memory = Block(n * (3 * sizeof(fp_t) + sizeof(char*) + sizeof(size_t)))
+        cdef Block memory = Block(n * (3 * sizeof(fp_t) + sizeof(char*) + sizeof(size_t) + 1))
         cdef fp_t* R = <fp_t*>memory.at
         cdef const uint8_t** octets = <const uint8_t**>(R + 3 * n)
         cdef size_t* sizes = <size_t*>(octets + n)
@@ -206,8 +206,11 @@ cdef class ManyOps(PointOps):
             octets[i] = octets_of(h)
             sizes[i] = len(h)
         with nogil:
-            for i in range(n):
-                map_original_g1(&R[3 * i], octets[i], sizes[i], &self.E)
+            if lanes_pay(n, &self.E):
+                lanes_map_original(R, <uint8_t*>(sizes + n), octets, sizes, n, &self.E)
+            else:
+                for i in range(n):
+                    map_original_g1(&R[3 * i], octets[i], sizes[i], &self.E)
         return points_of(self, <const fp_t*>R, n)
 
     def g1_mul_many(self, list points not None, list scalars not None):

@@ -104,6 +104,9 @@ cdef extern from "lanes_table.h":
             const void* curve, limb* f, uint8_t* is_one, const limb* const* P, const limb* const* Q,
             const uint8_t* prepared, Py_ssize_t m, Py_ssize_t n,
         ) noexcept nogil
+        int (*window_sums)(
+            const void* curve, limb* sums, const limb* xy, const limb* parts, Py_ssize_t n, int bits, int width,
+        ) noexcept nogil
 
 cdef extern from "across_table.h":
     ctypedef struct across_pair:

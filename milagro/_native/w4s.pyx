@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""One product of pairings across the lanes of AVX-512 IFMA, in 5 digits of 52 bits: BN254, BN254CX, FP256BN and BN_SNARK1.
+"""One product of pairings across the lanes of AVX-512 IFMA, in 5 digits of 52 bits:
+BN254, BN254CX, FP256BN and BN_SNARK1.
 
 Import it only where the module of 4 words says that it can run (lanes_supported):
 all of it is compiled for AVX-512.

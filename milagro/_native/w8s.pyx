@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""One product of pairings across the lanes of AVX-512 IFMA, in 9 digits of 52 bits: BN462 and BLS461.
+"""One product of pairings across the lanes of AVX-512 IFMA, in 9 digits of 52 bits:
+BN462 and BLS461.
 
 Import it only where the module of 8 words says that it can run (lanes_supported):
 all of it is compiled for AVX-512.
