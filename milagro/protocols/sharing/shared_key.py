@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Self
 
 from milagro.errors import EncodingError, MalformedEnvelope, NonCanonical, ParameterError
 from milagro.octets import i2osp, os2ip
-from milagro.protocols.sharing.commitments import Commitments
+from milagro.protocols.sharing.commitments import Commitments, commit
 from milagro.protocols.sharing.header import MAX_EPOCH, MAX_INDEX, SET_ID_OCTETS, Header
 from milagro.protocols.sharing.refusals import InvalidProof
 from milagro.protocols.sharing.secret_value import SecretValue
-from milagro.protocols.sharing.suite import Suite
+from milagro.protocols.sharing.shamir import check_numbers, evaluate, random_polynomial
+from milagro.protocols.sharing.suite import Suite, draw
 
 if TYPE_CHECKING:
-    from milagro.groups import G1Point, Scalar
+    from milagro.groups import G1Point, Random, Scalar
 
 
 @dataclass(frozen=True)
@@ -141,3 +142,18 @@ class KeyShare(SecretValue):
         if os2ip(index) not in made.holders:
             raise EncodingError("the index of a key share is none of its holders")
         return cls(made, os2ip(index), suite.curve.scalar_from_bytes(value))
+
+
+def deal(suite: Suite, secret: Scalar, threshold: int, count: int, random: Random, *, epoch: int = 0) -> list[KeyShare]:
+    """Feldman's verifiable sharing by one dealer, who knows the secret: a share for each of 1 .. count.
+
+    Draws as `shamir.split` does.
+    Spec: spec/sharing.md#feldman
+    Raises: ParameterError unless 1 <= threshold <= count < 2^16; IdentityElement if the secret is zero
+    Secret: the result; constant time in the secret on the native backend
+    """
+    check_numbers(threshold, count)
+    set_id = draw(random, SET_ID_OCTETS)
+    f = random_polynomial(suite.curve, secret, threshold, random)
+    key = SharedKey(suite, set_id, epoch, tuple(range(1, count + 1)), commit(suite, f))
+    return [KeyShare(key, i, evaluate(suite.curve, f, i)) for i in key.holders]
