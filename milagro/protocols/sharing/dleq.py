@@ -157,20 +157,24 @@ def verify_equal(suite: Suite, statement: Equality, proof: Dleq) -> None:
 
     Spec: spec/sharing.md#dleq
     Raises: InvalidProof
+    Secret: Y may be; it is multiplied in constant time
     """
     if not statement.degenerate():
         c = statement.challenge(suite, proof.T, proof.T_A)
         first = proof.z * suite.curve.g1 == proof.T + statement.X.mul_vartime(c)
-        if first and statement.A.mul_vartime(proof.z) == proof.T_A + statement.Y.mul_vartime(c):
+        if first and statement.A.mul_vartime(proof.z) == proof.T_A + statement.Y * c:
             return
     raise InvalidProof("a proof of equal logarithms does not hold")
 
 
-def verify_equal_batch(suite: Suite, proofs: Sequence[tuple[Equality, Dleq]], random: Random) -> None:
+def verify_equal_batch(
+    suite: Suite, proofs: Sequence[tuple[Equality, Dleq]], random: Random, *, secret: bool = False
+) -> None:
     """Nothing, if each (statement, proof) is valid as by `verify_equal`. Draws 16 octets for each of 2 n weights.
 
     Spec: spec/sharing.md#dleq-batch
     Raises: InvalidProof naming by their places, from 0, all that are not
+    Secret: the Y, if `secret` says so: they are multiplied in constant time then, which takes longer
     """
     E = suite.curve
     sound = [i for i, (statement, _) in enumerate(proofs) if not statement.degenerate()]
@@ -178,13 +182,21 @@ def verify_equal_batch(suite: Suite, proofs: Sequence[tuple[Equality, Dleq]], ra
     terms = [
         equality_terms(suite, *proofs[i], d, e) for i, d, e in zip(sound, weights[::2], weights[1::2], strict=True)
     ]
-    bad = {sound[k] for k in failing_sums(E, len(sound), lambda part: [t for k in part for t in terms[k]])}
+
+    def some(part: range) -> Terms:
+        if not secret:
+            return [term for k in part for term in terms[k]]
+        last = [terms[k][-1] for k in part]
+        Y = E.multi_multiply_g1([P for P, _ in last], [k for _, k in last])
+        return [(Y, E.scalar(1)), *(term for k in part for term in terms[k][:-1])]
+
+    bad = {sound[k] for k in failing_sums(E, len(sound), some)}
     if culprits := [i for i in range(len(proofs)) if i in bad or i not in sound]:
         raise InvalidProof(f"proofs of the batch do not hold: {', '.join(map(str, culprits))}", culprits)
 
 
 def equality_terms(suite: Suite, statement: Equality, proof: Dleq, d: Scalar, e: Scalar) -> Terms:
-    """The products whose sum is d (z P1 - T - c X) + e (z A - T' - c Y).
+    """The products whose sum is d (z P1 - T - c X) + e (z A - T' - c Y), that with Y last.
 
     Spec: spec/sharing.md#dleq-batch
     """
@@ -204,17 +216,14 @@ def failing_sums(E: Curve, count: int, terms: Callable[[range], Terms]) -> list[
 
 
 def _total(E: Curve, terms: Terms) -> G1Point:
-    """The sum; products of the one generator that most equations have in common are put together first."""
+    """The sum; products of one and the same point, such as the generator, are put together first."""
     if not terms:
         return E.g1_identity
-    of_g1 = [k for P, k in terms if P is E.g1]
-    others = [(P, k) for P, k in terms if P is not E.g1]
-    if of_g1:
-        total = E.scalar(0)
-        for k in of_g1:
-            total = total + k
-        others.append((E.g1, total))
-    return weighted_sum(E, [P for P, _ in others], [k for _, k in others])
+    merged: dict[int, tuple[G1Point, Scalar]] = {}
+    for P, k in terms:
+        known = merged.get(id(P))
+        merged[id(P)] = (P, k if known is None else known[1] + k)
+    return weighted_sum(E, [P for P, _ in merged.values()], [k for _, k in merged.values()])
 
 
 def _search(part: range, f: G1Point, total: Callable[[range], G1Point]) -> list[int]:

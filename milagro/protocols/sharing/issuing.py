@@ -130,7 +130,7 @@ def combine_client_shares(
     check_set([share.header for share in shares])
     proofs = [(_statement(key, share, A, context), share.proof) for share in shares]
     try:
-        verify_equal_batch(key.suite, proofs, random)
+        verify_equal_batch(key.suite, proofs, random, secret=True)
     except InvalidProof as error:
         raise InvalidProof("client shares do not fit their commitments", _indices(shares, error)) from None
     some = shares[: key.threshold]

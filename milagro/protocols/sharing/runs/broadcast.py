@@ -151,12 +151,14 @@ class Broadcast:
         self.heard: set[int] = set()
         self.spoken = False
         self._slots: dict[int, dict[bytes, Accepted]] = {index: {} for index in parties}
+        self._known: set[bytes] = set()
         self._fresh: list[Accepted] = []
 
     def say(self, body: bytes) -> bytes:
         """This party's statement as its bundle of step 1."""
         own = Accepted(make_statement(self.table, self.phase, body), ())
         self._slots[self.table.me][own.statement.digest] = own
+        self._known.add(own.statement.digest)
         self.spoken = True
         return make_bundle(self.table, self.phase, 1, [own]).to_bytes()
 
@@ -174,9 +176,11 @@ class Broadcast:
     def _take_entry(self, bundle: Bundle, entry: bytes) -> None:
         octets, signature, *links = unframe(entry)
         digest = hashlib.sha256(octets).digest()
+        if digest in self._known:  # nearly all are: each is passed on by everybody
+            return
         sender, phase, _ = parse_statement(self.table.suite, self.table.run_id, octets)
         slot = self._slots.get(sender)
-        if slot is None or phase != self.phase or digest in slot or len(slot) >= _BOTH:
+        if slot is None or phase != self.phase or len(slot) >= _BOTH:
             return
         statement = read_statement(self.table, Signed(octets, signature))
         chain = [bundle.signed] if digest in bundle.digests else []
@@ -190,6 +194,7 @@ class Broadcast:
             raise VerificationError("a statement came too late: it has fewer signatures than the step asks for")
         accepted = Accepted(statement, tuple(chain))
         slot[digest] = accepted
+        self._known.add(digest)
         self._fresh.append(accepted)
 
     def _link(self, octets: bytes, digest: bytes) -> Bundle:
