@@ -87,6 +87,24 @@ def test_the_proof_of_zero_that_satisfies_the_equation_is_refused() -> None:
         prove_equal(s, k, nothing, b"", random)
 
 
+@pytest.mark.parametrize("which", ["X", "Y"])
+def test_a_proof_of_which_only_one_half_holds_is_refused(which: str) -> None:
+    """A prover who knows s, for a statement in which one point is of another number."""
+    s, random = suite(), random_from("half")
+    E = s.curve
+    secret, k, A = E.random_scalar(random), E.random_scalar(random), E.scalar(7) * E.g1
+    true = Equality(secret * E.g1, A, secret * A, b"")
+    false = replace(true, **{which: E.scalar(9) * A})
+    T, T_A = k * E.g1, k * A
+    proof = Dleq(T, T_A, k + false.challenge(s, T, T_A) * secret)
+    with pytest.raises(InvalidProof):
+        verify_equal(s, false, proof)
+    for secrecy in (False, True):
+        with pytest.raises(InvalidProof) as caught:
+            verify_equal_batch(s, [made(s, 1), (false, proof)], random, secret=secrecy)
+        assert caught.value.culprits == (1,)
+
+
 @given(st.sets(st.integers(0, 11)), st.integers(0, 2**32))
 @settings(max_examples=25, deadline=None)
 def test_a_batch_names_exactly_those_that_are_wrong(bad: set[int], seed: int) -> None:

@@ -251,6 +251,9 @@ def test_a_certificate_is_verified() -> None:
         Certificate(certificate.transcript, certificate.confirmations[:1] * 3).verify(members, Keys(1), 2)
     with pytest.raises(InvalidProof):
         certificate.verify({1: members[1]}, Keys(1), 1)
+    unsigned = tuple(one._replace(signature=bytes(64)) for one in certificate.confirmations)
+    with pytest.raises(InvalidProof):
+        Certificate(certificate.transcript, unsigned).verify(members, Keys(1), 1)
     other = network(of, "other")
     other.run()
     foreign = other.parties[1].outcome.certificate
@@ -267,6 +270,21 @@ def test_the_state_of_another_party_or_run_is_refused() -> None:
     for length in range(len(state)):
         with pytest.raises(EncodingError):
             KeyGeneration.from_bytes(suite(), of, SESSION, 1, Keys(1), state[:length])
+
+
+def test_messages_that_come_again_do_not_make_the_state_grow() -> None:
+    of = roster(2, 3)
+    party, other, twin = make_party(of, 1), make_party(of, 2), make_party(of, 2, "twin")
+    party.begin()
+    sent = [one.octets for one in other.begin() if one.to in (None, 1)]
+    for octets in sent:
+        party.receive(octets)
+    ahead = other.end_step()[0].octets
+    party.receive(ahead)
+    before = party.to_bytes()
+    for octets in (*sent, ahead, *(one.octets for one in twin.begin() if one.to in (None, 1))):
+        party.receive(octets)
+    assert party.to_bytes() == before
 
 
 def test_rosters_that_cannot_be_are_refused() -> None:

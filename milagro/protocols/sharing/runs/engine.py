@@ -59,6 +59,7 @@ class Run(ABC):
         self._table, self._seed, self._faults = table, seed, faults
         self._parties = frozenset(table.members)
         self._later: dict[tuple[int, int, int], Bundle] = {}
+        self._told: set[tuple[int, int]] = set()
         self._events: list[bytes] = []
         self._history = hashlib.sha256(table.run_id)
         self._failure: RunFailed | None = None
@@ -274,7 +275,9 @@ class Run(ABC):
             or bundle.phase > self.CONFIRM
         ):
             return
-        if place == self.place and (bundle.sender in self._broadcast.heard or bundle.sender == self._table.me):
+        if bundle.sender not in self._broadcast.parties - {self._table.me}:
+            return
+        if place == self.place and bundle.sender in self._broadcast.heard:
             return
         self._events.append(b"R" + octets)
         if place == self.place:
@@ -307,10 +310,10 @@ class Run(ABC):
     def _take_opened(self, sender: int, opened: bytes) -> None:
         signed = Signed(*unframe(opened, 2))
         phase, body = self.read_private(sender, self._table.me, signed)
-        known = b"P" + frame(i2osp(sender, 2), opened)
-        if known not in self._events:
+        if (sender, phase) not in self._told:  # the first counts, so that nobody makes the state grow
+            self._told.add((sender, phase))
             self._take_private(sender, phase, body, signed)
-            self._events.append(known)
+            self._events.append(b"P" + frame(i2osp(sender, 2), opened))
 
     def read_private(self, sender: int, to: int, signed: Signed) -> tuple[int, bytes]:
         """Phase and body of a private message of this run. Raises: EncodingError, VerificationError."""
