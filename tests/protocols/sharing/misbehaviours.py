@@ -29,7 +29,7 @@ def make_party(roster: Roster, index: int, seed: object = 0, session: bytes = SE
 class Misbehaviour:
     """How a network is spoilt; who is left out for it; whether the bad member's part stays in the key."""
 
-    spoil: Callable[[Network, Roster], None]
+    spoil: Callable[..., None]
     culprits: frozenset[int] = frozenset({BAD})
     dealt: bool = False
 
@@ -39,8 +39,8 @@ CATALOGUE: dict[str, Misbehaviour] = {}
 
 def misbehaviour(
     name: str, culprits: Iterable[int] = (BAD,), *, dealt: bool = False
-) -> Callable[[Callable[[Network, Roster], None]], Callable[[Network, Roster], None]]:
-    def enter(spoil: Callable[[Network, Roster], None]) -> Callable[[Network, Roster], None]:
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    def enter(spoil: Callable[..., None]) -> Callable[..., None]:
         CATALOGUE[name] = Misbehaviour(spoil, frozenset(culprits), dealt)
         return spoil
 
@@ -53,7 +53,7 @@ def patch(owner: Any, name: str, wrapped: Callable[..., Any]) -> None:
     setattr(owner, name, lambda *args, **more: wrapped(original, *args, **more))
 
 
-def saying(network: Network, phase: int, change: Callable[[bytes], bytes], index: int = BAD) -> None:
+def saying(network: Network, index: int, phase: int, change: Callable[[bytes], bytes]) -> None:
     """Another statement in a phase."""
     patch(network.parties[index], "_say", lambda say, at: change(say(at)) if at == phase else say(at))
 
@@ -69,47 +69,47 @@ def from_phase(phase: int) -> Callable[[Network, int, list[Outgoing]], list[Lett
 
 # -- absent, now or later -------------------------------------------------------------------------------------------
 @misbehaviour("absent from the start")
-def absent(network: Network, roster: Roster) -> None:
-    network.absent.add(BAD)
+def absent(network: Network, roster: Roster, bad: int = BAD) -> None:
+    network.absent.add(bad)
 
 
 @misbehaviour("silent after dealing")
-def silent_after_dealing(network: Network, roster: Roster) -> None:
-    network.tampered[BAD] = from_phase(generation.COMPLAIN)
+def silent_after_dealing(network: Network, roster: Roster, bad: int = BAD) -> None:
+    network.tampered[bad] = from_phase(generation.COMPLAIN)
 
 
 @misbehaviour("silent before extraction", dealt=True)
-def silent_before_extraction(network: Network, roster: Roster) -> None:
-    network.tampered[BAD] = from_phase(generation.EXTRACT)
+def silent_before_extraction(network: Network, roster: Roster, bad: int = BAD) -> None:
+    network.tampered[bad] = from_phase(generation.EXTRACT)
 
 
 @misbehaviour("silent after extraction", dealt=True)
-def silent_after_extraction(network: Network, roster: Roster) -> None:
-    network.tampered[BAD] = from_phase(generation.DISPUTE)
+def silent_after_extraction(network: Network, roster: Roster, bad: int = BAD) -> None:
+    network.tampered[bad] = from_phase(generation.DISPUTE)
 
 
 @misbehaviour("does not confirm", dealt=True)
-def does_not_confirm(network: Network, roster: Roster) -> None:
-    network.tampered[BAD] = from_phase(generation.CONFIRM)
+def does_not_confirm(network: Network, roster: Roster, bad: int = BAD) -> None:
+    network.tampered[bad] = from_phase(generation.CONFIRM)
 
 
 # -- two faces ---------------------------------------------------------------------------------------------------------
 @misbehaviour("deals two polynomials")
-def two_faces(network: Network, roster: Roster) -> None:
-    twin = make_party(roster, BAD, "twin")
+def two_faces(network: Network, roster: Roster, bad: int = BAD) -> None:
+    twin = make_party(roster, bad, "twin")
 
     def split(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         letters = network.addressed(sender, outgoing)
         if network.parties[sender].over or network.parties[sender].place != (generation.DEAL, 1):
             return letters
         other = network.addressed(sender, twin.begin())
-        return [one for one in letters if one.to > BAD] + [one for one in other if one.to < BAD]
+        return [one for one in letters if one.to > bad] + [one for one in other if one.to < bad]
 
-    network.tampered[BAD] = split
+    network.tampered[bad] = split
 
 
 @misbehaviour("complains to some and not to others")
-def two_complaints(network: Network, roster: Roster) -> None:
+def two_complaints(network: Network, roster: Roster, bad: int = BAD) -> None:
     def split(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         party = network.parties[sender]
         letters = network.addressed(sender, outgoing)
@@ -120,7 +120,7 @@ def two_complaints(network: Network, roster: Roster) -> None:
         bundle = make_bundle(table, generation.COMPLAIN, 1, [generation_accepted(said)])
         return [Letter(sender, one.to, bundle.to_bytes()) if one.to % 2 else one for one in letters]
 
-    network.tampered[BAD] = split
+    network.tampered[bad] = split
 
 
 def generation_accepted(said: Any) -> Any:
@@ -130,7 +130,7 @@ def generation_accepted(said: Any) -> Any:
 
 
 @misbehaviour("says its statement to one alone, too late")
-def too_late(network: Network, roster: Roster) -> None:
+def too_late(network: Network, roster: Roster, bad: int = BAD) -> None:
     kept: list[Letter] = []
 
     def hold(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
@@ -142,16 +142,16 @@ def too_late(network: Network, roster: Roster) -> None:
             kept.extend(one for one in letters if one.octets[4:5] == b"B")
             return [one for one in letters if one.octets[4:5] == b"P"]
         if party.place[1] == 2:
-            said = party._broadcast._slots[BAD]
+            said = party._broadcast._slots[bad]
             late = make_bundle(party._table, generation.DEAL, 2, list(said.values())).to_bytes()
             return [Letter(sender, VICTIM, late) if one.to == VICTIM else one for one in letters]
         return letters
 
-    network.tampered[BAD] = hold
+    network.tampered[bad] = hold
 
 
 @misbehaviour("says its statement through one helper", ())
-def through_a_helper(network: Network, roster: Roster) -> None:
+def through_a_helper(network: Network, roster: Roster, bad: int = BAD) -> None:
     """The helper has it in step 1 and passes it on as it should: so it holds, for all."""
 
     def hold(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
@@ -161,20 +161,20 @@ def through_a_helper(network: Network, roster: Roster) -> None:
             return [one for one in letters if one.to == HELPER or one.octets[4:5] == b"P"]
         return letters
 
-    network.tampered[BAD] = hold
+    network.tampered[bad] = hold
 
 
 @misbehaviour("passes nothing on", (), dealt=True)
-def passes_nothing_on(network: Network, roster: Roster) -> None:
+def passes_nothing_on(network: Network, roster: Roster, bad: int = BAD) -> None:
     def drop(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         party = network.parties[sender]
         return network.addressed(sender, outgoing) if party.over or party.place[1] == 1 else []
 
-    network.tampered[BAD] = drop
+    network.tampered[bad] = drop
 
 
 # -- dealing -----------------------------------------------------------------------------------------------------------
-def spoil_shares(network: Network, victims: Iterable[int], value: bytes | None = None) -> None:
+def spoil_shares(network: Network, bad: int, victims: Iterable[int], value: bytes | None = None) -> None:
     def change(bodies: Callable[[], dict[int, bytes]]) -> dict[int, bytes]:
         made = bodies()
         for victim in victims:
@@ -182,91 +182,91 @@ def spoil_shares(network: Network, victims: Iterable[int], value: bytes | None =
             made[victim] = value if value is not None else frame(second, first)
         return made
 
-    patch(network.parties[BAD]._dealing, "private_bodies", change)
+    patch(network.parties[bad]._dealing, "private_bodies", change)
 
 
-def withhold_shares(network: Network, victims: Iterable[int]) -> None:
+def withhold_shares(network: Network, bad: int, victims: Iterable[int]) -> None:
     kept = set(victims)
 
     def drop(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         return network.addressed(sender, [one for one in outgoing if one.to not in kept])
 
-    network.tampered[BAD] = drop
+    network.tampered[bad] = drop
 
 
 @misbehaviour("a wrong share for one")
-def wrong_share(network: Network, roster: Roster) -> None:
-    spoil_shares(network, [VICTIM])
+def wrong_share(network: Network, roster: Roster, bad: int = BAD) -> None:
+    spoil_shares(network, bad, [VICTIM])
 
 
 @misbehaviour("a share for one that is no number")
-def malformed_share(network: Network, roster: Roster) -> None:
-    spoil_shares(network, [VICTIM], b"\xff" * 40)
+def malformed_share(network: Network, roster: Roster, bad: int = BAD) -> None:
+    spoil_shares(network, bad, [VICTIM], b"\xff" * 40)
 
 
 @misbehaviour("wrong shares for all")
-def wrong_shares(network: Network, roster: Roster) -> None:
-    spoil_shares(network, [index for index in roster.indices if index != BAD])
+def wrong_shares(network: Network, roster: Roster, bad: int = BAD) -> None:
+    spoil_shares(network, bad, [index for index in roster.indices if index != bad])
 
 
 @misbehaviour("a share withheld, and opened when asked", (), dealt=True)
-def withheld_and_opened(network: Network, roster: Roster) -> None:
-    withhold_shares(network, [VICTIM])
+def withheld_and_opened(network: Network, roster: Roster, bad: int = BAD) -> None:
+    withhold_shares(network, bad, [VICTIM])
 
 
 @misbehaviour("a share sealed so that it cannot be opened", (), dealt=True)
-def spoilt_seal(network: Network, roster: Roster) -> None:
+def spoilt_seal(network: Network, roster: Roster, bad: int = BAD) -> None:
     def spoil(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         some = [one._replace(octets=one.octets[:-1] + b"\0") if one.to == VICTIM else one for one in outgoing]
         return network.addressed(sender, some)
 
-    network.tampered[BAD] = spoil
+    network.tampered[bad] = spoil
 
 
 @misbehaviour("a share withheld, and the complaint not answered")
-def withheld(network: Network, roster: Roster) -> None:
-    withhold_shares(network, [VICTIM])
-    saying(network, generation.ANSWER, lambda _: b"")
+def withheld(network: Network, roster: Roster, bad: int = BAD) -> None:
+    withhold_shares(network, bad, [VICTIM])
+    saying(network, bad, generation.ANSWER, lambda _: b"")
 
 
 @misbehaviour("a share withheld, and another opened")
-def withheld_and_wrong(network: Network, roster: Roster) -> None:
-    withhold_shares(network, [VICTIM])
+def withheld_and_wrong(network: Network, roster: Roster, bad: int = BAD) -> None:
+    withhold_shares(network, bad, [VICTIM])
     values = frame(i2osp(5, 32), i2osp(7, 32))
-    saying(network, generation.ANSWER, lambda _: frame(frame(i2osp(VICTIM, 2), values)))
+    saying(network, bad, generation.ANSWER, lambda _: frame(frame(i2osp(VICTIM, 2), values)))
 
 
 @misbehaviour("shares withheld from as many as the threshold")
-def withheld_from_many(network: Network, roster: Roster) -> None:
-    withhold_shares(network, [index for index in roster.indices if index != BAD][: roster.threshold])
+def withheld_from_many(network: Network, roster: Roster, bad: int = BAD) -> None:
+    withhold_shares(network, bad, [index for index in roster.indices if index != bad][: roster.threshold])
 
 
 @misbehaviour("a polynomial of a higher degree")
-def higher_degree(network: Network, roster: Roster) -> None:
-    saying(network, generation.DEAL, lambda body: frame(*unframe(body), unframe(body)[0]))
+def higher_degree(network: Network, roster: Roster, bad: int = BAD) -> None:
+    saying(network, bad, generation.DEAL, lambda body: frame(*unframe(body), unframe(body)[0]))
 
 
 @misbehaviour("the identity as a commitment")
-def identity(network: Network, roster: Roster) -> None:
+def identity(network: Network, roster: Roster, bad: int = BAD) -> None:
     nothing = suite().curve.g1_identity.to_bytes()
-    saying(network, generation.DEAL, lambda body: frame(nothing, *unframe(body)[1:]))
+    saying(network, bad, generation.DEAL, lambda body: frame(nothing, *unframe(body)[1:]))
 
 
 # -- complaining -------------------------------------------------------------------------------------------------------
 @misbehaviour("a complaint that nothing came, when it did", (), dealt=True)
-def false_complaint(network: Network, roster: Roster) -> None:
-    saying(network, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), b"")))
+def false_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
+    saying(network, bad, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), b"")))
 
 
 @misbehaviour("a complaint about a right share")
-def complaint_about_a_right_share(network: Network, roster: Roster) -> None:
-    received = network.parties[BAD]._dealing._received
-    saying(network, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), frame(*received[1][1]))))
+def complaint_about_a_right_share(network: Network, roster: Roster, bad: int = BAD) -> None:
+    received = network.parties[bad]._dealing._received
+    saying(network, bad, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), frame(*received[1][1]))))
 
 
 @misbehaviour("a complaint with a forged proof")
-def forged_complaint(network: Network, roster: Roster) -> None:
-    party = network.parties[BAD]
+def forged_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
+    party = network.parties[bad]
     received = party._dealing._received
 
     def forge(_: bytes) -> bytes:
@@ -275,66 +275,66 @@ def forged_complaint(network: Network, roster: Roster) -> None:
         forged = Signed(octets, party._table.credentials.sign(octets))
         return frame(frame(i2osp(1, 2), frame(*forged)))
 
-    saying(network, generation.COMPLAIN, forge)
+    saying(network, bad, generation.COMPLAIN, forge)
 
 
 @misbehaviour("complaints that are not readable")
-def malformed_complaint(network: Network, roster: Roster) -> None:
-    saying(network, generation.COMPLAIN, lambda _: b"\0\0\0\x09")
+def malformed_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
+    saying(network, bad, generation.COMPLAIN, lambda _: b"\0\0\0\x09")
 
 
 # -- extraction --------------------------------------------------------------------------------------------------------
 @misbehaviour("commitments that do not fit the shares", dealt=True)
-def other_commitments(network: Network, roster: Roster) -> None:
-    party = network.parties[BAD]
+def other_commitments(network: Network, roster: Roster, bad: int = BAD) -> None:
+    party = network.parties[bad]
     E, random = suite().curve, random_from("other")
 
     def extract(_: bytes) -> bytes:
         f = [E.random_scalar(random) for _ in range(roster.threshold)]
-        proof = prove_possession(suite(), f[0], party._context(BAD), random)
+        proof = prove_possession(suite(), f[0], party._context(bad), random)
         return frame(commit(suite(), f).to_bytes(), proof.to_bytes())
 
-    saying(network, generation.EXTRACT, extract)
+    saying(network, bad, generation.EXTRACT, extract)
 
 
 @misbehaviour("a false proof of possession", dealt=True)
-def false_possession(network: Network, roster: Roster) -> None:
-    party = network.parties[BAD]
+def false_possession(network: Network, roster: Roster, bad: int = BAD) -> None:
+    party = network.parties[bad]
     secret = party._dealing.coefficients[0]
     proof = prove_possession(suite(), secret, b"another run", random_from("possession"))
-    saying(network, generation.EXTRACT, lambda body: frame(unframe(body)[0], proof.to_bytes()))
+    saying(network, bad, generation.EXTRACT, lambda body: frame(unframe(body)[0], proof.to_bytes()))
 
 
 @misbehaviour("a rogue key: the proof of another's possession", dealt=True)
-def rogue_key(network: Network, roster: Roster) -> None:
+def rogue_key(network: Network, roster: Roster, bad: int = BAD) -> None:
     """It waits for another's commitments and repeats them with its proof; the proof names who made it."""
     other = network.parties[1]
-    saying(network, generation.EXTRACT, lambda _: other._extraction())
+    saying(network, bad, generation.EXTRACT, lambda _: other._extraction())
 
 
 @misbehaviour("a dispute about right commitments", dealt=True)
-def false_dispute(network: Network, roster: Roster) -> None:
-    party = network.parties[BAD]
-    saying(network, generation.DISPUTE, lambda _: party._openings_of([1]))
+def false_dispute(network: Network, roster: Roster, bad: int = BAD) -> None:
+    party = network.parties[bad]
+    saying(network, bad, generation.DISPUTE, lambda _: party._openings_of([1]))
 
 
 @misbehaviour("a dispute with a share that was not dealt", dealt=True)
-def invented_dispute(network: Network, roster: Roster) -> None:
+def invented_dispute(network: Network, roster: Roster, bad: int = BAD) -> None:
     values = frame(i2osp(5, 32), i2osp(7, 32))
-    saying(network, generation.DISPUTE, lambda _: frame(frame(i2osp(1, 2), values)))
+    saying(network, bad, generation.DISPUTE, lambda _: frame(frame(i2osp(1, 2), values)))
 
 
 @misbehaviour("another share opened when a dealer's part is computed", (BAD, HELPER), dealt=True)
-def wrong_reveal(network: Network, roster: Roster) -> None:
-    other_commitments(network, roster)
+def wrong_reveal(network: Network, roster: Roster, bad: int = BAD) -> None:
+    other_commitments(network, roster, bad)
     values = frame(i2osp(5, 32), i2osp(7, 32))
-    saying(network, generation.REVEAL, lambda _: frame(frame(i2osp(BAD, 2), values)), HELPER)
+    saying(network, HELPER, generation.REVEAL, lambda _: frame(frame(i2osp(bad, 2), values)))
 
 
 # -- the end, and noise ------------------------------------------------------------------------------------------------
 @misbehaviour("confirms another transcript", dealt=True)
-def other_transcript(network: Network, roster: Roster) -> None:
-    patch(network.parties[BAD], "_speak", lambda speak, body: speak(body[:-1] + bytes([body[-1] ^ 1])))
+def other_transcript(network: Network, roster: Roster, bad: int = BAD) -> None:
+    patch(network.parties[bad], "_speak", lambda speak, body: speak(body[:-1] + bytes([body[-1] ^ 1])))
 
 
 def adding(extra: Callable[[Network, int], Iterable[bytes]]) -> Callable[[Network, int, list[Outgoing]], list[Letter]]:
@@ -346,12 +346,12 @@ def adding(extra: Callable[[Network, int], Iterable[bytes]]) -> Callable[[Networ
 
 
 @misbehaviour("sends what is no message", (), dealt=True)
-def garbage(network: Network, roster: Roster) -> None:
-    network.tampered[BAD] = adding(lambda network, _: [network.random.randbytes(network.random.randrange(200))])
+def garbage(network: Network, roster: Roster, bad: int = BAD) -> None:
+    network.tampered[bad] = adding(lambda network, _: [network.random.randbytes(network.random.randrange(200))])
 
 
 @misbehaviour("speaks in another's name", (), dealt=True)
-def impersonation(network: Network, roster: Roster) -> None:
+def impersonation(network: Network, roster: Roster, bad: int = BAD) -> None:
     def pretend(network: Network, sender: int) -> list[bytes]:
         table = network.parties[sender]._table
         place = (1, 1) if network.parties[sender].over else network.parties[sender].place
@@ -359,18 +359,18 @@ def impersonation(network: Network, roster: Roster) -> None:
         said = make_statement(liar, place[0], b"not mine")
         return [make_bundle(liar, *place, [generation_accepted(said)]).to_bytes()]
 
-    network.tampered[BAD] = adding(pretend)
+    network.tampered[bad] = adding(pretend)
 
 
 @misbehaviour("replays another run", (), dealt=True)
-def replay(network: Network, roster: Roster) -> None:
+def replay(network: Network, roster: Roster, bad: int = BAD) -> None:
     earlier = [one.octets for i in roster.indices for one in make_party(roster, i, "old", bytes(32)).begin()]
-    network.tampered[BAD] = adding(lambda network, _: earlier)
+    network.tampered[bad] = adding(lambda network, _: earlier)
 
 
 @misbehaviour("takes part with another roster")
-def other_roster(network: Network, roster: Roster) -> None:
+def other_roster(network: Network, roster: Roster, bad: int = BAD) -> None:
     strange = Roster(roster.members, roster.threshold - 1, roster.faults)
-    party = network.parties[BAD]
-    table = make_party(strange, BAD)._table
+    party = network.parties[bad]
+    table = make_party(strange, bad)._table
     party._table.run_id = table.run_id

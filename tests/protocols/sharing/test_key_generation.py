@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random as python_random
 from itertools import combinations
 from typing import Any
 
@@ -107,6 +108,21 @@ def test_storm_with_misbehaviour(seed: int) -> None:
     net.restore = restore
     net.run()
     check_agreement(net, of, [index for index in of.indices if index not in {BAD} | case.culprits])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_as_many_misbehave_as_may_each_in_its_own_way(seed: int) -> None:
+    of = roster(5, 9)
+    choice = python_random.Random(seed)
+    several = sorted(name for name, case in CATALOGUE.items() if len(case.culprits) < 2)
+    net, bad = network(of, seed), (2, 3, 6, 8)
+    for index in bad:
+        CATALOGUE[choice.choice(several)].spoil(net, of, index)
+    net.run()
+    honest = [index for index in of.indices if index not in bad]
+    check_agreement(net, of, honest)
+    assert len({frozenset(net.parties[index].excluded.items()) for index in honest}) == 1
+    assert set(net.parties[1].excluded) <= set(bad)
 
 
 def test_absent_members_are_left_out_as_long_as_the_threshold_remains() -> None:
@@ -285,6 +301,26 @@ def test_messages_that_come_again_do_not_make_the_state_grow() -> None:
     for octets in (*sent, ahead, *(one.octets for one in twin.begin() if one.to in (None, 1))):
         party.receive(octets)
     assert party.to_bytes() == before
+
+
+def test_the_state_keeps_each_statement_once_and_nothing_from_far_ahead() -> None:
+    of = roster(2, 4)
+    net = network(of)
+    net.begin()
+    net.deliver()
+    said = len(net.parties[1].to_bytes())
+    for _ in range(2):
+        net.step()
+        net.deliver()
+    assert len(net.parties[1].to_bytes()) < 3 * said
+    slow = make_party(of, 1)
+    slow.begin()
+    before = slow.to_bytes()
+    assert net.parties[2].place == (1, 3)
+    for one in net.parties[2].outbox:
+        if one.to is None:
+            slow.receive(one.octets)
+    assert slow.to_bytes() == before
 
 
 def test_rosters_that_cannot_be_are_refused() -> None:

@@ -162,26 +162,28 @@ class Broadcast:
         self.spoken = True
         return make_bundle(self.table, self.phase, 1, [own]).to_bytes()
 
-    def take(self, bundle: Bundle) -> None:
-        """Accept what a bundle of the current step brings; its first one only, and nothing of those left out."""
+    def take(self, bundle: Bundle) -> tuple[bytes, ...]:
+        """Accept what a bundle of the current step brings, the first of its sender; the entries that were new."""
         if bundle.sender in self.heard or bundle.sender not in self.parties or bundle.sender == self.table.me:
-            return
+            return ()
         self.heard.add(bundle.sender)
-        for entry in bundle.entries[: _BOTH * len(self.parties)]:
-            try:
-                self._take_entry(bundle, entry)
-            except MilagroError:
-                continue  # a bad entry is not passed on, and takes nothing from the others
+        return tuple(entry for entry in bundle.entries[: _BOTH * len(self.parties)] if self._is_new(bundle, entry))
 
-    def _take_entry(self, bundle: Bundle, entry: bytes) -> None:
+    def _is_new(self, bundle: Bundle, entry: bytes) -> bool:
+        try:
+            return self._take_entry(bundle, entry)
+        except MilagroError:
+            return False  # a bad entry is not passed on, and takes nothing from the others
+
+    def _take_entry(self, bundle: Bundle, entry: bytes) -> bool:
         octets, signature, *links = unframe(entry)
         digest = hashlib.sha256(octets).digest()
         if digest in self._known:  # nearly all are: each is passed on by everybody
-            return
+            return False
         sender, phase, _ = parse_statement(self.table.suite, self.table.run_id, octets)
         slot = self._slots.get(sender)
         if slot is None or phase != self.phase or len(slot) >= _BOTH:
-            return
+            return False
         statement = read_statement(self.table, Signed(octets, signature))
         chain = [bundle.signed] if digest in bundle.digests else []
         signers = {sender, *([bundle.sender] if chain else [])}
@@ -196,6 +198,7 @@ class Broadcast:
         slot[digest] = accepted
         self._known.add(digest)
         self._fresh.append(accepted)
+        return True
 
     def _link(self, octets: bytes, digest: bytes) -> Bundle:
         earlier = read_bundle(self.table, Signed(*unframe(octets, 2)))

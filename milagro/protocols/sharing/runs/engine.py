@@ -268,22 +268,21 @@ class Run(ABC):
         key = (*place, bundle.sender)
         if self._over or self._broadcast is None:
             raise WrongRound("the run has not begun, or is over")
-        if (
-            place < self.place
-            or key in self._later
-            or bundle.step > len(self._parties) + 1
-            or bundle.phase > self.CONFIRM
-        ):
+        if bundle.sender not in self._broadcast.parties - {self._table.me} or key in self._later:
             return
-        if bundle.sender not in self._broadcast.parties - {self._table.me}:
-            return
-        if place == self.place and bundle.sender in self._broadcast.heard:
-            return
-        self._events.append(b"R" + octets)
-        if place == self.place:
-            self._broadcast.take(bundle)
-        else:
+        if place == self.place and bundle.sender not in self._broadcast.heard:
+            # What is known already is not kept: a party's state grows with what was said, not with how often.
+            new = self._broadcast.take(bundle)
+            self._events.append(b"R" + frame(b"B", *bundle.signed, *new))
+        elif self._is_next(bundle):
+            self._events.append(b"R" + octets)
             self._later[key] = bundle
+
+    def _is_next(self, bundle: Bundle) -> bool:
+        """Whether a bundle is of the step after this one: an honest party that waits for this one is no further."""
+        phase, step = self.place
+        begins = phase < bundle.phase <= self.CONFIRM and bundle.step == 1
+        return begins or (bundle.phase, bundle.step) == (phase, step + 1)
 
     def _feed(self) -> None:
         """Take the bundles of this step that came before it began."""
