@@ -18,7 +18,7 @@ from milagro.groups.batches import failures, random_weights, weighted_sum
 from milagro.octets import frame
 from milagro.protocols.sharing.dleq import Dleq, Equality, prove_equal, verify_equal, verify_equal_batch
 from milagro.protocols.sharing.header import Header, check_set, pack, unpack
-from milagro.protocols.sharing.refusals import InvalidProof, MixedShares
+from milagro.protocols.sharing.refusals import InvalidProof
 from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.shamir import lagrange
 from milagro.protocols.sharing.suite import Suite
@@ -98,8 +98,7 @@ def issue_client_share(share: KeyShare, A: G1Point, random: Random, context: byt
 
 
 def _statement(key: SharedKey, share: ClientShare, A: G1Point, context: bytes) -> Equality:
-    if share.header != key.header(share.header.index) or share.suite != key.suite:
-        raise MixedShares("a share is of another key or epoch", [share.header.index])
+    key.need(share.suite, share.header)
     if share.A != A:
         raise InvalidProof("a client share is for another point", [share.header.index])
     bound = proof_context(key.suite, share.header, context)
@@ -110,7 +109,7 @@ def check_client_share(key: SharedKey, share: ClientShare, A: G1Point, context: 
     """Nothing, if the share is s_i A with the s_i that the key commits to.
 
     Spec: spec/sharing.md#issuing
-    Raises: InvalidProof, MixedShares; ParameterError if its index holds no share
+    Raises: InvalidProof, MixedShares
     """
     try:
         verify_equal(key.suite, _statement(key, share, A, context), share.proof)
@@ -161,8 +160,7 @@ def check_server_shares(key: SharedKey, shares: Sequence[ServerShare], random: R
     """
     E = key.suite.curve
     for share in shares:
-        if share.header != key.header(share.header.index) or share.suite != key.suite:
-            raise MixedShares("a share is of another key or epoch", [share.header.index])
+        key.need(share.suite, share.header)
     weights = random_weights(E, len(shares), random)
     known = [key.commitment(share.header.index) for share in shares]
 

@@ -15,7 +15,7 @@ from milagro.errors import EncodingError, MalformedEnvelope, NonCanonical, Param
 from milagro.octets import i2osp, os2ip
 from milagro.protocols.sharing.commitments import Commitments, commit
 from milagro.protocols.sharing.header import MAX_EPOCH, MAX_INDEX, SET_ID_OCTETS, Header
-from milagro.protocols.sharing.refusals import InvalidProof
+from milagro.protocols.sharing.refusals import InvalidProof, MixedShares
 from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.shamir import check_numbers, evaluate, random_polynomial
 from milagro.protocols.sharing.suite import Suite, draw
@@ -81,6 +81,14 @@ class SharedKey:
     def header(self, index: int) -> Header:
         """The header of the share of a holder."""
         return Header(self.set_id, self.epoch, self.threshold, index)
+
+    def need(self, suite: Suite, header: Header) -> None:
+        """Nothing, if a share with this header is one of this key and epoch.
+
+        Raises: MixedShares naming its index
+        """
+        if suite != self.suite or header.index not in self.holders or header != self.header(header.index):
+            raise MixedShares("a share is of another key or epoch, or of no holder", [header.index])
 
     def to_bytes(self) -> bytes:
         """`SHARED-KEY_`, set id, be(epoch, 4), be(threshold, 2), be(holder, 2) of each, commitments."""

@@ -18,7 +18,7 @@ from milagro.groups import G2Point
 from milagro.groups.batches import failures, random_weights, weighted_sum
 from milagro.protocols.bls import ietf
 from milagro.protocols.sharing.header import Header, check_set, pack, unpack
-from milagro.protocols.sharing.refusals import MixedShares, TooFewShares
+from milagro.protocols.sharing.refusals import TooFewShares
 from milagro.protocols.sharing.shamir import lagrange
 from milagro.protocols.sharing.suite import Suite
 
@@ -92,8 +92,7 @@ def wrong_partials(
     """
     E, H = key.suite.curve, hash_message(signing, key, message)
     for one in partials:
-        if one.suite != key.suite or one.header != key.header(one.header.index):
-            raise MixedShares("a partial signature is of another key or epoch", [one.header.index])
+        key.need(one.suite, one.header)
     weights = random_weights(E, len(partials), random)
     known = [key.commitment(one.header.index) for one in partials]
 

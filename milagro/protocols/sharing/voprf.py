@@ -20,7 +20,7 @@ from milagro.groups.batches import weighted_sum
 from milagro.octets import frame
 from milagro.protocols.sharing.dleq import Dleq, Equality, prove_equal, verify_equal, verify_equal_batch
 from milagro.protocols.sharing.header import Header, check_set, pack, unpack
-from milagro.protocols.sharing.refusals import InvalidProof, MixedShares, TooFewShares
+from milagro.protocols.sharing.refusals import InvalidProof, TooFewShares
 from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.shamir import lagrange
 from milagro.protocols.sharing.suite import Suite
@@ -140,8 +140,7 @@ def evaluate(share: KeyShare, M: G1Point, random: Random, info: bytes = b"") -> 
 
 
 def _statement(key: SharedKey, M: G1Point, one: Evaluation, info: bytes) -> Equality:
-    if one.suite != key.suite or one.header != key.header(one.header.index):
-        raise MixedShares("an evaluation is of another key or epoch", [one.header.index])
+    key.need(one.suite, one.header)
     return Equality(key.commitment(one.header.index), M, one.Z, proof_context(key.suite, one.header, info))
 
 

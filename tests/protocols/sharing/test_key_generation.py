@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from milagro import params
 from milagro.errors import EncodingError, MilagroError, ParameterError, ProtocolError, WrongLength, WrongRound
 from milagro.protocols.bls import ietf
 from milagro.protocols.sharing import threshold_bls
@@ -63,6 +64,17 @@ def test_all_honest(threshold: int, count: int) -> None:
     other = network(of, "another")
     other.run()
     assert other.parties[1].outcome.key.public != outcomes[0].key.public
+
+
+@pytest.mark.parametrize("curve_name", params.NAMES)
+def test_every_curve_makes_a_key(curve_name: str) -> None:
+    of, on = roster(2, 3), suite(curve_name)
+    parties = {i: KeyGeneration.create(on, of, SESSION, i, Keys(i), random_from((curve_name, i))) for i in of.indices}
+    Network(parties).run()
+    shares = [party.outcome.share for party in parties.values()]
+    points = [(share.index, share.value) for share in shares if share]
+    assert len(points) == 3
+    assert interpolate(on.curve, points[1:]) * on.curve.g1 == parties[1].outcome.key.public
 
 
 @pytest.mark.parametrize(("threshold", "count"), SIZES)

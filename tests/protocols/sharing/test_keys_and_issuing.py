@@ -167,6 +167,22 @@ def test_shares_of_other_keys_and_epochs_do_not_combine() -> None:
             run()
 
 
+def test_a_share_of_no_holder_is_refused_by_name() -> None:
+    s, random = suite(), random_from("nobody")
+    shares = deal(s, s.curve.random_scalar(random), 2, 3, random)
+    key, A = shares[0].key, s.curve.g1 + s.curve.g1
+    nobody = replace(shares[0].header, index=9)
+    client = replace(issuing.issue_client_share(shares[0], A, random), header=nobody)
+    server = replace(issuing.issue_server_share(shares[0]), header=nobody)
+    for run in (
+        lambda: issuing.check_client_share(key, client, A),
+        lambda: issuing.check_server_shares(key, [server], random),
+    ):
+        with pytest.raises(MixedShares) as caught:
+            run()
+        assert caught.value.culprits == (9,)
+
+
 def test_keys_and_shares_come_back_from_their_octets() -> None:
     s, random = suite(), random_from("octets")
     E = s.curve
