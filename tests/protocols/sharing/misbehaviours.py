@@ -131,16 +131,13 @@ def generation_accepted(said: Any) -> Any:
 
 @misbehaviour("says its statement to one alone, too late")
 def too_late(network: Network, roster: Roster, bad: int = BAD) -> None:
-    kept: list[Letter] = []
-
     def hold(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         party = network.parties[sender]
         letters = network.addressed(sender, outgoing)
         if party.over or party.place[0] != generation.DEAL:
             return letters
         if party.place[1] == 1:
-            kept.extend(one for one in letters if one.octets[4:5] == b"B")
-            return [one for one in letters if one.octets[4:5] == b"P"]
+            return []
         if party.place[1] == 2:
             said = party._broadcast._slots[bad]
             late = make_bundle(party._table, generation.DEAL, 2, list(said.values())).to_bytes()
@@ -158,7 +155,7 @@ def through_a_helper(network: Network, roster: Roster, bad: int = BAD) -> None:
         party = network.parties[sender]
         letters = network.addressed(sender, outgoing)
         if not party.over and party.place == (generation.DEAL, 1):
-            return [one for one in letters if one.to == HELPER or one.octets[4:5] == b"P"]
+            return [one for one in letters if one.to == HELPER]
         return letters
 
     network.tampered[bad] = hold
@@ -187,11 +184,8 @@ def spoil_shares(network: Network, bad: int, victims: Iterable[int], value: byte
 
 def withhold_shares(network: Network, bad: int, victims: Iterable[int]) -> None:
     kept = set(victims)
-
-    def drop(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
-        return network.addressed(sender, [one for one in outgoing if one.to not in kept])
-
-    network.tampered[bad] = drop
+    party = network.parties[bad]
+    patch(party, "seal_for", lambda seal, to, phase, body: b"" if to in kept else seal(to, phase, body))
 
 
 @misbehaviour("a wrong share for one")
@@ -209,18 +203,18 @@ def wrong_shares(network: Network, roster: Roster, bad: int = BAD) -> None:
     spoil_shares(network, bad, [index for index in roster.indices if index != bad])
 
 
-@misbehaviour("a share withheld, and opened when asked", (), dealt=True)
+@misbehaviour("a share left out, and opened when asked", (), dealt=True)
 def withheld_and_opened(network: Network, roster: Roster, bad: int = BAD) -> None:
     withhold_shares(network, bad, [VICTIM])
 
 
 @misbehaviour("a share sealed so that it cannot be opened", (), dealt=True)
 def spoilt_seal(network: Network, roster: Roster, bad: int = BAD) -> None:
-    def spoil(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
-        some = [one._replace(octets=one.octets[:-1] + b"\0") if one.to == VICTIM else one for one in outgoing]
-        return network.addressed(sender, some)
+    def spoil(seal: Callable[[int, int, bytes], bytes], to: int, phase: int, body: bytes) -> bytes:
+        sealed = seal(to, phase, body)
+        return sealed[:-1] + bytes([sealed[-1] ^ 1]) if to == VICTIM else sealed
 
-    network.tampered[bad] = spoil
+    patch(network.parties[bad], "seal_for", spoil)
 
 
 @misbehaviour("a share withheld, and the complaint not answered")
@@ -243,17 +237,26 @@ def withheld_from_many(network: Network, roster: Roster, bad: int = BAD) -> None
 
 @misbehaviour("a polynomial of a higher degree")
 def higher_degree(network: Network, roster: Roster, bad: int = BAD) -> None:
-    saying(network, bad, generation.DEAL, lambda body: frame(*unframe(body), unframe(body)[0]))
+    def one_more(body: bytes) -> bytes:
+        points, *sealed = unframe(body)
+        return frame(frame(*unframe(points), unframe(points)[0]), *sealed)
+
+    saying(network, bad, generation.DEAL, one_more)
 
 
 @misbehaviour("the identity as a commitment")
 def identity(network: Network, roster: Roster, bad: int = BAD) -> None:
     nothing = suite().curve.g1_identity.to_bytes()
-    saying(network, bad, generation.DEAL, lambda body: frame(nothing, *unframe(body)[1:]))
+
+    def first(body: bytes) -> bytes:
+        points, *sealed = unframe(body)
+        return frame(frame(nothing, *unframe(points)[1:]), *sealed)
+
+    saying(network, bad, generation.DEAL, first)
 
 
 # -- complaining -------------------------------------------------------------------------------------------------------
-@misbehaviour("a complaint that nothing came, when it did", (), dealt=True)
+@misbehaviour("a complaint that a share cannot be opened, when it can", (), dealt=True)
 def false_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
     saying(network, bad, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), b"")))
 

@@ -158,10 +158,9 @@ def say(net: Network, phase: int, change: Callable[[bytes], bytes]) -> None:
 
 
 def drop_private(net: Network) -> None:
-    def drop(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
-        return network.addressed(sender, [one for one in outgoing if one.to != VICTIM])
-
-    net.tampered[BAD] = drop
+    party = net.parties[BAD]
+    original = party.seal_for
+    party.seal_for = lambda to, phase, body: b"" if to == VICTIM else original(to, phase, body)
 
 
 def another_share(net: Network) -> None:
@@ -186,7 +185,11 @@ def wrong_answer(net: Network) -> None:
 
 
 def higher_degree(net: Network) -> None:
-    say(net, resharing.DEAL, lambda body: frame(*unframe(body), unframe(body)[0]))
+    def one_more(body: bytes) -> bytes:
+        points, *sealed = unframe(body)
+        return frame(frame(*unframe(points), unframe(points)[0]), *sealed)
+
+    say(net, resharing.DEAL, one_more)
 
 
 def false_complaint(net: Network) -> None:

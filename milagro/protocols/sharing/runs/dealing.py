@@ -1,17 +1,19 @@
 """Dealing in a run: every dealer shares a secret with every receiver, and who says that a share is wrong is heard.
 
-    deal        commitments to all, a share to each receiver privately
-    complain    "nothing came from j", or j's own signed message, which shows that its share is wrong
-    answer      j opens the share of each who says that nothing came
+    deal        commitments, and for each receiver its share, signed and sealed, in one statement
+    complain    "what j sealed cannot be opened", or j's own signed message, which shows that its share is wrong
+    answer      j opens the share of each who says that it cannot be opened
 
 A signed wrong share proves its dealer's fault; a signed right one, or a signature that is none, the complainer's. Who
-is at fault when nothing came cannot be told: the dealer opens the share, and both stay. A dealer of whom t parties say
-so is left out: at most t - 1 may be wrong together, so one of them is honest.
+is at fault when something cannot be opened cannot be told, but one of the two is, since statements are not lost: so a
+share that is opened to all was known to a wrong party before. A dealer of whom t parties say so is left out: at most
+t - 1 may be wrong together, so one of them is honest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,14 +78,21 @@ class Dealing:
             if self._plan.blinded:
                 self._blinding = random_polynomial(E, E.random_scalar(random), self._plan.threshold, random)
 
-    def commitments_body(self) -> bytes:
-        """The commitments of this party; empty if it does not deal."""
+    def body(self) -> bytes:
+        """The commitments of this party and the shares, sealed; empty if it does not deal."""
         if not self.coefficients:
             return b""
+        bodies = self.private_bodies()
+        sealed = [
+            self._run.seal_for(to, self._phase, bodies[to]) if to in bodies else b"" for to in self._plan.receivers
+        ]
+        return frame(self._commitments().to_bytes(), *sealed)
+
+    def _commitments(self) -> Commitments:
         suite = self._table.suite
         if self._plan.blinded:
-            return commit_blinded(suite, self.coefficients, self._blinding).to_bytes()
-        return commit(suite, self.coefficients).to_bytes()
+            return commit_blinded(suite, self.coefficients, self._blinding)
+        return commit(suite, self.coefficients)
 
     def private_bodies(self) -> dict[int, bytes]:
         """What each other receiver is told: frame(s) or frame(s, s')."""
@@ -95,25 +104,29 @@ class Dealing:
         polynomials = [self.coefficients, *([self._blinding] if self._plan.blinded else [])]
         return [evaluate(E, f, index).to_bytes() for f in polynomials]
 
-    def take_private(self, sender: int, phase: int, body: bytes, signed: Signed) -> None:
-        """Note the share that a dealer sent; the first one only."""
-        if phase == self._phase and sender in self._plan.dealers:
-            self._received.setdefault(sender, (body, signed))
-
-    def read_commitments(self, bodies: Bodies) -> Reasons:
-        """Read what the dealers committed to; who said something else."""
+    def read_dealings(self, bodies: Bodies) -> Reasons:
+        """Read what the dealers committed to, and the share that is for this party; who said something else."""
         reasons: Reasons = {}
         for index, body in bodies.items():
             if index in self._plan.dealers:
                 try:
-                    known = Commitments.from_bytes(self._table.suite, body, self._plan.threshold)
+                    points, *sealed = unframe(body, 1 + len(self._plan.receivers))
+                    known = Commitments.from_bytes(self._table.suite, points, self._plan.threshold)
                 except MilagroError:
                     reasons[index] = "malformed commitments"
                     continue
                 self.commitments[index] = known
+                self._open_share(index, sealed)
             elif body:
                 reasons[index] = "commitments of one who does not deal"
         return reasons
+
+    def _open_share(self, dealer: int, sealed: list[bytes]) -> None:
+        me = self._table.me
+        if me in self._plan.receivers and me != dealer:
+            with suppress(MilagroError):  # what cannot be opened is complained about
+                place = self._plan.receivers.index(me)
+                self._received[dealer] = self._run.open_from(dealer, self._phase, sealed[place])
 
     # -- complain ----------------------------------------------------------------------------------------------------
     def read_shares(self, dealers: Iterable[int], random: Random) -> bytes:
@@ -219,7 +232,7 @@ class Dealing:
 
     # -- answer ------------------------------------------------------------------------------------------------------
     def answers_body(self) -> bytes:
-        """The shares that this party opens for those to whom nothing came."""
+        """The shares that this party opens for those who could not open them."""
         accusers = sorted(self.open.get(self._table.me, ()))
         return frame(*(frame(i2osp(index, 2), frame(*self._values(index))) for index in accusers))
 

@@ -1,4 +1,4 @@
-"""What both runs have in common: phases of broadcast, who is left out, private messages, saving and restoring.
+"""What both runs have in common: phases of broadcast, who is left out, what is sealed, saving and restoring.
 
     begin --> [phase: steps of broadcast] --settle--> next phase .. --> over: a result, or RunFailed
 
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from milagro.errors import MalformedEnvelope, ProtocolError, WrongLength, WrongRound
-from milagro.octets import frame, i2osp, os2ip, unframe
+from milagro.octets import frame, i2osp, unframe
 from milagro.protocols.sharing.refusals import RunFailed
 from milagro.protocols.sharing.runs.broadcast import MAX_MESSAGE, Broadcast, Bundle, Signed, Statement, read_bundle
 from milagro.protocols.sharing.runs.roster import Outgoing, Table
@@ -59,7 +59,6 @@ class Run(ABC):
         self._table, self._seed, self._faults = table, seed, faults
         self._parties = frozenset(table.members)
         self._later: dict[tuple[int, int, int], Bundle] = {}
-        self._told: set[tuple[int, int]] = set()
         self._events: list[bytes] = []
         self._history = hashlib.sha256(table.run_id)
         self._failure: RunFailed | None = None
@@ -91,8 +90,6 @@ class Run(ABC):
         fields = unframe(octets)
         if len(fields) >= 3 and fields[0] == b"B":
             self._receive_bundle(read_bundle(self._table, Signed(fields[1], fields[2]), fields[3:]), octets)
-        elif len(fields) == 5 and fields[0] == b"P":
-            self._receive_private(fields[1:])
         else:
             raise MalformedEnvelope("this is no message of a run")
 
@@ -107,9 +104,9 @@ class Run(ABC):
         self.suspected = (self.suspected | missing) - broadcast.heard
         octets = broadcast.next_step()
         if octets is not None:
-            self._outbox = [one for one in self._outbox if one.to is not None] + [Outgoing(None, octets)]
+            self._outbox = [Outgoing(None, octets)]
             self._feed()
-            return [Outgoing(None, octets)]
+            return self.outbox
         try:
             return self._settle(broadcast)
         except RunFailed as failure:
@@ -169,9 +166,6 @@ class Run(ABC):
             self.receive(rest)
         elif kind == b"S":
             self.recovery_stored()
-        elif kind == b"P":
-            sender, opened = unframe(rest, 2)
-            self._take_opened(os2ip(sender), opened)
         else:
             raise MalformedEnvelope("an event of another version")
 
@@ -183,14 +177,6 @@ class Run(ABC):
     @abstractmethod
     def _say(self, phase: int) -> bytes | None:
         """This party's statement of a phase; None if it waits for the caller."""
-
-    @abstractmethod
-    def _private(self, phase: int) -> dict[int, bytes]:
-        """What it says to single parties in a phase."""
-
-    @abstractmethod
-    def _take_private(self, sender: int, phase: int, body: bytes, signed: Signed) -> None:
-        """Note what a party said to this one alone."""
 
     @abstractmethod
     def _judge(self, phase: int, bodies: Bodies) -> int | None:
@@ -222,10 +208,8 @@ class Run(ABC):
         self._broadcast = Broadcast(self._table, phase, self._parties - self.excluded.keys(), self._steps)
         # Whoever was silent in the last phase is left out by now; a party that was slow once is waited for again.
         self.suspected = set()
-        private = [Outgoing(to, self._seal(to, phase, body)) for to, body in sorted(self._private(phase).items())]
         body = self._say(phase)
-        spoken = [] if body is None else [Outgoing(None, self._broadcast.say(body))]
-        self._outbox = [*private, *spoken]
+        self._outbox = [] if body is None else [Outgoing(None, self._broadcast.say(body))]
         self._feed()
         return self.outbox
 
@@ -289,30 +273,24 @@ class Run(ABC):
         for key in sorted(key for key in self._later if key[:2] == self.place):
             self._current.take(self._later.pop(key))
 
-    def _seal(self, to: int, phase: int, body: bytes) -> bytes:
+    def seal_for(self, to: int, phase: int, body: bytes) -> bytes:
+        """A signed private message, sealed for one party. It travels inside a statement, so that none can be lost."""
         table = self._table
         numbers = i2osp(table.me, 2), i2osp(to, 2), i2osp(phase, 1)
         octets = table.suite.labelled("PRIVATE_", table.run_id, *numbers, body)
-        sealed = table.credentials.seal(table.members[to], frame(octets, table.credentials.sign(octets)))
-        return frame(b"P", table.run_id, *numbers[:2], sealed)
+        return table.credentials.seal(table.members[to], frame(octets, table.credentials.sign(octets)))
 
-    def _receive_private(self, fields: list[bytes]) -> None:
-        run, sender, to, sealed = fields
+    def open_from(self, sender: int, phase: int, sealed: bytes) -> tuple[bytes, Signed]:
+        """The body of what a party sealed for this one, and what it signed.
+
+        Raises: EncodingError, VerificationError
+        """
         table = self._table
-        if run != table.run_id or to != i2osp(table.me, 2) or os2ip(sender) not in table.members:
-            raise MalformedEnvelope("a private message of another run, or for another party")
-        if self._over or self._broadcast is None:
-            raise WrongRound("the run has not begun, or is over")
-        opened = table.credentials.open(table.members[os2ip(sender)], sealed)
-        self._take_opened(os2ip(sender), opened)
-
-    def _take_opened(self, sender: int, opened: bytes) -> None:
-        signed = Signed(*unframe(opened, 2))
-        phase, body = self.read_private(sender, self._table.me, signed)
-        if (sender, phase) not in self._told:  # the first counts, so that nobody makes the state grow
-            self._told.add((sender, phase))
-            self._take_private(sender, phase, body, signed)
-            self._events.append(b"P" + frame(i2osp(sender, 2), opened))
+        signed = Signed(*unframe(table.credentials.open(table.members[sender], sealed), 2))
+        found, body = self.read_private(sender, table.me, signed)
+        if found != phase:
+            raise MalformedEnvelope("a private message of another phase")
+        return body, signed
 
     def read_private(self, sender: int, to: int, signed: Signed) -> tuple[int, bytes]:
         """Phase and body of a private message of this run. Raises: EncodingError, VerificationError."""

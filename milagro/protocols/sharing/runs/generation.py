@@ -1,6 +1,6 @@
 """Distributed key generation: t of n hold a key that nobody has ever had.
 
-    1 DEAL      D_jk = a_jk P1 + b_jk H to all, f_j(i) and f'_j(i) to i alone
+    1 DEAL      D_jk = a_jk P1 + b_jk H, and sealed for each i: f_j(i) and f'_j(i)
     2 COMPLAIN  3 ANSWER     (dealing)              now the dealers, and with them the key, are fixed: nobody knows it
     4 EXTRACT   A_jk = a_jk P1, and a proof of possession of a_j0
     5 DISPUTE   "f_j(i) P1 is not sum i^k A_jk", with f_j(i) and f'_j(i), which fit the D_jk
@@ -32,7 +32,6 @@ from milagro.protocols.sharing.shared_key import KeyShare
 
 if TYPE_CHECKING:
     from milagro.groups import Random
-    from milagro.protocols.sharing.runs.broadcast import Signed
     from milagro.protocols.sharing.suite import Suite
 
 DEAL, COMPLAIN, ANSWER, EXTRACT, DISPUTE, REVEAL, CONFIRM = range(1, 8)
@@ -83,7 +82,7 @@ class KeyGeneration(ConcludingRun):
     # -- what is said in each phase ----------------------------------------------------------------------------------
     def _say(self, phase: int) -> bytes | None:
         if phase == DEAL:
-            return self._dealing.commitments_body()
+            return self._dealing.body()
         if phase == COMPLAIN:
             return self._dealing.read_shares(self._dealers(), self._weights)
         if phase == ANSWER:
@@ -97,19 +96,13 @@ class KeyGeneration(ConcludingRun):
         self._enter_confirmation()
         return None
 
-    def _private(self, phase: int) -> dict[int, bytes]:
-        return self._dealing.private_bodies() if phase == DEAL else {}
-
-    def _take_private(self, sender: int, phase: int, body: bytes, signed: Signed) -> None:
-        self._dealing.take_private(sender, phase, body, signed)
-
     def _dealers(self) -> list[int]:
         """Those whose commitments stand and who are not left out."""
         return [index for index in sorted(self._dealing.commitments) if index not in self.excluded]
 
     def _judge(self, phase: int, bodies: Bodies) -> int | None:
         if phase == DEAL:
-            return self._next(self._dealing.read_commitments(bodies), COMPLAIN)
+            return self._next(self._dealing.read_dealings(bodies), COMPLAIN)
         if phase == COMPLAIN:
             self._next(self._dealing.judge_complaints(bodies, self.excluded), ANSWER)
             self._dealing.open = {j: by for j, by in self._dealing.open.items() if j not in self.excluded}

@@ -1,6 +1,6 @@
 """Resharing: the holders of a key give it new shares, for the same members or others, with the same public key.
 
-    1 DEAL      old holder i: g_i with g_i(0) = s_i, C_ik = g_ik P1 to all, g_i(j) to new holder j; C_i0 = s_i P1
+    1 DEAL      old holder i: g_i with g_i(0) = s_i, C_ik = g_ik P1, sealed for new holder j: g_i(j); C_i0 = s_i P1
     2 COMPLAIN  3 ANSWER     (dealing)
     4 CONFIRM   recovery file stored; transcript signed
                 s'_j = sum lambda_i g_i(j),  C'_k = sum lambda_i C_ik  over the first t of the old holders that are left
@@ -30,7 +30,6 @@ from milagro.protocols.sharing.shared_key import KeyShare, SharedKey
 
 if TYPE_CHECKING:
     from milagro.groups import Random
-    from milagro.protocols.sharing.runs.broadcast import Signed
 
 DEAL, COMPLAIN, ANSWER, CONFIRM = range(1, 5)
 KIND = "resharing"
@@ -135,19 +134,13 @@ class Resharing(ConcludingRun):
 
     def _say(self, phase: int) -> bytes | None:
         if phase == DEAL:
-            return self._dealing.commitments_body()
+            return self._dealing.body()
         if phase == COMPLAIN:
             return self._dealing.read_shares(self._dealers(), self._weights)
         if phase == ANSWER:
             return self._dealing.answers_body()
         self._enter_confirmation()
         return None
-
-    def _private(self, phase: int) -> dict[int, bytes]:
-        return self._dealing.private_bodies() if phase == DEAL else {}
-
-    def _take_private(self, sender: int, phase: int, body: bytes, signed: Signed) -> None:
-        self._dealing.take_private(sender, phase, body, signed)
 
     def _dealers(self) -> list[int]:
         return [index for index in sorted(self._dealing.commitments) if index not in self.excluded]
@@ -179,7 +172,7 @@ class Resharing(ConcludingRun):
     def _read_dealings(self, bodies: Bodies) -> dict[int, str]:
         """Commitments whose constant is the s_i P1 that is known; an old holder may say that it has lost its share."""
         dealing = {index: body for index, body in bodies.items() if body or index not in self._key.holders}
-        reasons = self._dealing.read_commitments(dealing)
+        reasons = self._dealing.read_dealings(dealing)
         for index in list(self._dealing.commitments):
             if self._dealing.commitments[index].constant != self._key.commitment(index):
                 del self._dealing.commitments[index]
