@@ -154,6 +154,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench.record", "--seconds", "40")
     session.run("python", "-m", "bench.plots")
     session.run("python", "-m", "bench.ratios", "--write")
+    session.run("python", "-m", "bench.sharing")
 
 
 @nox.session

@@ -5,5 +5,6 @@ logins      the M-Pin logins that they verify         peers      the door for an
 record      measures once, writes docs/benchmarks/run.json
 ratios      run.json -> the table, printed and as docs/benchmarks/index.md
 plots       run.json -> the plots in docs/benchmarks
+sharing     key generations and shares: measured by itself, writes docs/benchmarks/sharing.*
 test_*      pytest-benchmark suites: native beside reference, and every step of the protocols
 """

@@ -421,6 +421,42 @@ def login(s: Secrets) -> Iterator[Case]:
 
 def _read(kind: Any, suite: Any, octets: bytes) -> Any:
     return kind.from_bytes(suite, octets).point._handle
+# -- sharing -----------------------------------------------------------------------------------------------------------
+def sharing(s: Secrets) -> Iterator[Case]:
+    """Splitting, combining and what a holder does with its share; the secret or the share is secret."""
+    from milagro.groups.values import Scalar
+    from milagro.protocols.sharing import dleq, issuing, octet_shares, shamir, shared_key, voprf
+    from milagro.protocols.sharing.suite import Suite
+
+    suite, count = Suite(s.E), itertools.count()
+
+    def random(size: int) -> bytes:
+        return s._stream(f"drawn {next(count)}", size)
+
+    def secret_random(size: int) -> bytes:
+        return s.octets(random(size))
+
+    def case(name: str, call: Callable[[], Any]) -> Case:
+        return Case(f"sharing: {name}", "", call)
+
+    k = Scalar._make(s.E, s.k)
+    yield case("split a scalar", lambda: shamir.split(suite, k, 3, 5, random)[4].value._handle)
+    shares = shamir.split(suite, k, 3, 5, random)
+    yield case("combine scalars", lambda: shamir.combine(shares)._handle)
+    yield case("octets of a share", shares[1].to_bytes)
+    holder = shared_key.deal(suite, s.E.scalar(5), 2, 3, random)[0]
+    s.probe.hide(holder.value._handle)
+    A = s.E.g1 + s.E.g1
+    yield case("issue a client share", lambda: issuing.issue_client_share(holder, A, random).point._handle)
+    yield case("its proof", lambda: issuing.issue_client_share(holder, A, random).proof.z._handle)
+    yield case("issue a server share", lambda: issuing.issue_server_share(holder).point._handle)
+    yield case("evaluate obliviously", lambda: voprf.evaluate(holder, A, random).Z._handle)
+    yield case("blind", lambda: voprf.Blinded.create(suite, s.octets(b"a password"), random).M._handle)
+    yield case("prove possession", lambda: dleq.prove_possession(suite, k, b"", random).z._handle)
+    secret = s.octets(s._stream("octets", 40))
+    yield case("split octets", lambda: octet_shares.split(secret, 3, 5, secret_random)[4].value)
+    parts = [(one.header.index, one.value) for one in octet_shares.split(secret, 3, 5, random)]
+    yield case("combine octets, but for the verdict on them", lambda: octet_shares.interpolate(parts[2:]))
 
 
 # -- controls ----------------------------------------------------------------------------------------------------------
@@ -458,5 +494,6 @@ LISTS: dict[str, Callable[[Secrets], Iterator[Case]]] = {
     "shares": shares,
     "login": login,
     "login_v1": login_v1,
+    "sharing": sharing,
     "controls": controls,
 }

@@ -100,6 +100,10 @@ def test_nothing_in_a_protocol_depends_on_a_master_a_share_or_a_pin(library: Pat
     assert_nothing_leaks(library, curve_name, operations.modules(params.get(curve_name).words)[0], what)
 
 
+def test_nothing_in_sharing_depends_on_a_secret_or_a_share(library: Path) -> None:
+    assert_nothing_leaks(library, "BLS12-381", operations.modules(6)[0], "sharing")
+
+
 def test_every_operation_is_watched_or_public(library: Path) -> None:
     # Outside valgrind nothing is hidden: only the names count
     plain = probe.Probe(library)
