@@ -112,11 +112,12 @@ class Opening:
         """Takes the next octets of the envelope."""
         self._check_usable()
         try:
+            # Not copied before it is known what for; a view of a buffer that may change is.
+            view = memoryview(octets if isinstance(octets, bytes) else bytes(octets))
+            if self._body is None:
+                view = self._read_head(view)
             if self._body is not None:
-                self._body.update(octets)
-            else:
-                self._buffer += octets
-                self._read_head()
+                self._body.update(view)
         except BaseException:
             self._give_up()
             raise
@@ -153,22 +154,29 @@ class Opening:
         self._over = True
         self._sink.abort()
 
-    def _read_head(self) -> None:
+    def _read_head(self, view: memoryview) -> memoryview:
+        """What of the view is not head."""
         if self._lengths is None:
+            view = self._fill(view, PREAMBLE_OCTETS)
             if len(self._buffer) < PREAMBLE_OCTETS:
-                return
-            self._lengths = read_preamble(bytes(self._buffer[:PREAMBLE_OCTETS]))
+                return view
+            self._lengths = read_preamble(bytes(self._buffer))
         end = PREAMBLE_OCTETS + sum(self._lengths)
-        if len(self._buffer) < end:
-            return
-        head, rest = bytes(self._buffer[:end]), bytes(self._buffer[end:])
-        self._buffer = bytearray()
-        split = PREAMBLE_OCTETS + self._lengths[0]
+        view = self._fill(view, end)
+        if len(self._buffer) == end:
+            self._open_head(bytes(self._buffer), PREAMBLE_OCTETS + self._lengths[0])
+        return view
+
+    def _fill(self, view: memoryview, length: int) -> memoryview:
+        missing = length - len(self._buffer)
+        self._buffer += view[:missing]
+        return view[missing:]
+
+    def _open_head(self, head: bytes, split: int) -> None:
         self._head = _verify_head(self._reader, head[PREAMBLE_OCTETS:split], head[split:])
         self._identifier = digest(head)
         signature = self._head.sender.signature_octets if self._head.header.body is Body.SIGNED else 0
         self._body = ChunkOpener(self._head.body_key, signature, self._sink.write)
-        self._body.update(rest)
 
 
 def open_envelope(octets: bytes, reader: Reader) -> tuple[bytes, Opened]:

@@ -118,7 +118,7 @@ class Sealing:
         self._finished = False
 
     def update(self, octets: bytes) -> list[bytes]:
-        """The parts of the envelope, after `head`, that are complete with these octets of the payload."""
+        """The parts of the envelope, after `head`, that are complete with these octets; 64 to 256 KiB go quickest."""
         if self._finished:
             raise WrongRound("the envelope is finished")
         return self._chunks.update(octets)

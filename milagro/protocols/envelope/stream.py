@@ -124,9 +124,9 @@ class ChunkOpener:
         self._held: list[memoryview] = []  # not copied before a chunk is put together
         self._held_octets = 0
 
-    def update(self, octets: bytes) -> None:
-        """Opens all chunks that are known not to be the last."""
-        view = memoryview(octets if isinstance(octets, bytes) else bytes(octets))
+    def update(self, octets: bytes | memoryview) -> None:
+        """Opens all chunks that are known not to be the last; the octets must not change afterwards."""
+        view = memoryview(octets)
         while self._held_octets + len(view) > self._longest_last:
             if not self._held_octets:
                 self._open(view[:_CHUNK_OCTETS])
