@@ -9,7 +9,7 @@ which shows to nobody what it was given until `commit`, and drops it on `abort`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from milagro.errors import DecryptionFailed, InvalidSignature, MalformedEnvelope, WrongRound
@@ -80,8 +80,8 @@ class Reader:
 @dataclass(frozen=True, slots=True)
 class _VerifiedHead:
     header: Header
-    plaintext: bytes
-    body_key: bytes
+    plaintext: bytes = field(repr=False)
+    body_key: bytes = field(repr=False)
     sender: VerifyingKey
     evidence: Evidence
 

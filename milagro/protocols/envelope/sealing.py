@@ -57,7 +57,7 @@ class Head:
     """The finished head of an envelope, and what the body needs of it."""
 
     octets: bytes
-    plaintext: bytes
+    plaintext: bytes = field(repr=False)
     schedule: Schedule
 
     @property
