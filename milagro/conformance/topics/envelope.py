@@ -256,6 +256,9 @@ def _dishonest_sender(cast: Cast) -> None:
         "forwarded-beyond-the-recipients", cast.seal(cast.header(), *two), InvalidSignature, "envelope#header", "carol"
     )
     cast.refuse("recipient-without-a-slot", cast.seal(cast.header("bob", "carol")), InvalidSignature, "envelope#header")
+    anonymous = [recorded(f"slot-{who}").hex() for who in _ANONYMOUS]
+    hidden = cast.seal(cast.header("nobody-1", "alice", "bob", "nobody-2"), *anonymous)
+    cast.refuse("forwarded-in-an-anonymous-one", hidden, InvalidSignature, "envelope#header", "carol")
     mixed = [cast.slot("bob"), cast.slot("carol", "slot-carol-other-secret")]
     salamander = cast.seal(cast.header("bob", "carol"), *mixed)
     cast.refuse("two-secrets", salamander, DecryptionFailed, "envelope#key-schedule", "carol")

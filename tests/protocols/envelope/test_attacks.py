@@ -196,6 +196,17 @@ def test_forwarding_by_a_sender_who_named_others() -> None:
     refused(finished(made(header, slots=slots)), InvalidSignature, BOB)
 
 
+def test_forwarding_in_an_anonymous_envelope() -> None:
+    """The slots show no names, so only the signed list of recipients says that Carol is not one."""
+    slots = [Slot(None, who.public.encryption.seal_slot(SECRET)) for who in (BOB, CAROL, ALICE, MALLORY)]
+    others = [octets(f"throwaway {i}", 32) for i in range(3)]
+    ids = tuple(sorted([BOB.encryption.id, *others]))
+    header = Header(ALICE.signing.public.id, ids, CONTEXT, NOW, Body.SIGNED).to_bytes()
+    envelope = finished(made(header, slots=slots), body=Body.SIGNED)
+    assert receive(envelope, BOB)[0] == b"x"
+    refused(envelope, InvalidSignature, CAROL)
+
+
 def test_a_signature_is_worth_nothing_under_another_outer_map() -> None:
     seen = Seen(send(b"x"), BOB)
     again = Outer(
