@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from milagro.cbor import Fields, Limits, Tag, Value, decode, encode
@@ -99,11 +99,13 @@ REFUSED = {
 }
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_values_come_back(value: Value) -> None:
     assert decode(encode(value, NESTED), NESTED, tags={42}) == value
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 @example(bytes.fromhex("a10101"))
 def test_what_decodes_is_the_encoding_of_its_value(octets: bytes) -> None:
@@ -114,6 +116,7 @@ def test_what_decodes_is_the_encoding_of_its_value(octets: bytes) -> None:
     assert encode(value) == octets
 
 
+@settings(deadline=None)
 @given(VALUES, st.data())
 def test_no_octet_can_be_changed_without_changing_the_value(value: Value, data: st.DataObject) -> None:
     octets = bytearray(encode(value, NESTED))
@@ -125,6 +128,7 @@ def test_no_octet_can_be_changed_without_changing_the_value(value: Value, data: 
     assert encode(other, NESTED) == octets
 
 
+@settings(deadline=None)
 @given(VALUES, st.data())
 def test_nothing_that_was_cut_decodes(value: Value, data: st.DataObject) -> None:
     octets = encode(value, NESTED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milagro import cbor
@@ -105,6 +105,7 @@ def test_key_files_that_are_none(change: dict[int, object]) -> None:
 
 
 # -- armor -----------------------------------------------------------------------------------------------------------
+@settings(deadline=None)
 @given(st.binary(max_size=500), st.integers(1, 97), st.booleans())
 def test_armor_comes_back_in_any_pieces(whole: bytes, size: int, crlf: bool) -> None:
     armoring, dearmoring = Armoring(), Dearmoring()
@@ -118,6 +119,7 @@ def test_armor_comes_back_in_any_pieces(whole: bytes, size: int, crlf: bool) -> 
     assert dearmored(text.removesuffix(b"\n")) == whole
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.data())
 def test_a_changed_armor_is_refused_or_is_another_octet_string(whole: bytes, data: st.DataObject) -> None:
     text = bytearray(armored(whole))

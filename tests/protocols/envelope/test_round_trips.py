@@ -233,6 +233,7 @@ def test_recipients_that_no_envelope_has_are_refused() -> None:
         seal(b"x", ALICE.signing, [BOB.public.encryption], terms(), lambda count: bytes(count - 1))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 50))
 def test_padme_costs_at_most_twelve_percent(length: int) -> None:
     padded = padme(length)
