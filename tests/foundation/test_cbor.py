@@ -152,6 +152,12 @@ def test_it_is_refused(name: str) -> None:
     assert type(caught.value) is error
 
 
+@pytest.mark.parametrize("octets", ["84f93c00", "a2f93c00"])
+def test_a_count_beyond_the_end_is_refused_before_an_item_is_read(octets: str) -> None:
+    with pytest.raises(MalformedEnvelope, match="cut short"):  # and not: a float
+        decode(bytes.fromhex(octets))
+
+
 def test_keys_are_sorted_by_their_octets() -> None:
     keys: list[Any] = [10, 100, -1, b"", "", "z", "aa"]
     assert list(decode(encode(dict.fromkeys(reversed(keys))))) == keys  # type: ignore[arg-type]
