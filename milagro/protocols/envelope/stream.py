@@ -45,7 +45,7 @@ class ChunkSealer:
         self._hash = hashlib.sha256() if hashed else None
         self._encrypt = AESGCM(key).encrypt
         self._chunks = 0
-        self._held: bytes | bytearray = b""  # it may be the last piece, so it waits
+        self._held: memoryview | bytearray = memoryview(b"")  # it may be the last piece, so it waits
 
     def update(self, octets: bytes) -> list[bytes]:
         """The chunks that are complete once `octets` were added to the payload."""
@@ -73,14 +73,14 @@ class ChunkSealer:
             count = min(zeros, PIECE_OCTETS)
             yield from self._absorb(_ZEROS[:count])
             zeros -= count
-        yield self._encrypt(_NONCE(self._chunks, 1), self._held + trailer, None)
+        yield self._encrypt(_NONCE(self._chunks, 1), b"".join([self._held, trailer]), None)
 
     def _absorb(self, octets: bytes) -> list[bytes]:
-        view, at, chunks = memoryview(octets), 0, []
-        if self._held:
+        view, at, chunks = memoryview(octets if isinstance(octets, bytes) else bytes(octets)), 0, []
+        if len(self._held):
             at = min(PIECE_OCTETS - len(self._held), len(view))
             if at:
-                self._held = bytearray(self._held) if isinstance(self._held, bytes) else self._held
+                self._held = self._held if isinstance(self._held, bytearray) else bytearray(self._held)
                 self._held += view[:at]
             if at == len(view):
                 return []
@@ -88,10 +88,10 @@ class ChunkSealer:
         while len(view) - at > PIECE_OCTETS:
             chunks.append(self._chunk(view[at : at + PIECE_OCTETS]))
             at += PIECE_OCTETS
-        self._held = bytes(view[at:]) if at or not isinstance(octets, bytes) else octets
+        self._held = view[at:]
         return chunks
 
-    def _chunk(self, piece: bytes | bytearray | memoryview) -> bytes:
+    def _chunk(self, piece: bytearray | memoryview) -> bytes:
         chunk = self._encrypt(_NONCE(self._chunks, 0), piece, None)
         self._chunks += 1
         return chunk
