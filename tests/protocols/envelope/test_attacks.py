@@ -351,7 +351,7 @@ def test_the_failure_of_an_outsider_is_the_same_whoever_the_envelope_is_for() ->
 
 
 def test_the_slots_of_an_anonymous_envelope_stand_in_random_order() -> None:
-    """The order of the key ids would tell something about them. Four recipients, so that no throwaway key moves them."""
+    """The order of the key ids would say something of them. Four recipients, so that no throwaway key moves them."""
     places = set()
     for i in range(16):
         slots = outer_of(send(b"x", BOB, CAROL, ALICE, MALLORY, anonymous=True, seed=f"order {i}")).slots
