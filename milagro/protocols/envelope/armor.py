@@ -1,6 +1,7 @@
 """Armor: an envelope or a key file as lines of text that survive mail and terminals.
 
-Both directions take pieces of any size. The decoder takes one text for each octet string, and nothing around it.
+Both directions take pieces of any size. The decoder takes one text for each octet string, line ends
+aside, and nothing around it.
 """
 
 from __future__ import annotations

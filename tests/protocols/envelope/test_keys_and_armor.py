@@ -154,8 +154,12 @@ GOOD = armored(octets("armor", 100))
     ],
 )
 def test_texts_that_are_no_armor(text: bytes) -> None:
-    with pytest.raises(EncodingError):
-        dearmored(text)
+    for pieces in ([text], text.splitlines(keepends=True), [bytes([octet]) for octet in text[:4096]]):
+        dearmoring = Dearmoring()
+        with pytest.raises(EncodingError):
+            for piece in pieces:
+                dearmoring.update(piece)
+            dearmoring.finish()
 
 
 def test_bits_that_mean_nothing() -> None:
