@@ -131,6 +131,12 @@ def test_a_changed_armor_is_refused_or_is_another_octet_string(whole: bytes, dat
 GOOD = armored(octets("armor", 100))
 
 
+def dearmored_in(pieces: list[bytes]) -> bytes:
+    dearmoring = Dearmoring()
+    parts = [dearmoring.update(piece) for piece in pieces]
+    return b"".join(parts) + dearmoring.finish()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -155,11 +161,8 @@ GOOD = armored(octets("armor", 100))
 )
 def test_texts_that_are_no_armor(text: bytes) -> None:
     for pieces in ([text], text.splitlines(keepends=True), [bytes([octet]) for octet in text[:4096]]):
-        dearmoring = Dearmoring()
         with pytest.raises(EncodingError):
-            for piece in pieces:
-                dearmoring.update(piece)
-            dearmoring.finish()
+            dearmored_in(pieces)
 
 
 def test_bits_that_mean_nothing() -> None:
