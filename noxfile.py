@@ -179,7 +179,9 @@ def exhaustive(session: nox.Session) -> None:
     """The long form of what the other sessions sample."""
     install(session, "server", "test")
     session.env.update(MILAGRO_EXHAUSTIVE="1", MILAGRO_DIFFERENTIAL="10000")
-    session.run("pytest", "-n", "auto", *(session.posargs or ["tests/groups", "tests/conformance"]))
+    session.run(
+        "pytest", "-n", "auto", *(session.posargs or ["tests/groups", "tests/conformance", "tests/protocols/envelope"])
+    )
 
 
 @nox.session

@@ -8,10 +8,11 @@ authentication fails are one `AuthenticationFailed` with one text.
     +- EncodingError        octets that do not decode
     |  +- WrongLength  NonCanonical  InvalidFlags  NotOnCurve  NotInSubgroup  IdentityElement  MalformedEnvelope
     +- ParameterError       an argument that no honest caller passes
+    |  +- RetiredSuite
     +- VerificationError    something that should hold does not
     |  +- AuthenticationFailed  InvalidSignature  InvalidShare  DecryptionFailed  BrokenChain
     +- ProtocolError        the right message at the wrong time
-    |  +- WrongRound  Replay  Expired
+    |  +- WrongRound  Replay  OutOfOrder  Expired
     +- StoreError           the world outside said no
     |  +- NotFound  AlreadyExists  Unavailable
     +- ConfigError
@@ -37,7 +38,7 @@ class WrongLength(EncodingError):
 
 
 class NonCanonical(EncodingError):
-    """A number is not below its modulus, so that a second encoding of the same value would exist."""
+    """A number is not below its modulus, or a form is not the shortest: a second encoding of a value would exist."""
 
 
 class InvalidFlags(EncodingError):
@@ -62,6 +63,10 @@ class MalformedEnvelope(EncodingError):
 
 class ParameterError(MilagroError):
     """An argument is outside the domain that the function documents."""
+
+
+class RetiredSuite(ParameterError):
+    """A suite that is no longer trusted was used, and nobody said that it should be."""
 
 
 class VerificationError(MilagroError):
@@ -105,6 +110,14 @@ class WrongRound(ProtocolError):
 
 class Replay(ProtocolError):
     """A value that may be used once was used again."""
+
+
+class OutOfOrder(ProtocolError):
+    """A message came before others that precede it. `missing` has their numbers."""
+
+    def __init__(self, message: str, missing: Iterable[int] = ()) -> None:
+        super().__init__(message)
+        self.missing = missing if isinstance(missing, range) else tuple(missing)
 
 
 class Expired(ProtocolError):

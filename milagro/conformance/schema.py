@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+ENVELOPE_STEPS = ("armor", "body", "header", "key-files", "key-schedule", "order", "outer", "signatures", "suites")
+
+LAYERS = ("backend", "groups", "protocols", "cbor", *(f"envelope#{step}" for step in ENVELOPE_STEPS))
 _HEX16 = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _SPEC = {"type": "string", "pattern": "^spec/[a-z0-9-]+[.]md#[a-z0-9-]+$"}
 _NAME = {"type": "string", "minLength": 1}
@@ -12,7 +15,7 @@ _REFUSED = {
     "description": "the error of milagro.errors that must be raised, and the layer that must raise it",
     "required": ["error", "layer"],
     "additionalProperties": False,
-    "properties": {"error": _NAME, "layer": {"enum": ["backend", "groups", "protocols"]}},
+    "properties": {"error": _NAME, "layer": {"enum": sorted(LAYERS)}},
 }
 
 SCHEMA_DOCUMENT: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from milagro.errors import AlreadyExists, NotFound, StoreError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _OWNER_ONLY_FILE = 0o600
@@ -59,6 +59,55 @@ def replace(path: Path, content: bytes) -> None:
     Raises: Unavailable
     """
     _write(path, content, os.replace)
+
+
+class PendingFile:
+    """A file of mode 0600 that grows under another name and is there, whole, after `commit`; never after `abort`.
+
+    Raises: Unavailable; AlreadyExists from `commit`, unless `overwrite`
+    """
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        self._path = path
+        self._install = os.replace if overwrite else _link_new
+        self._temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY_FILE)
+        except OSError as error:
+            raise Unavailable(f"the file {path} cannot be written: {error.strerror}") from error
+        self._file = os.fdopen(descriptor, "wb")
+
+    def write(self, octets: bytes) -> None:
+        """Adds octets."""
+        with self._errors():
+            self._file.write(octets)
+
+    def commit(self) -> None:
+        """Puts the file in its place."""
+        with self._errors():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._install(self._temporary, self._path)
+            _sync_folder(self._path.parent)
+
+    def abort(self) -> None:
+        """Removes what was written; harmless after `commit`."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError as error:
+            self.abort()
+            raise AlreadyExists(f"the file {self._path} exists already and is not overwritten") from error
+        except OSError as error:
+            self.abort()
+            raise Unavailable(f"the file {self._path} cannot be written: {error.strerror}") from error
 
 
 def _link_new(temporary: Path, path: Path) -> None:

@@ -421,6 +421,8 @@ def login(s: Secrets) -> Iterator[Case]:
 
 def _read(kind: Any, suite: Any, octets: bytes) -> Any:
     return kind.from_bytes(suite, octets).point._handle
+
+
 # -- sharing -----------------------------------------------------------------------------------------------------------
 def sharing(s: Secrets) -> Iterator[Case]:
     """Splitting, combining and what a holder does with its share; the secret or the share is secret."""

@@ -74,3 +74,34 @@ def test_folders_are_private(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError):
         files.make_folder(tmp_path / "file" / "b")
+
+
+def test_a_pending_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    pending = files.PendingFile(path)
+    pending.write(b"half")
+    assert not path.exists()
+    pending.abort()
+    assert list(tmp_path.iterdir()) == []
+    pending = files.PendingFile(path)
+    pending.write(b"whole")
+    pending.commit()
+    pending.abort()
+    assert path.read_bytes() == b"whole"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pending_file_does_not_replace_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "result"
+    path.write_bytes(b"old")
+    pending = files.PendingFile(path)
+    with pytest.raises(AlreadyExists):
+        pending.commit()
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
+    pending = files.PendingFile(path, overwrite=True)
+    pending.write(b"new")
+    pending.commit()
+    assert path.read_bytes() == b"new"
+    with pytest.raises(Unavailable):
+        files.PendingFile(tmp_path / "missing" / "result")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from milagro.conformance.operations import batches, bls, curves, mpin_v1, mpin_v2, sharing, sharing_runs, wcc
+from milagro.conformance.operations import batches, bls, cbor, curves, envelope, mpin_v1, mpin_v2, wcc
 from milagro.conformance.operations._registry import OPERATIONS, Inputs, run, stream
 
 __all__ = [
@@ -16,6 +17,12 @@ __all__ = [
     "run",
     "sharing",
     "sharing_runs",
+    "cbor",
+    "curves",
+    "envelope",
+    "mpin_v1",
+    "mpin_v2",
+    "run",
     "stream",
     "wcc",
 ]

@@ -21,7 +21,20 @@ Results = dict[str, Any]
 Operation = Callable[["Inputs"], Results]
 
 OPERATIONS: dict[str, Operation] = {}
-_LAYERS = {"_reference": "backend", "_native": "backend", "groups": "groups", "protocols": "protocols"}
+_LAYERS = {"_reference": "backend", "_native": "backend", "groups": "groups", "protocols": "protocols", "cbor": "cbor"}
+# The steps of an envelope count as layers of their own; each is named after its section in spec/envelope.md.
+_STEPS = {
+    "armor": "envelope#armor",
+    "header": "envelope#header",
+    "keys": "envelope#key-files",
+    "opening": "envelope#header",
+    "order": "envelope#order",
+    "outer": "envelope#outer",
+    "schedule": "envelope#key-schedule",
+    "signatures": "envelope#signatures",
+    "stream": "envelope#body",
+    "suites": "envelope#suites",
+}
 V1_HASHES = ("sha256", "sha384", "sha512")
 
 
@@ -77,9 +90,10 @@ class Inputs:
 
     def octet_list(self, name: str) -> list[bytes]:
         """A list of octet strings."""
-        return [literals.octets(entry) for entry in self._list(name)]
+        return [literals.octets(entry) for entry in self.items(name)]
 
-    def _list(self, name: str) -> list[Any]:
+    def items(self, name: str) -> list[Any]:
+        """A list of anything."""
         value = self.raw(name)
         if not isinstance(value, list):
             raise BadLiteral(f"the input {name} is no list")
@@ -93,7 +107,7 @@ class Inputs:
 
     def integers(self, name: str) -> list[int]:
         """A list of whole numbers."""
-        return [literals.integer(entry) for entry in self._list(name)]
+        return [literals.integer(entry) for entry in self.items(name)]
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text."""
@@ -145,7 +159,8 @@ def layer_of(error: BaseException) -> str:
     while traceback is not None:
         parts = str(traceback.tb_frame.f_globals.get("__name__", "")).split(".")
         if len(parts) > 1 and parts[0] == "milagro" and parts[1] in _LAYERS:
-            found = _LAYERS[parts[1]]
+            in_step = parts[1:3] == ["protocols", "envelope"] and len(parts) > 3 and parts[3] in _STEPS
+            found = _STEPS[parts[3]] if in_step else _LAYERS[parts[1]]
         traceback = traceback.tb_next
     return found
 

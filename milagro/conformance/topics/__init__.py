@@ -13,6 +13,14 @@ from milagro.conformance.topics import (
     mpin_v2_refusals,
     sharing,
     sharing_keys,
+    cbor,
+    curves,
+    encodings,
+    envelope,
+    envelope_steps,
+    mpin_v1,
+    mpin_v2,
+    mpin_v2_refusals,
     wcc,
 )
 from milagro.conformance.topics._book import Book
@@ -29,5 +37,8 @@ TOPICS: tuple[Callable[[str], Book], ...] = (
     *mpin_v2_refusals.TOPICS,
     *sharing.TOPICS,
     *sharing_keys.TOPICS,
+    *cbor.TOPICS,
+    *envelope_steps.TOPICS,
+    *envelope.TOPICS,
 )
 """Each takes the name of a backend."""
