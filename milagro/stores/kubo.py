@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
+import socket
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any, Final
@@ -101,26 +103,27 @@ class Daemon:
         self.require()
         self.ask("pubsub/pub", {"arg": _multibase(topic.encode())}, message)
 
-    def subscribe(self, topic: str, idle_seconds: float) -> Iterator[bytes | None]:
-        """Messages of a topic as they come, and None once as soon as the subscription stands.
+    def subscribe(self, topic: str, idle_seconds: float) -> PubsubStream:
+        """The messages of a topic from now on.
 
-        It ends with Unavailable when the daemon goes away, and when it was silent for `idle_seconds`.
-        Raises: Unavailable, StoreError, MalformedEnvelope
+        Raises: Unavailable with the cure, StoreError
         """
         self.require()
-        timeout = httpx.Timeout(idle_seconds, connect=_CONNECT_SECONDS)
+        request = self._client.build_request(
+            "POST",
+            "pubsub/sub",
+            params={"arg": _multibase(topic.encode())},
+            timeout=httpx.Timeout(idle_seconds, connect=_CONNECT_SECONDS),
+        )
         try:
-            with self._client.stream(
-                "POST", "pubsub/sub", params={"arg": _multibase(topic.encode())}, timeout=timeout
-            ) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise self._refusal(response.status_code, _bounded(response, self.url))
-                yield None
-                for line in _lines(response, self.url):
-                    yield _message(line, self.url)
+            response = self._client.send(request, stream=True)
+            if response.status_code == httpx.codes.OK:
+                return PubsubStream(self, response)
+            with contextlib.closing(response):
+                answer = _bounded(response, self.url)
         except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
-        raise Unavailable(f"the Kubo daemon at {self.url} ended the subscription")
+            raise self.failure(error) from error
+        raise self._refusal(response.status_code, answer)
 
     def ask(self, path: str, parameters: dict[str, str] | None = None, content: bytes | None = None) -> Any:
         """The daemon's JSON answer to one request, None where it says nothing.
@@ -132,7 +135,7 @@ class Daemon:
             with self._client.stream("POST", path, params=parameters, files=form) as response:
                 answer = _bounded(response, self.url)
         except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+            raise self.failure(error) from error
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response.status_code, answer)
         try:
@@ -144,7 +147,8 @@ class Daemon:
         """Ends all connections."""
         self._client.close()
 
-    def _unreachable(self, error: httpx.HTTPError) -> Unavailable:
+    def failure(self, error: httpx.HTTPError) -> Unavailable:
+        """The error for a request that got no answer."""
         self._checked = False  # what comes back may be another version
         return unreachable(self.url, str(error) or type(error).__name__)
 
@@ -155,6 +159,35 @@ class Daemon:
         except (ValueError, KeyError):
             message = ""
         return refusal(self.url, status, message)
+
+
+class PubsubStream:
+    """Messages of a topic as they come, until the daemon goes away, is silent too long, or `stop` is called."""
+
+    def __init__(self, daemon: Daemon, response: httpx.Response) -> None:
+        self._daemon, self._response = daemon, response
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The messages.
+
+        Raises: Unavailable when it ends, StoreError
+        """
+        url = self._daemon.url
+        try:
+            for line in _lines(self._response, url):
+                yield _message(line, url)
+        except httpx.HTTPError as error:
+            raise self._daemon.failure(error) from error
+        finally:
+            self._response.close()
+        raise Unavailable(f"the Kubo daemon at {url} ended the subscription")
+
+    def stop(self) -> None:
+        """Ends it, also from another thread while that one waits for a message."""
+        stream = self._response.extensions["network_stream"]
+        with contextlib.suppress(OSError):
+            # Closing would not wake the one who reads.
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 def unreachable(url: str, reason: str) -> Unavailable:
