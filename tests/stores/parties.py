@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from milagro.errors import InvalidSignature
-from milagro.stores.messaging.mailbox import Mailbox, Timing
+from milagro.stores.messaging.herald import Timing
+from milagro.stores.messaging.mailbox import Mailbox
 from milagro.stores.messaging.tables import open_state
 from milagro.stores.retry import Backoff
 

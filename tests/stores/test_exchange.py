@@ -1,4 +1,4 @@
-"""Two processes that share a Kubo swarm and each other's names: all arrives, once, in order, despite loss and kill -9."""
+"""Two processes that share a Kubo swarm and each other's names: all arrives, once, in order, despite kill -9."""
 
 from __future__ import annotations
 

@@ -298,7 +298,7 @@ def test_a_fork_is_found_and_both_entries_are_kept(world: World, tmp_path: Path)
     """Alice's database is copied and used twice, each copy for a reader of its own; then the readers' frames meet."""
     alice, bob = world.party("alice"), world.party("bob")
     seen: list[object] = []
-    bob.mailbox._on_fork = seen.append
+    bob.mailbox._herald._on_fork = seen.append
     bob.mailbox.follow(alice.name)
     alice.mailbox.send(b"1")
     assert len(bob.take(1)) == 1

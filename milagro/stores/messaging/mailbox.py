@@ -11,62 +11,36 @@ another, and that everything between the cursor and an end can be fetched.
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from milagro.cid import CID
-from milagro.errors import (
-    BrokenChain,
-    EncodingError,
-    InvalidSignature,
-    MilagroError,
-    ParameterError,
-    StoreError,
-    WrongRound,
-)
-from milagro.stores.messaging import frames
+from milagro.errors import BrokenChain, MilagroError, ParameterError, StoreError, WrongRound
 from milagro.stores.messaging.entry import MAX_NAME_OCTETS, Author, Entry, Fork, Verify
+from milagro.stores.messaging.herald import Follow, Herald, Timing
 from milagro.stores.messaging.inbox import Forked, Reader, Rewritten
 from milagro.stores.messaging.outbox import Outbox, Receipt
-from milagro.stores.retry import Backoff
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy import Connection
 
+    from milagro.cid import CID
     from milagro.stores.content import ContentStore
-    from milagro.stores.messaging.channel import Channel, Subscription
+    from milagro.stores.messaging.channel import Channel
     from milagro.stores.messaging.tables import Tables
     from milagro.stores.state import State
 
-QUEUED_FRAMES: Final = 1024
 KEPT_ENTRIES: Final = 10_000
 _PREFETCHED: Final = 16
 _PREFETCHED_OCTETS: Final = 1 << 16
 _THREADS: Final = 8
-_SAVE_SECONDS: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often a mailbox speaks without being spoken to, and how long it waits for content.
-
-    The two long intervals are spread by a quarter either way, so that parties do not speak at one moment.
-    """
-
-    announce_seconds: float = 0.05  # at least so far apart, however much is sent
-    repeat_seconds: float = 20.0
-    ask_seconds: float = 20.0
-    fetch_seconds: float = 10.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(first_seconds=0.2, longest_seconds=30.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +67,6 @@ class SenderStatus:
     stopped: bool
 
 
-@dataclass(slots=True)
-class _Follow:
-    reader: Reader
-    failures: int = 0
-    retry_at: float = 0.0
-    problem: MilagroError | None = None
-    stopped: bool = False
-    unsaved: bool = False
-    answer_due: bool = False
-    answered_at: float = float("-inf")
-    fetching: dict[CID, Future[bytes]] = field(default_factory=dict)
-
-
 class Mailbox:
     """What `author` sends and receives in `topic`. Use it as a context, or call `start` and `close`.
 
@@ -130,36 +91,20 @@ class Mailbox:
         _check_name(topic)
         _check_name(author.name)
         self._topic, self._name, self._verify, self._store = topic, author.name, verify, store
-        self._channel, self._state, self._tables = channel, state, tables
-        self._timing, self._on_fork = timing or Timing(), on_fork
+        self._state, self._tables, self._timing = state, tables, timing or Timing()
         self._outbox = Outbox(topic, author, store, state, tables)
-        self._follows: dict[str, _Follow] = {}
-        self._changed = threading.Condition()
+        self._herald = Herald(topic, author.name, verify, channel, state, tables, self._outbox, self._timing, on_fork)
         self._consumer = threading.RLock()
-        self._frames: deque[bytes] = deque(maxlen=QUEUED_FRAMES)  # full: the oldest hint goes
-        self._own = _Follow(Reader(topic, author.name, (0, None), None), answer_due=True)
-        self._channel_problem: MilagroError | None = None
-        self._failure: Exception | None = None
-        self._closing = False
-        self._subscription: Subscription | None = None
-        self._thread = threading.Thread(target=self._run, name=f"mailbox {topic}", daemon=True)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch")
-        self._load_forks()
 
     # -- life -------------------------------------------------------------------------------------------------
     def start(self) -> None:
         """Begins to listen and to announce."""
-        self._subscription = self._channel.subscribe(self._topic, self._on_frame)
-        self._thread.start()
+        self._herald.start()
 
     def close(self) -> None:
         """Ends it; what was not handed over is handed over next time."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        if self._subscription is not None:
-            self._subscription.close()
-            self._thread.join()
+        self._herald.close()
         with self._consumer:  # whoever is being handed something gets it
             pass
         self._pool.shutdown(cancel_futures=True)
@@ -181,9 +126,7 @@ class Mailbox:
         Raises: ParameterError, BrokenChain if the database is older than what was sent, Unavailable, StoreError
         """
         entry = self._outbox.append(payload)
-        with self._changed:
-            self._own.answer_due = True
-            self._changed.notify_all()
+        self._herald.announce()
         return Receipt(entry.sequence, entry.cid)
 
     def sent(self) -> int:
@@ -203,18 +146,18 @@ class Mailbox:
             cursor = self._tables.cursor(connection, self._topic, sender)
             head = self._tables.head(connection, self._topic, sender)
             forked = any(fork.sender == sender for fork in self._tables.forks(connection, self._topic))
-        follow = _Follow(Reader(self._topic, sender, cursor, head))
+        follow = Follow(Reader(self._topic, sender, cursor, head))
         if forked:
             follow.stopped, follow.problem = True, BrokenChain(f"{sender!r} forked its log")
-        with self._changed:
-            self._follows.setdefault(sender, follow)
-            self._changed.notify_all()
-        self._publish(frames.Question(self._topic, sender, follow.reader.sequence))
+        with self._herald.changed:
+            self._herald.follows.setdefault(sender, follow)
+            self._herald.changed.notify_all()
+        self._herald.ask(sender, follow.reader.sequence)
 
     def unfollow(self, sender: str) -> None:
         """Receives nothing more from `sender`; the cursor stays."""
-        with self._changed:
-            self._follows.pop(sender, None)
+        with self._herald.changed:
+            self._herald.follows.pop(sender, None)
 
     def receive(self, timeout_seconds: float = 0.0) -> Delivery | None:
         """The next payload of some sender, or None if none comes in time; the same one again until it is confirmed.
@@ -231,7 +174,7 @@ class Mailbox:
         Raises: WrongRound if it is not the next one of its sender, Unavailable, and whatever `apply` raises
         """
         with self._consumer:
-            follow = self._follows.get(delivery.sender)
+            follow = self._herald.follows.get(delivery.sender)
             if follow is None or delivery.sequence != follow.reader.sequence + 1:
                 raise WrongRound(f"entry {delivery.sequence} of {delivery.sender!r} is not the next one")
             return not self._commit(follow, delivery, apply)
@@ -264,48 +207,47 @@ class Mailbox:
         """Goes on with a sender that was stopped for a fork, after what was handed over; the evidence is let go of."""
         with self._state.write() as connection:
             self._tables.remove_fork(connection, self._topic, sender)
-        with self._changed:
-            if self._follows.pop(sender, None) is not None:
-                self._changed.notify_all()
+        with self._herald.changed:
+            if self._herald.follows.pop(sender, None) is not None:
+                self._herald.changed.notify_all()
         self.follow(sender)
 
     def status(self) -> dict[str, SenderStatus]:
         """How things stand with every sender that is followed."""
-        with self._changed:
+        with self._herald.changed:
             return {
                 name: SenderStatus(follow.reader.sequence, follow.reader.known(), follow.problem, follow.stopped)
-                for name, follow in self._follows.items()
+                for name, follow in self._herald.follows.items()
             }
 
     def fault(self) -> MilagroError | None:
         """Why hints do not travel now, or None. Payloads still arrive, late, once they do again."""
-        listening = self._subscription.fault() if self._subscription is not None else None
-        return listening or self._channel_problem
+        return self._herald.fault()
 
     # -- handing over -----------------------------------------------------------------------------------------
-    def _next(self, deadline: float) -> tuple[_Follow, Delivery] | None:
+    def _next(self, deadline: float) -> tuple[Follow, Delivery] | None:
         while True:
-            if self._failure is not None:
-                raise self._failure
+            if self._herald.failure is not None:
+                raise self._herald.failure
             for follow in self._ready():
                 delivery = self._prepare(follow)
                 if delivery is not None:
                     return follow, delivery
-            with self._changed:
-                if self._closing or not self._wait_for_more(deadline):
+            with self._herald.changed:
+                if self._herald.closing or not self._wait_for_more(deadline):
                     return None
 
-    def _ready(self) -> list[_Follow]:
+    def _ready(self) -> list[Follow]:
         """Those with something to fetch now, the one that waited longest first."""
         now = time.monotonic()
-        with self._changed:
+        with self._herald.changed:
             ready = [
                 follow
-                for follow in self._follows.values()
+                for follow in self._herald.follows.values()
                 if not follow.stopped and follow.retry_at <= now and follow.reader.has_more()
             ]
             for follow in ready[:1]:  # to the end of the line
-                self._follows[follow.reader.sender] = self._follows.pop(follow.reader.sender)
+                self._herald.follows[follow.reader.sender] = self._herald.follows.pop(follow.reader.sender)
         return ready
 
     def _wait_for_more(self, deadline: float) -> bool:
@@ -313,12 +255,12 @@ class Mailbox:
         now = time.monotonic()
         if now >= deadline:
             return False
-        waiting = [f.retry_at for f in self._follows.values() if f.reader.has_more() and not f.stopped]
+        waiting = [f.retry_at for f in self._herald.follows.values() if f.reader.has_more() and not f.stopped]
         if not any(retry_at <= now for retry_at in waiting):
-            self._changed.wait(min([deadline, *waiting]) - now)
+            self._herald.changed.wait(min([deadline, *waiting]) - now)
         return True
 
-    def _prepare(self, follow: _Follow) -> Delivery | None:
+    def _prepare(self, follow: Follow) -> Delivery | None:
         try:
             window = follow.reader.window(self._fetch_entry, self._verify)
             if not window:
@@ -338,7 +280,7 @@ class Mailbox:
             follow.problem = error
             return None
         if fork is not None:
-            self._forked(follow, fork)
+            self._herald.forked(follow, fork)
             return None
         follow.failures, follow.problem = 0, None
         return delivery
@@ -346,7 +288,7 @@ class Mailbox:
     def _fetch_entry(self, cid: CID) -> bytes:
         return self._store.get(cid, self._timing.fetch_seconds)
 
-    def _with_payload(self, follow: _Follow, window: deque[Entry]) -> Delivery:
+    def _with_payload(self, follow: Follow, window: deque[Entry]) -> Delivery:
         for ahead in islice(window, 1, _PREFETCHED):
             if ahead.size <= _PREFETCHED_OCTETS and ahead.cid not in follow.fetching:
                 follow.fetching[ahead.cid] = self._pool.submit(self._fetch_entry, ahead.parts[0])
@@ -357,7 +299,7 @@ class Mailbox:
             raise BrokenChain(f"entry {entry.sequence} of {entry.sender!r} has a payload of another size than it says")
         return Delivery(entry.sender, entry.sequence, payload, entry)
 
-    def _commit(self, follow: _Follow, delivery: Delivery, apply: Apply | None) -> bool:
+    def _commit(self, follow: Follow, delivery: Delivery, apply: Apply | None) -> bool:
         """Whether the delivery was handed over here; if not, another process has done so."""
         with self._state.write() as connection:
             cursor = self._tables.cursor(connection, self._topic, delivery.sender)
@@ -366,7 +308,7 @@ class Mailbox:
                 if apply is not None:
                     apply(connection, delivery)
                 self._tables.advance(connection, delivery.entry, KEPT_ENTRIES)
-        with self._changed:
+        with self._herald.changed:
             if here:
                 follow.reader.moved(delivery.entry)
             else:
@@ -375,174 +317,13 @@ class Mailbox:
         return here
 
     # -- forks ------------------------------------------------------------------------------------------------
-    def _load_forks(self) -> None:
-        with self._state.read() as connection:
-            if any(fork.sender == self._name for fork in self._tables.forks(connection, self._topic)):
-                self._own.stopped = True
-
-    def _rewritten(self, follow: _Follow, error: Rewritten) -> Fork | None:
+    def _rewritten(self, follow: Follow, error: Rewritten) -> Fork | None:
         with self._state.read() as connection:
             first = self._tables.handed_over(connection, self._topic, follow.reader.sender, error.entry.sequence)
         if first is None:  # not kept any more: there is no evidence, but no going on either
             follow.stopped, follow.problem = True, error
             return None
         return Fork(first, error.entry)
-
-    def _forked(self, follow: _Follow, fork: Fork) -> None:
-        with self._state.write() as connection:
-            self._tables.add_fork(connection, fork)
-        with self._changed:
-            told, follow.stopped = follow.stopped, True
-            follow.problem = BrokenChain(f"{fork.sender!r} signed two entries with number {fork.sequence}")
-        if not told and self._on_fork is not None:
-            self._on_fork(fork)
-
-    # -- the thread -------------------------------------------------------------------------------------------
-    def _on_frame(self, frame: bytes) -> None:
-        if len(frame) > frames.MAX_FRAME_OCTETS:
-            return
-        with self._changed:
-            self._frames.append(frame)
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        try:
-            self._ask()
-            ask_at, repeat_at = self._later(self._timing.ask_seconds), self._later(self._timing.repeat_seconds)
-            save_at = time.monotonic() + _SAVE_SECONDS
-            while not self._closing:
-                self._handle_frames(min(ask_at, repeat_at, save_at))
-                now = time.monotonic()
-                if now >= ask_at:
-                    self._ask()
-                    ask_at = self._later(self._timing.ask_seconds)
-                if now >= repeat_at:
-                    self._own.answer_due = True
-                    repeat_at = self._later(self._timing.repeat_seconds)
-                if now >= save_at:
-                    self._save_heads()
-                    save_at = now + _SAVE_SECONDS
-                self._answer(now)
-            self._save_heads()
-        except Exception as error:  # noqa: BLE001 - told to whoever calls next: the thread has no caller of its own
-            with self._changed:
-                self._failure = error
-                self._changed.notify_all()
-
-    def _later(self, seconds: float) -> float:
-        return time.monotonic() + seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
-
-    def _handle_frames(self, until: float) -> None:
-        with self._changed:
-            if not self._frames and not self._closing:
-                due = [f.answered_at + self._timing.announce_seconds for f in self._logs() if f.answer_due]
-                self._changed.wait(max(0.0, min([until, *due]) - time.monotonic()))
-            waiting = list(islice(self._frames, 64))
-            for _ in waiting:
-                self._frames.popleft()
-        for octets in waiting:
-            try:
-                frame = frames.decode(octets)
-            except EncodingError:
-                continue  # anyone can send anything
-            if frame.topic != self._topic:
-                continue
-            if isinstance(frame, frames.Question):
-                self._on_question(frame)
-            else:
-                self._on_entry(frame)
-
-    def _logs(self) -> list[_Follow]:
-        return [self._own, *self._follows.values()]
-
-    def _log(self, name: str) -> _Follow | None:
-        return self._own if name == self._name else self._follows.get(name)
-
-    def _on_question(self, question: frames.Question) -> None:
-        follow = self._log(question.sender)
-        if follow is not None:
-            head = self._outbox.head() if follow is self._own else follow.reader.head
-            follow.answer_due = follow.answer_due or (head is not None and head.sequence > question.sequence)
-
-    def _on_entry(self, entry: Entry) -> None:
-        follow = self._log(entry.sender)
-        if follow is None or follow.stopped or self._is_known(follow, entry):
-            return
-        try:
-            entry.check(self._verify)
-        except InvalidSignature:
-            return
-        try:
-            fork = self._heard(follow, entry)
-        except StoreError as error:  # heard again later
-            follow.problem = error
-            return
-        if fork is not None:
-            self._forked(follow, fork)
-
-    def _is_known(self, follow: _Follow, entry: Entry) -> bool:
-        """Whether the entry says nothing new, found out without a signature check."""
-        with self._changed:
-            if not follow.reader.is_news(entry):
-                return True
-        with self._state.read() as connection:
-            if follow is self._own:
-                return self._tables.sent(connection, self._topic, entry.sequence) == entry.cid
-            if entry.sequence > follow.reader.sequence:
-                return False
-            known = self._tables.handed_over(connection, self._topic, entry.sender, entry.sequence)
-        return known is None or known.cid == entry.cid
-
-    def _heard(self, follow: _Follow, entry: Entry) -> Fork | None:
-        if follow is self._own:
-            own = self._outbox.saw(entry)
-            return Fork(own, entry) if own is not None else None
-        with self._changed:
-            if entry.sequence > follow.reader.sequence:
-                fork = follow.reader.heard(entry)
-                follow.unsaved = True
-                follow.retry_at = min(follow.retry_at, time.monotonic() + self._timing.backoff.first_seconds)
-                self._changed.notify_all()
-                return fork
-        with self._state.read() as connection:
-            known = self._tables.handed_over(connection, self._topic, entry.sender, entry.sequence)
-        return Fork(known, entry) if known is not None and known.cid != entry.cid else None
-
-    def _ask(self) -> None:
-        with self._changed:
-            known = [(name, follow.reader.known()) for name, follow in self._follows.items()]
-        # One's own as well: who knows a later entry of it says that this database is an old copy.
-        for name, sequence in [*known, (self._name, self._outbox.last())]:
-            self._publish(frames.Question(self._topic, name, sequence))
-
-    def _answer(self, now: float) -> None:
-        """Announces what is due, each log at most once in `announce_seconds`."""
-        with self._changed:
-            due = [f for f in self._logs() if f.answer_due and f.answered_at + self._timing.announce_seconds <= now]
-        for follow in due:
-            follow.answer_due, follow.answered_at = False, now
-            head = self._outbox.head() if follow is self._own else follow.reader.head
-            if head is not None and not follow.stopped:
-                self._publish(head)
-
-    def _publish(self, frame: Entry | frames.Question) -> None:
-        try:
-            self._channel.publish(self._topic, frames.encode(frame))
-        except StoreError as error:
-            self._channel_problem = error  # a hint; the timers send another
-        else:
-            self._channel_problem = None
-
-    def _save_heads(self) -> None:
-        with self._changed:
-            unsaved = [follow for follow in self._follows.values() if follow.unsaved and follow.reader.head]
-        if not unsaved:
-            return
-        with self._state.write() as connection:
-            for follow in unsaved:
-                follow.unsaved = False
-                if follow.reader.head is not None:
-                    self._tables.set_head(connection, follow.reader.head)
 
 
 def _check_name(name: str) -> None:
