@@ -300,15 +300,6 @@ def test_entries_of_one_story_are_no_evidence() -> None:
         Fork.prove(a.block, cbor.encode(forged), verify)
 
 
-BROKEN: dict[str, Callable[[Log], CID]] = {
-    "no entry": lambda log: log.store.put(b"\xa0", Codec.DAG_CBOR),
-    "an entry with another number": lambda log: log.entries[0].cid,
-    "an entry of another topic": lambda log: other_log(log, Log("elsewhere")),
-    "an entry of another sender": lambda log: other_log(log, Log(author=Identity.of("mallory"))),
-    "an entry with a forged signature": forged,
-}
-
-
 def other_log(log: Log, other: Log) -> CID:
     other.store = log.store
     return other.grown(3).entries[-1].cid
@@ -317,6 +308,15 @@ def other_log(log: Log, other: Log) -> CID:
 def forged(log: Log) -> CID:
     fields = dict(cbor.decode(log.entries[2].block, tags=(42,)))  # type: ignore[call-overload]
     return log.store.put(cbor.encode({**fields, "sig": bytes(64)}), Codec.DAG_CBOR)
+
+
+BROKEN: dict[str, Callable[[Log], CID]] = {
+    "no entry": lambda log: log.store.put(b"\xa0", Codec.DAG_CBOR),
+    "an entry with another number": lambda log: log.entries[0].cid,
+    "an entry of another topic": lambda log: other_log(log, Log("elsewhere")),
+    "an entry of another sender": lambda log: other_log(log, Log(author=Identity.of("mallory"))),
+    "an entry with a forged signature": forged,
+}
 
 
 @pytest.mark.parametrize("target", BROKEN.values(), ids=BROKEN)

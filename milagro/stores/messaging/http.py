@@ -144,6 +144,8 @@ class Application:
         try:
             topic = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode()
         except (binascii.Error, ValueError):
+            topic = ""
+        if not topic or _segment(topic) != encoded:
             return 400, b"the topic is not base64url"
         frame = bytearray()
         more = True
@@ -222,13 +224,16 @@ class _Peer:
                 self._changed.wait_for(lambda: self._closing, self._backoff.wait_seconds(failures))
 
     def _post(self, topic: str, frame: bytes) -> None:
-        name = base64.urlsafe_b64encode(topic.encode()).decode().rstrip("=")
         try:
-            response = self._client.post(f"frames/{name}", content=frame)
+            response = self._client.post(f"frames/{_segment(topic)}", content=frame)
         except httpx.HTTPError as error:
             raise _unreachable(self.url, error) from error
         if response.status_code != httpx.codes.NOT_FOUND:  # nobody listens: a hint that nobody needed
             _refuse(response.status_code, self.url)
+
+
+def _segment(topic: str) -> str:
+    return base64.urlsafe_b64encode(topic.encode()).decode().rstrip("=")
 
 
 def _refuse(status: int, url: str) -> None:
