@@ -49,7 +49,8 @@ every value on a backend; `milagro vectors make` writes every file but `publishe
   draw; `milagro/conformance/topics/` has the labels. Results come from one backend and must agree with the other.
 * *Published* files: typed in from the document and section that they name.
 * A refused case names the error of `milagro.errors` and the layer that must raise it: `backend` (a number that is not
-  canonical, a point off the curve), `groups` (lengths, flags, subgroup, identity) or `protocols`.
+  canonical, a point off the curve), `groups` (lengths, flags, subgroup, identity), `protocols`, `cbor`, `cid` or
+  `stores`.
 * The digests in a file catch what cannot be recomputed, such as a digit of a point that is off the curve in any case.
 
 | file | cases | of them refused | source |

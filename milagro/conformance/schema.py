@@ -12,7 +12,7 @@ _REFUSED = {
     "description": "the error of milagro.errors that must be raised, and the layer that must raise it",
     "required": ["error", "layer"],
     "additionalProperties": False,
-    "properties": {"error": _NAME, "layer": {"enum": ["backend", "groups", "protocols"]}},
+    "properties": {"error": _NAME, "layer": {"enum": ["backend", "cbor", "cid", "groups", "protocols", "stores"]}},
 }
 
 SCHEMA_DOCUMENT: dict[str, Any] = {

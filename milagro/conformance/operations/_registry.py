@@ -21,7 +21,8 @@ Results = dict[str, Any]
 Operation = Callable[["Inputs"], Results]
 
 OPERATIONS: dict[str, Operation] = {}
-_LAYERS = {"_reference": "backend", "_native": "backend", "groups": "groups", "protocols": "protocols"}
+_LAYERS = {"_reference": "backend", "_native": "backend", "groups": "groups", "protocols": "protocols", "cbor": "cbor"}
+_LAYERS |= {"cid": "cid", "stores": "stores"}
 V1_HASHES = ("sha256", "sha384", "sha512")
 
 

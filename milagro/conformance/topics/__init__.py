@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from milagro.conformance.topics import bls, curves, encodings, mpin_v1, mpin_v2, mpin_v2_refusals, wcc
+from milagro.conformance.topics import bls, curves, encodings, messaging, mpin_v1, mpin_v2, mpin_v2_refusals, wcc
 from milagro.conformance.topics._book import Book
 from milagro.conformance.topics.batches import TOPICS as BATCHES
 
@@ -17,5 +17,6 @@ TOPICS: tuple[Callable[[str], Book], ...] = (
     *bls.TOPICS,
     *mpin_v2.TOPICS,
     *mpin_v2_refusals.TOPICS,
+    *messaging.TOPICS,
 )
 """Each takes the name of a backend."""

@@ -26,7 +26,7 @@ class BlockSource(Protocol):
 class ContentStore(ABC):
     """Blocks of at most MAX_BLOCK_OCTETS under their CIDs. All methods may be called from several threads.
 
-    Spec: spec/messaging.md#content
+    Spec: spec/messaging.md, Content stores
     """
 
     def put(self, block: bytes, codec: Codec = Codec.RAW) -> CID:

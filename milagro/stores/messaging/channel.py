@@ -30,7 +30,7 @@ class Subscription(Protocol):
 class Channel(Protocol):
     """A way to send hints.
 
-    Spec: spec/messaging.md#channels
+    Spec: spec/messaging.md, Channels
     """
 
     def publish(self, topic: str, frame: bytes) -> None:

@@ -43,7 +43,7 @@ _CLOSING_SECONDS: Final = 1.0
 class HttpPush:
     """A channel to the applications at `peers`, URLs below which `path` lies; `app` is this party's own.
 
-    Spec: spec/messaging.md#channels
+    Spec: spec/messaging.md, Channels
     Raises: ConfigError if a URL should not be used
     """
 

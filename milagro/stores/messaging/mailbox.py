@@ -72,7 +72,7 @@ class Mailbox:
 
     `state` is a database with `tables` in it. `on_fork` is told of each fork once, and keeps nobody waiting.
 
-    Spec: spec/messaging.md#delivery
+    Spec: spec/messaging.md, Delivery
     Raises: ParameterError if a name is empty or too long
     """
 
@@ -122,7 +122,7 @@ class Mailbox:
     def send(self, payload: bytes) -> Receipt:
         """Where `payload` stands in one's log. It is durable now, and will reach everyone who follows.
 
-        Spec: spec/messaging.md#sending
+        Spec: spec/messaging.md, Sending
         Raises: ParameterError, BrokenChain if the database is older than what was sent, Unavailable, StoreError
         """
         entry = self._outbox.append(payload)
@@ -162,7 +162,7 @@ class Mailbox:
     def receive(self, timeout_seconds: float = 0.0) -> Delivery | None:
         """The next payload of some sender, or None if none comes in time; the same one again until it is confirmed.
 
-        Spec: spec/messaging.md#delivery
+        Spec: spec/messaging.md, Delivery
         """
         with self._consumer:
             found = self._next(time.monotonic() + timeout_seconds)
@@ -185,7 +185,7 @@ class Mailbox:
         What `apply` writes through its connection is committed with the cursor or not at all: exactly once. If it
         raises, nothing is committed, and the same payload comes again.
 
-        Spec: spec/messaging.md#delivery
+        Spec: spec/messaging.md, Delivery
         Raises: Unavailable, and whatever `apply` raises
         """
         deadline = time.monotonic() + timeout_seconds

@@ -32,7 +32,7 @@ class Receipt:
 class Outbox:
     """The log of `author` in `topic`. Threads and processes may share one database; numbers are taken once.
 
-    Spec: spec/messaging.md#sending
+    Spec: spec/messaging.md, Sending
     """
 
     def __init__(self, topic: str, author: Author, store: ContentStore, state: State, tables: Tables) -> None:
