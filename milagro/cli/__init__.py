@@ -17,6 +17,7 @@ from milagro.errors import ConfigError, MilagroError, status_of
 
 _COMMANDS = {
     "client": "milagro.cli.client:client",
+    "content": "milagro.cli.content:content",
     "demo": "milagro.cli.demo:demo",
     "init": "milagro.cli.init:init",
     "mfa": "milagro.cli.mfa:mfa",
@@ -25,6 +26,7 @@ _COMMANDS = {
 }
 _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
+    "content": "Look at a content store: a folder or IPFS.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
     "init": "Write the configuration and the sealed keys of a new server.",
     "mfa": "Run the accounts of an MFA server.",

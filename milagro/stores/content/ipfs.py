@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -166,6 +167,8 @@ def _library() -> Any:
         raise ConfigError(
             f"IPFS needs the library {error.name!r}, which is not installed; pip install 'milagro[ipfs]'"
         ) from error
+    # Its way of opening connections has a word that urllib3 3 will not know; the extra asks for urllib3 2.
+    warnings.filterwarnings("ignore", "The 'strict' parameter is no longer needed", FutureWarning)
     return ipfshttpclient
 
 
