@@ -86,7 +86,11 @@ def test_questions_are_answered_at_a_bounded_rate(pair: tuple[Party, Party], cha
     for _ in range(5000):
         InProcess.publish(channel, "topic", question)
     head = frames.encode(alice.mailbox._outbox.head())  # type: ignore[arg-type]
-    assert 0 < channel.published.count(head) < 2500
+    deadline = time.monotonic() + 30
+    while head not in channel.published:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert channel.published.count(head) < 2500
 
 
 def test_an_entry_of_another_topic_is_not_taken(pair: tuple[Party, Party], channel: Counting) -> None:
@@ -117,6 +121,52 @@ def test_an_old_copy_of_a_sender_is_stopped_before_it_forks(
         with pytest.raises(BrokenChain, match="old copy"):
             restored.mailbox.send(b"another 2")
     assert bob.mailbox.forks() == []
+
+
+def test_a_forked_sender_that_is_forgiven_goes_on_from_what_was_handed_over(tmp_path: Path, channel: Counting) -> None:
+    log = Log(topic="topic").grown(5)
+    other = log.branch(3).grown(5, b"another story")
+    with Party(Identity.of("bob"), log.store, channel, tmp_path / "bob.sqlite") as bob:
+        bob.mailbox.follow(log.author.name)
+        channel.publish("topic", frames.encode(log.entries[-1]))
+        assert [number for _, number, _ in bob.take(5)] == [1, 2, 3, 4, 5]
+        channel.publish("topic", frames.encode(other.entries[-1]))
+        assert bob.take(1, 1) == []
+        [fork] = bob.mailbox.forks()
+        assert fork.sequence == 5
+        bob.restart()
+        bob.mailbox.follow(log.author.name)
+        log.append(b"after")
+        channel.publish("topic", frames.encode(log.entries[-1]))
+        assert bob.take(1, 0.5) == []
+        assert bob.mailbox.status()[log.author.name].stopped
+        bob.mailbox.forgive(log.author.name)
+        channel.publish("topic", frames.encode(log.entries[-1]))
+        assert bob.take(1) == [(log.author.name, 6, b"after")]
+
+
+def test_a_database_that_is_busy_for_a_while_stops_nothing(
+    pair: tuple[Party, Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = pair
+    read, busy = bob.state.read, [True]
+
+    def fail_or_read() -> object:
+        if busy[0]:
+            raise Unavailable("the database is busy")
+        return read()
+
+    monkeypatch.setattr(bob.state, "read", fail_or_read)
+    alice.mailbox.send(b"1")
+    deadline = time.monotonic() + 30
+    while bob.mailbox.fault() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    busy[0] = False
+    assert bob.take(1) == [(alice.name, 1, b"1")]
+    while bob.mailbox.fault() is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_verifier_that_breaks_is_not_silent(tmp_path: Path, channel: Counting) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -92,6 +93,7 @@ class Herald:
         self.closing = False
         self._frames: deque[bytes] = deque(maxlen=QUEUED_FRAMES)  # full: the oldest hint goes
         self._channel_problem: MilagroError | None = None
+        self._database_problem: MilagroError | None = None
         self._subscription: Subscription | None = None
         self._thread = threading.Thread(target=self._run, name=f"mailbox {topic}", daemon=True)
         with state.read() as connection:
@@ -114,7 +116,7 @@ class Herald:
     def fault(self) -> MilagroError | None:
         """Why hints do not travel now, or None."""
         listening = self._subscription.fault() if self._subscription is not None else None
-        return listening or self._channel_problem
+        return listening or self._channel_problem or self._database_problem
 
     def ask(self, sender: str, sequence: int) -> None:
         """Asks for the newest entry of a log."""
@@ -145,27 +147,34 @@ class Herald:
 
     def _run(self) -> None:
         try:
-            self._ask()
-            ask_at, repeat_at = self._later(self._timing.ask_seconds), self._later(self._timing.repeat_seconds)
-            save_at = time.monotonic() + _SAVE_SECONDS
+            ask_at = repeat_at = save_at = time.monotonic()
             while not self.closing:
-                self._handle_frames(min(ask_at, repeat_at, save_at))
                 now = time.monotonic()
                 if now >= ask_at:
-                    self._ask()
                     ask_at = self._later(self._timing.ask_seconds)
+                    self._try(self._ask)
                 if now >= repeat_at:
-                    self.own.answer_due = True
                     repeat_at = self._later(self._timing.repeat_seconds)
+                    self.own.answer_due = True
                 if now >= save_at:
-                    self._save_heads()
                     save_at = now + _SAVE_SECONDS
-                self._answer(now)
-            self._save_heads()
+                    self._try(self._save_heads)
+                self._try(self._answer)
+                self._handle_frames(min(ask_at, repeat_at, save_at))
+            self._try(self._save_heads)
         except Exception as error:  # noqa: BLE001 - told to whoever calls next: the thread has no caller of its own
             with self.changed:
                 self.failure = error
                 self.changed.notify_all()
+
+    def _try(self, act: Callable[[], None]) -> None:
+        """Acts; a database that is busy now is tried again when a timer or a frame asks for it."""
+        try:
+            act()
+        except StoreError as error:
+            self._database_problem = error
+        else:
+            self._database_problem = None
 
     def _later(self, seconds: float) -> float:
         return time.monotonic() + seconds * random.uniform(0.75, 1.25)  # noqa: S311 - spreads load, hides nothing
@@ -186,9 +195,9 @@ class Herald:
             if frame.topic != self._topic:
                 continue
             if isinstance(frame, frames.Question):
-                self._on_question(frame)
+                self._try(partial(self._on_question, frame))
             else:
-                self._on_entry(frame)
+                self._try(partial(self._on_entry, frame))
 
     def _logs(self) -> list[Follow]:
         return [self.own, *self.follows.values()]
@@ -210,11 +219,7 @@ class Herald:
             entry.check(self._verify)
         except InvalidSignature:
             return
-        try:
-            fork = self._heard(follow, entry)
-        except StoreError as error:  # heard again later
-            follow.problem = error
-            return
+        fork = self._heard(follow, entry)
         if fork is not None:
             self.forked(follow, fork)
 
@@ -253,8 +258,9 @@ class Herald:
         for name, sequence in [*known, (self._name, self._outbox.last())]:
             self._publish(frames.Question(self._topic, name, sequence))
 
-    def _answer(self, now: float) -> None:
+    def _answer(self) -> None:
         """Announces what is due, each log at most once in `announce_seconds`."""
+        now = time.monotonic()
         with self.changed:
             due = [f for f in self._logs() if f.answer_due and f.answered_at + self._timing.announce_seconds <= now]
         for follow in due:
@@ -278,6 +284,7 @@ class Herald:
             return
         with self._state.write() as connection:
             for follow in unsaved:
-                follow.unsaved = False
                 if follow.reader.head is not None:
                     self._tables.set_head(connection, follow.reader.head)
+        for follow in unsaved:  # one that was heard of since is saved when the next one is
+            follow.unsaved = False

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import ssl
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -53,7 +54,7 @@ class HttpPush:
         peers: Sequence[str] = (),
         path: str = "/messages",
         backoff: Backoff | None = None,
-        verify: Any = True,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._listeners = Listeners()
         self._peers = [_Peer(url, path, backoff or Backoff(first_seconds=0.2), verify) for url in peers]
@@ -84,7 +85,7 @@ class HttpBlocks:
     Raises: ConfigError if the URL should not be used
     """
 
-    def __init__(self, url: str, path: str = "/messages", verify: Any = True) -> None:
+    def __init__(self, url: str, path: str = "/messages", verify: ssl.SSLContext | bool = True) -> None:
         self._url = url.rstrip("/")
         self._client = _client(url, path, verify)
 
@@ -173,7 +174,7 @@ class Application:
 
 
 class _Peer:
-    def __init__(self, url: str, path: str, backoff: Backoff, verify: Any) -> None:
+    def __init__(self, url: str, path: str, backoff: Backoff, verify: ssl.SSLContext | bool) -> None:
         self.url = url.rstrip("/")
         self.fault: MilagroError | None = None
         self._client = _client(url, path, verify)
@@ -250,7 +251,7 @@ def _unreachable(url: str, error: httpx.HTTPError) -> Unavailable:
     return Unavailable(f"{url} cannot be reached: {error or type(error).__name__}")
 
 
-def _client(url: str, path: str, verify: Any) -> httpx.Client:
+def _client(url: str, path: str, verify: ssl.SSLContext | bool) -> httpx.Client:
     fault = url_fault(url)
     if fault:
         raise ConfigError(f"the URL of a peer {fault}")

@@ -204,9 +204,13 @@ class Mailbox:
             return list(self._tables.forks(connection, self._topic))
 
     def forgive(self, sender: str) -> None:
-        """Goes on with a sender that was stopped for a fork, after what was handed over; the evidence is let go of."""
+        """Goes on with a sender that was stopped for a fork, after what was handed over.
+
+        The evidence is let go of, and so is the end of the log that was known: the next one announced counts.
+        """
         with self._state.write() as connection:
             self._tables.remove_fork(connection, self._topic, sender)
+            self._tables.remove_head(connection, self._topic, sender)
         with self._herald.changed:
             if self._herald.follows.pop(sender, None) is not None:
                 self._herald.changed.notify_all()

@@ -112,6 +112,11 @@ class Tables:
         """Remembers the newest entry seen of a log."""
         self._put(connection, self._head, _log_of(entry) | {"block": entry.block})
 
+    def remove_head(self, connection: Connection, topic: str, sender: str) -> None:
+        """Forgets the newest entry seen of a log."""
+        column = self._head.c
+        connection.execute(delete(self._head).where(column.topic == topic, column.sender == sender))
+
     def add_fork(self, connection: Connection, fork: Fork) -> None:
         """Keeps the evidence; the first one of a sender stays."""
         row = _log_of(fork.first) | {"first": fork.first.block, "second": fork.second.block}
