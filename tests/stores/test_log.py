@@ -17,7 +17,7 @@ from milagro.stores.content.memory import MemoryStore
 from milagro.stores.messaging import frames
 from milagro.stores.messaging.entry import LABEL, MAX_PAYLOAD_OCTETS, MAX_SEQUENCE, Entry, Fork, skip_target
 from milagro.stores.messaging.frames import Question
-from milagro.stores.messaging.inbox import WINDOW, Forked, Reader, Rewritten
+from milagro.stores.messaging.inbox import WINDOW, Reader, Rewritten
 from tests.stores.parties import Identity, verify
 
 if TYPE_CHECKING:
@@ -229,13 +229,10 @@ def test_memory_is_bounded_whatever_a_sender_announces() -> None:
 # -- two stories ----------------------------------------------------------------------------------------------
 def told(reader: Reader, log: Log) -> Fork:
     """The fork that reading shows."""
-    try:
-        while window := reader.window(log.fetch, verify):
-            if fork := reader.contradiction(window[0]):
-                return fork
-            reader.moved(window[0])
-    except Forked as error:
-        return error.fork
+    while window := reader.window(log.fetch, verify):
+        if fork := reader.contradiction(window[0]):
+            return fork
+        reader.moved(window[0])
     raise AssertionError("no fork was seen")
 
 

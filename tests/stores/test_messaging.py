@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,15 +25,18 @@ from milagro.stores.messaging.channel import InProcess
 from milagro.stores.messaging.entry import MAX_PAYLOAD_OCTETS
 from milagro.stores.messaging.http import HttpBlocks, HttpPush
 from milagro.stores.messaging.pubsub import Pubsub
-from tests.stores.parties import Faulty, Identity, Party
+from tests.stores.parties import FAST, Faulty, Identity, Party
 from tests.stores.test_content import ipfs_library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
     from milagro.stores.content import ContentStore
     from milagro.stores.messaging.channel import Channel
+    from milagro.stores.messaging.herald import Timing
     from milagro.stores.messaging.mailbox import Delivery
     from tests.stores.daemons import Daemon
 
@@ -47,6 +52,7 @@ class World:
     stack: ExitStack = field(default_factory=ExitStack)
     topic: str = field(default_factory=lambda: f"topic {secrets.token_hex(4)}")
     parties: dict[str, Party] = field(default_factory=dict)
+    timing: Timing = FAST
 
     def ends(self, number: int) -> tuple[ContentStore, Channel]:
         raise NotImplementedError
@@ -56,7 +62,7 @@ class World:
         store, channel = self.ends(number)
         if self.faults:
             channel = Faulty(channel, number, **self.faults)
-        party = Party(Identity.of(name), store, channel, self.folder / f"{name}.sqlite", self.topic)
+        party = Party(Identity.of(name), store, channel, self.folder / f"{name}.sqlite", self.topic, self.timing)
         self.parties[name] = party
         return self.stack.enter_context(party)
 
@@ -203,12 +209,31 @@ def test_loss_repetition_and_disorder_change_nothing(world: World, count: int) -
     assert bob.mailbox.deliver(lambda *_: None, 0.7) is None
 
 
-def test_a_channel_that_never_delivers_is_made_up_for_by_asking(world: World) -> None:
-    """Only bob's questions and the answers to them come through."""
+@pytest.mark.parametrize("who", ["the sender repeats", "the reader asks"])
+def test_an_announcement_that_was_lost_is_made_up_for_by_either_side(world: World, who: str) -> None:
+    never, often = 1e6, 0.2
+    repeats = who == "the sender repeats"
+    world.timing = dataclasses.replace(
+        FAST, repeat_seconds=often if repeats else never, ask_seconds=never if repeats else often
+    )
+    world.faults = {"loss": 0.0}
     alice, bob = world.party("alice"), world.party("bob")
-    alice.mailbox.send(b"before anyone listened")
+    assert isinstance(alice.channel, Faulty)
     bob.mailbox.follow(alice.name)
-    assert bob.take(1) == numbered(alice, [b"before anyone listened"])
+    alice.channel.loss = 1.0
+    before = alice.channel.published
+    alice.mailbox.send(b"1")
+    wait_until(lambda: alice.channel.published > before)  # type: ignore[attr-defined]
+    assert bob.take(1, 0.3) == []
+    alice.channel.loss = 0.0
+    assert bob.take(1) == numbered(alice, [b"1"])
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_restart_loses_and_repeats_nothing(world: World) -> None:
@@ -248,13 +273,22 @@ def test_an_application_that_fails_gets_it_again(world: World) -> None:
     bob.mailbox.follow(alice.name)
     alice.mailbox.send(b"1")
 
-    def fail(_connection: object, _delivery: Delivery) -> None:
+    with bob.state.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE seen (sequence)")
+
+    def write(connection: Connection, delivery: Delivery) -> None:
+        connection.exec_driver_sql("INSERT INTO seen VALUES (?)", (delivery.sequence,))
+
+    def write_and_fail(connection: Connection, delivery: Delivery) -> None:
+        write(connection, delivery)
         raise RuntimeError("the application failed")
 
     for _ in range(2):
         with pytest.raises(RuntimeError, match="the application failed"):
-            bob.mailbox.deliver(fail, 30)
-    assert bob.take(1) == numbered(alice, [b"1"])
+            bob.mailbox.deliver(write_and_fail, 30)
+    assert bob.mailbox.deliver(write, 30) is not None
+    with bob.state.read() as connection:
+        assert connection.exec_driver_sql("SELECT sequence FROM seen").all() == [(1,)]
 
 
 def test_two_mailboxes_on_one_database_hand_over_once(world: World) -> None:
@@ -265,14 +299,8 @@ def test_two_mailboxes_on_one_database_hand_over_once(world: World) -> None:
             party.mailbox.follow(alice.name)
         for content in payloads(30):
             alice.mailbox.send(content)
-        taken: list[tuple[str, int, bytes]] = []
-        threads = [
-            threading.Thread(target=lambda party=party: taken.extend(party.take(30, 3.0))) for party in (bob, twin)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(2) as pool:
+            taken = [one for part in pool.map(lambda party: party.take(30, 3.0), (bob, twin)) for one in part]
     assert sorted(taken, key=lambda one: one[1]) == numbered(alice, payloads(30))
 
 
@@ -280,14 +308,8 @@ def test_two_senders_on_one_database_fork_nothing(world: World) -> None:
     alice, bob = world.party("alice"), world.party("bob")
     bob.mailbox.follow(alice.name)
     with Party(alice.identity, alice.store, alice.channel, alice.database, alice.topic) as twin:
-        threads = [
-            threading.Thread(target=lambda one=one: [one.mailbox.send(content) for content in payloads(10)])
-            for one in (alice, twin)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda one: [one.mailbox.send(content) for content in payloads(10)], (alice, twin)))
         taken = bob.take(20)
     assert [number for _, number, _ in taken] == list(range(1, 21))
     assert sorted(content for _, _, content in taken) == sorted(payloads(10) * 2)

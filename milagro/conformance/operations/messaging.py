@@ -14,7 +14,7 @@ from milagro.conformance.operations._registry import Inputs, Results, operation
 from milagro.errors import InvalidSignature, NotFound
 from milagro.stores.messaging import frames
 from milagro.stores.messaging.entry import Entry, Fork, skip_target
-from milagro.stores.messaging.inbox import Forked, Reader, Rewritten
+from milagro.stores.messaging.inbox import Reader, Rewritten
 
 _CODECS = {"raw": Codec.RAW, "dag-cbor": Codec.DAG_CBOR}
 
@@ -154,8 +154,6 @@ def log_read(x: Inputs) -> Results:
                 return {"read": read, "fork": fork.sequence}
             read.append(window[0].sequence)
             reader.moved(window[0])
-    except Forked as error:
-        return {"read": read, "fork": error.fork.sequence}
     except Rewritten as error:
         return {"read": read, "fork": error.entry.sequence}
     return {"read": read}

@@ -264,9 +264,10 @@ class Herald:
         with self.changed:
             due = [f for f in self._logs() if f.answer_due and f.answered_at + self._timing.announce_seconds <= now]
         for follow in due:
-            follow.answer_due, follow.answered_at = False, now
+            follow.answer_due = False
             head = self._outbox.head() if follow is self.own else follow.reader.head
             if head is not None and not follow.stopped:
+                follow.answered_at = now
                 self._publish(head)
 
     def _publish(self, frame: Entry | frames.Question) -> None:

@@ -67,7 +67,7 @@ class Reader:
     def window(self, fetch: Callable[[CID], bytes], verify: Verify) -> deque[Entry]:
         """The entries after the cursor, in order, as many as fit the window; the caller takes none out.
 
-        Raises: Forked, BrokenChain if the sender signed what makes no log, StoreError if an entry cannot be fetched
+        Raises: BrokenChain if the sender signed what makes no log, StoreError if an entry cannot be fetched
         """
         if not self._window and self.has_more():
             self._window = deque(self._fetch(fetch, verify))
@@ -131,8 +131,6 @@ class Reader:
             entry.check(verify)
         except InvalidSignature as error:
             raise BrokenChain(f"a link of {self.sender!r} to entry {sequence} leads to one not signed") from error
-        if claim is not None:
-            raise Forked(Fork(claim, entry))
         return entry
 
     def _contradicts_cursor(self, at: Entry, fetch: Callable[[CID], bytes], verify: Verify) -> None:
@@ -140,14 +138,6 @@ class Reader:
         if at.previous is None:
             raise BrokenChain(f"entry {at.sequence} of {self.sender!r} continues nothing")
         raise Rewritten(self._follow(self.sequence, at.previous, fetch, verify))
-
-
-class Forked(BrokenChain):
-    """A fork was met while entries were fetched."""
-
-    def __init__(self, fork: Fork) -> None:
-        super().__init__(f"{fork.sender!r} signed two entries with number {fork.sequence}")
-        self.fork = fork
 
 
 class Rewritten(BrokenChain):

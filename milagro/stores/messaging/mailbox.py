@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 from milagro.errors import BrokenChain, MilagroError, ParameterError, StoreError, WrongRound
 from milagro.stores.messaging.entry import MAX_NAME_OCTETS, Author, Entry, Fork, Verify
 from milagro.stores.messaging.herald import Follow, Herald, Timing
-from milagro.stores.messaging.inbox import Forked, Reader, Rewritten
+from milagro.stores.messaging.inbox import Reader, Rewritten
 from milagro.stores.messaging.outbox import Outbox, Receipt
 
 if TYPE_CHECKING:
@@ -271,8 +271,6 @@ class Mailbox:
                 return None
             delivery = self._with_payload(follow, window)
             fork = follow.reader.contradiction(delivery.entry)
-        except Forked as error:
-            fork = error.fork
         except Rewritten as error:
             fork = self._rewritten(follow, error)
         except BrokenChain as error:
