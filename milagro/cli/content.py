@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -13,6 +14,7 @@ from milagro.cid import CID, Codec
 from milagro.errors import ConfigError
 from milagro.stores import files
 from milagro.stores.content import MAX_BLOCK_OCTETS, ContentStore
+from milagro.stores.content.folder import FolderStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _CODECS = {"raw": Codec.RAW, "dag-cbor": Codec.DAG_CBOR}
@@ -67,9 +69,7 @@ def check(pubsub: bool, folder: Path | None, ipfs: str | None) -> None:
     if pubsub:
         if ipfs is None:
             raise ConfigError("--pubsub is about a Kubo daemon; name it with --ipfs")
-        from milagro.stores.messaging.pubsub import Pubsub  # noqa: PLC0415 - needs the extra ipfs
-
-        with contextlib.closing(Pubsub(ipfs)) as channel:
+        with contextlib.closing(_import("milagro.stores.messaging.pubsub").Pubsub(ipfs)) as channel:
             channel.check()
     click.echo("ok")
 
@@ -80,12 +80,17 @@ def _open_store(folder: Path | None, ipfs: str | None) -> Iterator[ContentStore]
         raise ConfigError("name one store: --folder DIRECTORY or --ipfs URL")
     store: ContentStore
     if folder is not None:
-        from milagro.stores.content.folder import FolderStore  # noqa: PLC0415
-
         store = FolderStore(folder)
     else:
-        from milagro.stores.content.ipfs import IpfsStore  # noqa: PLC0415 - needs the extra ipfs
-
-        store = IpfsStore(ipfs or "")
+        store = _import("milagro.stores.content.ipfs").IpfsStore(ipfs)
     with store:
         yield store
+
+
+def _import(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"IPFS needs the library {error.name!r}, which is not installed; pip install 'milagro[ipfs]'"
+        ) from error

@@ -83,10 +83,11 @@ def test_a_daemon_that_is_not_there() -> None:
     assert "run `ipfs daemon`" in result.stderr
 
 
-def test_without_the_extra_it_says_which_one() -> None:
-    """A fresh interpreter in which ipfshttpclient cannot be imported."""
+@pytest.mark.parametrize("library", ["ipfshttpclient", "httpx"])
+def test_without_the_extra_it_says_which_one(library: str) -> None:
+    """A fresh interpreter in which one library cannot be imported."""
     code = (
-        "import sys; sys.modules['ipfshttpclient'] = None\n"
+        f"import sys; sys.modules['{library}'] = None\n"
         "from milagro.cli import main\n"
         "main(['content', 'check', '--ipfs', 'http://127.0.0.1:9'])"
     )

@@ -1,4 +1,4 @@
-"""The operator's page on IPFS is what a daemon takes: its commands are typed here, and the daemon then serves."""
+"""What the pages on stores say can be typed is typed here."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
@@ -14,6 +15,10 @@ from milagro.cli import main
 from tests.stores.daemons import Daemon, binary, new_swarm_key
 from tests.stores.test_content import ipfs_library
 
+if TYPE_CHECKING:
+    import pytest
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "stores.md"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators" / "ipfs.md"
 
 
@@ -47,3 +52,9 @@ def test_a_daemon_set_up_by_the_page_serves(tmp_path: Path) -> None:
         assert all("127.0.0.1" in line for line in re.findall(r"listening on (.*)", log))
     finally:
         daemon.kill()
+
+
+def test_the_example_of_the_reference_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(example, str(REFERENCE), "exec"), {"__name__": "example"})
+    assert capsys.readouterr().out == "1 b'a sealed envelope'\n"
