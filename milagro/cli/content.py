@@ -79,10 +79,7 @@ def _open_store(folder: Path | None, ipfs: str | None) -> Iterator[ContentStore]
     if (folder is None) == (ipfs is None):
         raise ConfigError("name one store: --folder DIRECTORY or --ipfs URL")
     store: ContentStore
-    if folder is not None:
-        store = FolderStore(folder)
-    else:
-        store = _import("milagro.stores.content.ipfs").IpfsStore(ipfs)
+    store = FolderStore(folder) if folder is not None else _import("milagro.stores.content.ipfs").IpfsStore(ipfs)
     with store:
         yield store
 
