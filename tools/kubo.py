@@ -2,7 +2,7 @@
 
 The source comes through Go's module proxy and is checked against its checksum database; the sum of Kubo's own module,
 whose go.mod fixes the version of every other one, is pinned here too. The binary is kept in $XDG_CACHE_HOME/milagro
-(~/.cache/milagro), so that a build is needed once. It takes about five minutes on two cores, and 2 GB of disk.
+(~/.cache/milagro), so that a build is needed once. It takes about 3.5 minutes of processor time, and 1.5 GB of disk.
 """
 
 from __future__ import annotations

@@ -28,15 +28,14 @@ SECONDS = 400
 class Process:
     """One party."""
 
-    def __init__(self, folder: Path, name: str, other: str, url: str, topic: str) -> None:
-        self.name, self.database = name, folder / f"{name}.sqlite"
-        self.arguments = {
-            "name": name, "other": other, "url": url, "topic": topic, "database": str(self.database), "loss": "0.8",
-        }  # fmt: skip
+    def __init__(self, folder: Path, name: str, other: str, url: str, count: int) -> None:
+        self.count, self.name, self.database = count, name, folder / f"{name}.sqlite"
+        self.arguments = {"name": name, "other": other, "url": url, "database": str(self.database)}
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, seed: int) -> None:
-        options = [f"--{key}={value}" for key, value in {**self.arguments, "count": COUNT, "seed": seed}.items()]
+        options = [f"--{key}={value}" for key, value in {**self.arguments, "count": self.count, "seed": seed}.items()]
+        options += ["--topic=exchange", "--loss=0.8"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.stores.exchange", *options],
             cwd=ROOT,
@@ -59,7 +58,7 @@ class Process:
 
     def wait_for(self, count: int, deadline: float) -> None:
         while len(self.arrived()) < count:
-            assert time.monotonic() < deadline, f"{self.name} has {len(self.arrived())} of {COUNT}"
+            assert time.monotonic() < deadline, f"{self.name} has {len(self.arrived())} of {self.count}"
             assert self.process is not None
             assert self.process.poll() is None
             time.sleep(0.1)
@@ -78,8 +77,8 @@ def pair(tmp_path: Path) -> Iterator[list[Daemon]]:
 def test_two_processes_exchange_envelopes_though_pubsub_loses_most_and_one_is_killed(
     pair: list[Daemon], tmp_path: Path
 ) -> None:
-    alice = Process(tmp_path, "alice", "bob", pair[0].url, "exchange")
-    bob = Process(tmp_path, "bob", "alice", pair[1].url, "exchange")
+    alice = Process(tmp_path, "alice", "bob", pair[0].url, COUNT)
+    bob = Process(tmp_path, "bob", "alice", pair[1].url, COUNT)
     try:
         deadline = time.monotonic() + SECONDS
         alice.start(1)
@@ -93,12 +92,35 @@ def test_two_processes_exchange_envelopes_though_pubsub_loses_most_and_one_is_ki
             one.wait_for(COUNT, deadline)
         time.sleep(2)  # nothing comes after the last
         for one, other in ((alice, "bob"), (bob, "alice")):
-            assert one.arrived() == expected(other)
+            assert one.arrived() == expected(other, COUNT)
         assert Identity.of("alice").name != Identity.of("bob").name
     finally:
         alice.kill()
         bob.kill()
 
 
-def expected(sender: str) -> list[tuple[int, str]]:
-    return [(number, hashlib.sha256(envelope(sender, number)).hexdigest()) for number in range(1, COUNT + 1)]
+@pytest.mark.timeout(SECONDS + 60)
+def test_a_daemon_that_is_killed_in_the_middle_delays_and_changes_nothing(pair: list[Daemon], tmp_path: Path) -> None:
+    count = 120
+    pair[1].pin_address()
+    alice = Process(tmp_path, "alice", "bob", pair[0].url, count)
+    bob = Process(tmp_path, "bob", "alice", pair[1].url, count)
+    try:
+        deadline = time.monotonic() + SECONDS
+        alice.start(1)
+        bob.start(2)
+        bob.wait_for(count // 4, deadline)
+        pair[1].kill()
+        time.sleep(1)
+        pair[1].start()
+        pair[1].connect(pair[0])
+        for one, other in ((alice, "bob"), (bob, "alice")):
+            one.wait_for(count, deadline)
+            assert one.arrived() == expected(other, count)
+    finally:
+        alice.kill()
+        bob.kill()
+
+
+def expected(sender: str, count: int) -> list[tuple[int, str]]:
+    return [(number, hashlib.sha256(envelope(sender, number)).hexdigest()) for number in range(1, count + 1)]
