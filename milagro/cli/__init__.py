@@ -17,6 +17,7 @@ from milagro.errors import ConfigError, MilagroError, status_of
 
 _COMMANDS = {
     "client": "milagro.cli.client:client",
+    "content": "milagro.cli.content:content",
     "demo": "milagro.cli.demo:demo",
     "envelope": "milagro.cli.envelope:envelope",
     "init": "milagro.cli.init:init",
@@ -26,6 +27,7 @@ _COMMANDS = {
 }
 _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
+    "content": "Look at a content store: a folder or IPFS.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
     "envelope": "Seal files to others, open them, look at them.",
     "init": "Write the configuration and the sealed keys of a new server.",

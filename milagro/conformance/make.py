@@ -50,7 +50,8 @@ every value on a backend; `milagro vectors make` writes every file but `publishe
 * *Published* files: typed in from the document and section that they name.
 * A refused case names the error of `milagro.errors` and the layer that must raise it: `backend` (a number that is not
   canonical, a point off the curve), `groups` (lengths, flags, subgroup, identity), `protocols`, `cbor` (not the one
-  encoding of a value, or a field of another type), or the step of an envelope that `envelope#section` names.
+  encoding of a value, or a field of another type), `cid`, `stores`, or the step of an envelope that
+  `envelope#section` names.
 * What HPKE and ML-DSA make from their own randomness was *recorded* once: `milagro/conformance/topics/_envelopes.py`.
 * The digests in a file catch what cannot be recomputed, such as a digit of a point that is off the curve in any case.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 ENVELOPE_STEPS = ("armor", "body", "header", "key-files", "key-schedule", "order", "outer", "signatures", "suites")
 
-LAYERS = ("backend", "groups", "protocols", "cbor", *(f"envelope#{step}" for step in ENVELOPE_STEPS))
+LAYERS = ("backend", "groups", "protocols", "cbor", "cid", "stores", *(f"envelope#{step}" for step in ENVELOPE_STEPS))
 _HEX16 = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _SPEC = {"type": "string", "pattern": "^spec/[a-z0-9-]+[.]md#[a-z0-9-]+$"}
 _NAME = {"type": "string", "minLength": 1}

@@ -7,7 +7,6 @@ and `finish` raises one ConfigError that lists all of them. A key that nobody as
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import tomllib
 import unicodedata
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from milagro.errors import ConfigError
 from milagro.stores.keys import PassphraseSource
+from milagro.stores.urls import is_loopback, url_fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -270,22 +270,6 @@ def _read_log(reader: Reader) -> LogConfig:
     )
 
 
-def url_fault(value: str) -> str | None:
-    """What is wrong with `value` as the address of a server, or None."""
-    try:
-        url = urlsplit(value)
-        port = url.port
-    except ValueError:
-        return f"is {value!r}, which is not a URL"
-    if url.scheme not in ("http", "https") or not url.hostname or port == 0:
-        return f"is {value!r}; it must be like https://name.example:443"
-    if url.path.rstrip("/") or url.query or url.fragment or url.username is not None:
-        return f"is {value!r}; nothing may follow or precede host and port"
-    if url.scheme == "http" and not is_loopback(url.hostname):
-        return f"is {value!r}; without https, anyone on the way could read what this server sends"
-    return None
-
-
 def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host and port of a URL that `url_fault` has nothing against."""
     parts = urlsplit(url)
@@ -297,16 +281,6 @@ def canonical_origin(url: str) -> str:
     scheme, host, port = origin_of(url)
     host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}" if port == {"https": 443, "http": 80}[scheme] else f"{scheme}://{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is an address of this machine that no other machine reaches."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _suggestion(word: str, known: Sequence[str]) -> str:

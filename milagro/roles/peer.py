@@ -10,9 +10,9 @@ import httpx
 from pydantic import ValidationError
 
 from milagro.errors import ConfigError, MalformedEnvelope, Unavailable
-from milagro.roles.config import is_loopback, url_fault
 from milagro.roles.refusals import refusal
 from milagro.roles.wire import ErrorBody, Message
+from milagro.stores.urls import is_loopback, url_fault
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -121,7 +121,7 @@ def _write(path: Path, content: bytes, install: Callable[[Path, Path], None]) ->
     try:
         _write_through(temporary, content)
         install(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise AlreadyExists(f"the file {path} exists already and is not overwritten") from error
     except OSError as error:
@@ -139,8 +139,8 @@ def _write_through(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
-    # The name itself is data of the folder, so a crash could lose it.
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable: a name is data of the folder, so a crash could lose it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from milagro.conformance.operations import batches, bls, curves, mpin_v1, mpin_v2, sharing, sharing_runs, wcc
-from milagro.conformance.operations import batches, bls, cbor, curves, envelope, mpin_v1, mpin_v2, wcc
+from milagro.conformance.operations import (
+    batches,
+    bls,
+    cbor,
+    curves,
+    envelope,
+    messaging,
+    mpin_v1,
+    mpin_v2,
+    sharing,
+    sharing_runs,
+    wcc,
+)
 from milagro.conformance.operations._registry import OPERATIONS, Inputs, run, stream
 
 __all__ = [
@@ -11,18 +22,15 @@ __all__ = [
     "Inputs",
     "batches",
     "bls",
+    "cbor",
     "curves",
+    "envelope",
+    "messaging",
     "mpin_v1",
     "mpin_v2",
     "run",
     "sharing",
     "sharing_runs",
-    "cbor",
-    "curves",
-    "envelope",
-    "mpin_v1",
-    "mpin_v2",
-    "run",
     "stream",
     "wcc",
 ]

@@ -21,7 +21,15 @@ Results = dict[str, Any]
 Operation = Callable[["Inputs"], Results]
 
 OPERATIONS: dict[str, Operation] = {}
-_LAYERS = {"_reference": "backend", "_native": "backend", "groups": "groups", "protocols": "protocols", "cbor": "cbor"}
+_LAYERS = {
+    "_reference": "backend",
+    "_native": "backend",
+    "groups": "groups",
+    "protocols": "protocols",
+    "cbor": "cbor",
+    "cid": "cid",
+    "stores": "stores",
+}
 # The steps of an envelope count as layers of their own; each is named after its section in spec/envelope.md.
 _STEPS = {
     "armor": "envelope#armor",

@@ -6,21 +6,17 @@ from collections.abc import Callable
 
 from milagro.conformance.topics import (
     bls,
-    curves,
-    encodings,
-    mpin_v1,
-    mpin_v2,
-    mpin_v2_refusals,
-    sharing,
-    sharing_keys,
     cbor,
     curves,
     encodings,
     envelope,
     envelope_steps,
+    messaging,
     mpin_v1,
     mpin_v2,
     mpin_v2_refusals,
+    sharing,
+    sharing_keys,
     wcc,
 )
 from milagro.conformance.topics._book import Book
@@ -40,5 +36,6 @@ TOPICS: tuple[Callable[[str], Book], ...] = (
     *cbor.TOPICS,
     *envelope_steps.TOPICS,
     *envelope.TOPICS,
+    *messaging.TOPICS,
 )
 """Each takes the name of a backend."""

@@ -10,12 +10,12 @@ from milagro.roles.config import (
     Reader,
     ServerConfig,
     canonical_origin,
-    is_loopback,
     origin_of,
     read,
     read_common,
 )
 from milagro.roles.suites import SuiteConfig, read_suite
+from milagro.stores.urls import is_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
