@@ -13,7 +13,7 @@ authentication fails are one `AuthenticationFailed` with one text.
     +- ProtocolError        the right message at the wrong time
     |  +- WrongRound  Replay  Expired
     +- StoreError           the world outside said no
-    |  +- NotFound  AlreadyExists  Unavailable
+    |  +- NotFound  AlreadyExists  Unavailable  CorruptBlock
     +- ConfigError
     +- BackendUnavailable
 """
@@ -125,6 +125,10 @@ class AlreadyExists(StoreError):
 
 class Unavailable(StoreError):
     """The store cannot be reached now; trying again later can help."""
+
+
+class CorruptBlock(StoreError):
+    """The store gave octets that are not the ones that their name was made of."""
 
 
 class ConfigError(MilagroError):
