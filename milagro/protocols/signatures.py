@@ -1,10 +1,10 @@
 """Signatures on messages: Ed25519 and ML-DSA-65 together, so that a break of either alone forges nothing.
 
     public key   Ed25519 (32) || ML-DSA-65 (1952)          signature   Ed25519 (64) || ML-DSA-65 (3309)
-    Ed25519 signs frame(label, message); ML-DSA-65 signs message with the label as its context. Both must hold.
+    both sign frame(label, suite, purpose, fields ..), ML-DSA-65 with the label as its context; both must hold
 
-The label keeps a signature for one purpose from being one for another. Ed25519 is that of RFC 8032, ML-DSA-65 that
-of FIPS 204 in its hedged form: two signatures of one message differ.
+Label and purpose keep a signature for one thing from being one for another. Ed25519 is that of RFC 8032, ML-DSA-65
+that of FIPS 204 in its hedged form: two signatures of the same fields differ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, M
 from milagro.errors import InvalidSignature, NonCanonical, ParameterError, WrongLength
 from milagro.octets import frame
 
-SUITE: Final = "Ed25519+ML-DSA-65"
+SUITE: Final = "ED25519+MLDSA65.1"
 SEED_OCTETS: Final = 64
 _ED25519_OCTETS = 32
 _ED25519_SIGNATURE = 64
@@ -63,21 +63,21 @@ class VerifyingKey:
         """The octets."""
         return self.ed25519 + self.ml_dsa
 
-    def verify(self, label: bytes, message: bytes, signature: bytes) -> None:
-        """Nothing, if both signatures hold.
+    def verify(self, signature: bytes, label: str, purpose: str, *fields: bytes) -> None:
+        """Nothing, if both signatures over the fields hold.
 
         Spec: spec/signatures.md#signing
         Raises: InvalidSignature, ParameterError for a label that is empty or over 255 octets
         """
-        _check_label(label)
+        octets = signed_octets(label, purpose, *fields)
         if len(signature) != SIGNATURE_OCTETS:
             raise InvalidSignature(f"a signature of {SUITE} has {SIGNATURE_OCTETS} octets, got {len(signature)}")
         ed25519, ml_dsa = self._load()
         try:
-            ed25519.verify(signature[:_ED25519_SIGNATURE], frame(label, message))
-            ml_dsa.verify(signature[_ED25519_SIGNATURE:], message, label)
+            ed25519.verify(signature[:_ED25519_SIGNATURE], octets)
+            ml_dsa.verify(signature[_ED25519_SIGNATURE:], octets, label.encode())
         except Refused:
-            raise InvalidSignature("the signature does not match the key and the message") from None
+            raise InvalidSignature("the signature does not match the key and what is signed") from None
 
 
 class SigningKey:
@@ -114,14 +114,14 @@ class SigningKey:
         """
         return self._seed
 
-    def sign(self, label: bytes, message: bytes) -> bytes:
-        """Both signatures, 3373 octets.
+    def sign(self, label: str, purpose: str, *fields: bytes) -> bytes:
+        """Both signatures over the fields, 3373 octets.
 
         Spec: spec/signatures.md#signing
         Raises: ParameterError for a label that is empty or over 255 octets
         """
-        _check_label(label)
-        return self._ed25519.sign(frame(label, message)) + self._ml_dsa.sign(message, label)
+        octets = signed_octets(label, purpose, *fields)
+        return self._ed25519.sign(octets) + self._ml_dsa.sign(octets, label.encode())
 
     def __repr__(self) -> str:
         return "<SigningKey, redacted>"
@@ -130,6 +130,12 @@ class SigningKey:
         raise ParameterError("a signing key is not pickled; write it with to_bytes")
 
 
-def _check_label(label: bytes) -> None:
-    if not 1 <= len(label) <= _MAX_LABEL:
-        raise ParameterError(f"a label has between 1 and {_MAX_LABEL} octets, not {len(label)}")
+def signed_octets(label: str, purpose: str, *fields: bytes) -> bytes:
+    """frame(label, suite, purpose, fields ..): what both algorithms sign.
+
+    Spec: spec/signatures.md#signing
+    Raises: ParameterError for a label that is empty or over 255 octets
+    """
+    if not 1 <= len(label.encode()) <= _MAX_LABEL:
+        raise ParameterError(f"a label has between 1 and {_MAX_LABEL} octets, not {len(label.encode())}")
+    return frame(label.encode(), SUITE.encode(), purpose.encode(), *fields)

@@ -22,16 +22,15 @@ _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 # Multicodec table: prefixes in unsigned varints.
 _ED25519, _ML_DSA_65 = b"\xed\x01", b"\x91\x24"
 _X25519, _ML_KEM_768 = b"\xec\x01", b"\x8c\x24"
-_BLS_G1, _BLS_G2 = b"\xea\x01", b"\xeb\x01"
+_BLS_G1 = b"\xea\x01"
 _RAW = b"\x55"
 
 _PARTS: Final[dict[tuple[Purpose, str], tuple[tuple[str, bytes, int], ...]]] = {
     (Purpose.SIGN, signatures.SUITE): (("ed25519", _ED25519, 32), ("ml-dsa-65", _ML_DSA_65, 1952)),
-    (Purpose.SIGN, "Ed25519"): (("ed25519", _ED25519, 32),),
-    (Purpose.ENCRYPT, "ML-KEM-768+X25519"): (("ml-kem-768", _ML_KEM_768, 1184), ("x25519", _X25519, 32)),
-    (Purpose.ENCRYPT, "X25519"): (("x25519", _X25519, 32),),
-    (Purpose.BLS, "BLS12-381 G1"): (("bls", _BLS_G1, 48),),
-    (Purpose.BLS, "BLS12-381 G2"): (("bls", _BLS_G2, 96),),
+    (Purpose.SIGN, "ED25519.1"): (("ed25519", _ED25519, 32),),
+    (Purpose.ENCRYPT, "MLKEM768-X25519.1"): (("ml-kem-768", _ML_KEM_768, 1184), ("x25519", _X25519, 32)),
+    (Purpose.ENCRYPT, "X25519.1"): (("x25519", _X25519, 32),),
+    (Purpose.BLS, "BLS12-381-AUG.1"): (("bls", _BLS_G1, 48),),
 }
 _RELATIONS: Final[dict[Purpose, tuple[str, ...]]] = {
     Purpose.SIGN: ("authentication", "assertionMethod"),

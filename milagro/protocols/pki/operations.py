@@ -25,8 +25,8 @@ from milagro.octets import frame
 from milagro.protocols.signatures import PUBLIC_OCTETS, SIGNATURE_OCTETS, SigningKey, VerifyingKey
 
 TYPE: Final = "milagro-id-1"
-LABEL: Final = b"milagro-id-1 operation"
-_NEXT: Final = b"milagro-id-1 next control key"
+LABEL: Final = "milagro id v1"
+_NEXT: Final = b"next control key"
 DIGEST_OCTETS: Final = 32
 MAX_BLOCK: Final = 65536
 MAX_EDITS: Final = 32
@@ -49,11 +49,11 @@ class Purpose(StrEnum):
 
 
 def next_digest(control: VerifyingKey) -> bytes:
-    """SHA-256(frame("milagro-id-1 next control key", public key)): what is told of a control key before its time.
+    """SHA-256(frame("milagro id v1", "next control key", public key)): what is told of a control key before its time.
 
     Spec: spec/dpki.md#rotation
     """
-    return hashlib.sha256(frame(_NEXT, control.to_bytes())).digest()
+    return hashlib.sha256(frame(LABEL.encode(), _NEXT, control.to_bytes())).digest()
 
 
 def _text(what: str, value: str, most: int = _MAX_TEXT) -> None:
@@ -475,7 +475,7 @@ class Block:
         Raises: ParameterError if the operation is outside the limits
         """
         value = operation.value()
-        signature = key.sign(LABEL, cbor.encode(value, _LIMITS))
+        signature = key.sign(LABEL, "operation", cbor.encode(value, _LIMITS))
         octets = cbor.encode({"operation": value, "signature": signature}, _LIMITS)
         return cls(operation, signature, octets, CID.of(octets, Codec.DAG_CBOR))
 
@@ -515,7 +515,7 @@ class Block:
 
         Raises: InvalidSignature
         """
-        key.verify(LABEL, cbor.encode(self.operation.value(), _LIMITS), self.signature)
+        key.verify(self.signature, LABEL, "operation", cbor.encode(self.operation.value(), _LIMITS))
 
 
 def _read_operation(fields: Fields) -> Operation:

@@ -17,14 +17,13 @@ from milagro import cbor
 from milagro.cbor import Fields
 from milagro.cid import CID, LINK_TAG, Codec
 from milagro.errors import BrokenChain, MalformedEnvelope, NonCanonical, NotFound
-from milagro.protocols.pki.operations import Rotate
+from milagro.protocols.pki.operations import LABEL, Rotate
 from milagro.protocols.signatures import PUBLIC_OCTETS, SIGNATURE_OCTETS, SigningKey, VerifyingKey
 
 if TYPE_CHECKING:
     from milagro.protocols.pki.replica import Replica
 
 TYPE: Final = "milagro-id-receipt-1"
-LABEL: Final = b"milagro-id-1 receipt"
 _LIMITS = cbor.Limits(octets=8192, items=32, depth=4)
 
 Slot = tuple[CID, int | None]
@@ -61,7 +60,7 @@ class Receipt:
     def sign(cls, identity: CID, operation: CID, key: SigningKey) -> Receipt:
         """The receipt of the witness with this key. `give_receipt` is what an honest witness calls."""
         unsigned = cls(identity, operation, key.public, b"")
-        return cls(identity, operation, key.public, key.sign(LABEL, cbor.encode(unsigned._value(), _LIMITS)))
+        return cls(identity, operation, key.public, key.sign(LABEL, "receipt", cbor.encode(unsigned._value(), _LIMITS)))
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Receipt:
@@ -82,7 +81,7 @@ class Receipt:
         receipt = cls(identity, operation, witness, signature)
         if Codec.RAW in (identity.codec, operation.codec) or receipt.to_bytes() != octets:
             raise NonCanonical("the receipt is not the one that its fields are written as")
-        witness.verify(LABEL, cbor.encode(receipt._value(), _LIMITS), signature)
+        witness.verify(signature, LABEL, "receipt", cbor.encode(receipt._value(), _LIMITS))
         return receipt
 
 

@@ -19,7 +19,7 @@ def key(name: str) -> SigningKey:
 
 def named(n: int) -> pki.AddKey:
     """An edit that adds the n-th key."""
-    return pki.AddKey(pki.Key(pki.Purpose.BLS, "BLS12-381 G2", bytes([n]) * 96))
+    return pki.AddKey(pki.Key(pki.Purpose.BLS, "BLS12-381-AUG.1", bytes([n]) * 48))
 
 
 def replica_of(blocks: Iterable[Block]) -> Replica:

@@ -13,7 +13,7 @@ from milagro.protocols import pki, signatures
 from milagro.protocols.pki.did import base58btc
 from tests.protocols.pki.history import begun, key, named, put
 
-ENCRYPT = pki.Key(pki.Purpose.ENCRYPT, "ML-KEM-768+X25519", bytes(1216))
+ENCRYPT = pki.Key(pki.Purpose.ENCRYPT, "MLKEM768-X25519.1", bytes(1216))
 SIGN = pki.Key(pki.Purpose.SIGN, signatures.SUITE, key("s").public.to_bytes())
 MPIN = pki.Key(pki.Purpose.MPIN, "BN254", b"\x04" + bytes(64))
 
