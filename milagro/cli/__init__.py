@@ -18,6 +18,7 @@ from milagro.errors import ConfigError, MilagroError, status_of
 _COMMANDS = {
     "client": "milagro.cli.client:client",
     "demo": "milagro.cli.demo:demo",
+    "id": "milagro.cli.identity:identity",
     "init": "milagro.cli.init:init",
     "mfa": "milagro.cli.mfa:mfa",
     "serve": "milagro.cli.serve:serve",
@@ -26,6 +27,7 @@ _COMMANDS = {
 _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
+    "id": "Make, change and check identities.",
     "init": "Write the configuration and the sealed keys of a new server.",
     "mfa": "Run the accounts of an MFA server.",
     "serve": "Run a server.",

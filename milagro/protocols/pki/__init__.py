@@ -7,6 +7,7 @@ Spec: spec/dpki.md
 
 from milagro.protocols.pki.did import did_document, did_metadata, did_of, identity_of
 from milagro.protocols.pki.operations import (
+    KEY_ID_OCTETS,
     AddKey,
     Attest,
     Block,
@@ -30,8 +31,10 @@ from milagro.protocols.pki.owner import change, create, retire, rotate
 from milagro.protocols.pki.receipts import Memory, Receipt, give_receipt
 from milagro.protocols.pki.replica import Replica
 from milagro.protocols.pki.resolution import Fork, ForkKind, Resolution, State, resolve
+from milagro.protocols.signatures import VerifyingKey
 
 __all__ = [
+    "KEY_ID_OCTETS",
     "AddKey",
     "Attest",
     "Block",
@@ -54,6 +57,7 @@ __all__ = [
     "Rotate",
     "SetService",
     "State",
+    "VerifyingKey",
     "Withdraw",
     "Witnesses",
     "change",

@@ -28,6 +28,7 @@ TYPE: Final = "milagro-id-1"
 LABEL: Final = "milagro id v1"
 _NEXT: Final = b"next control key"
 DIGEST_OCTETS: Final = 32
+KEY_ID_OCTETS: Final = 16
 MAX_BLOCK: Final = 65536
 MAX_EDITS: Final = 32
 MAX_PREVIOUS: Final = 8
@@ -81,7 +82,7 @@ class Key:
     @property
     def id(self) -> bytes:
         """The first 16 octets of SHA-256(frame(purpose, suite, octets))."""
-        return hashlib.sha256(frame(self.purpose.encode(), self.suite.encode(), self.public)).digest()[:16]
+        return hashlib.sha256(frame(self.purpose.encode(), self.suite.encode(), self.public)).digest()[:KEY_ID_OCTETS]
 
     def value(self) -> dict[str, Value]:
         """The map that stands for it in an operation."""
@@ -166,7 +167,7 @@ class RevokeKey:
     @classmethod
     def read(cls, fields: Fields) -> RevokeKey:
         """The edit in such a map."""
-        return cls(fields.octets("key", 16, 16))
+        return cls(fields.octets("key", KEY_ID_OCTETS, KEY_ID_OCTETS))
 
 
 @dataclass(frozen=True, slots=True)
