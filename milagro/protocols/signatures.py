@@ -33,7 +33,7 @@ _MAX_LABEL = 255
 class VerifyingKey:
     """A public key of both algorithms.
 
-    Spec: spec/signatures.md#keys
+    Spec: spec/signatures.md#keys, spec/signatures.md#signing
     Shape: 1984 octets
     """
 
@@ -83,7 +83,7 @@ class VerifyingKey:
 class SigningKey:
     """A private key of both algorithms. It shows nothing of itself and is not pickled.
 
-    Spec: spec/signatures.md#keys
+    Spec: spec/signatures.md#keys, spec/signatures.md#signing
     Secret: all of it
     """
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from milagro.conformance.operations import batches, bls, curves, mpin_v1, mpin_v2, wcc
+from milagro.conformance.operations import batches, bls, curves, mpin_v1, mpin_v2, pki, wcc
 from milagro.conformance.operations._registry import OPERATIONS, Inputs, run, stream
 
-__all__ = ["OPERATIONS", "Inputs", "batches", "bls", "curves", "mpin_v1", "mpin_v2", "run", "stream", "wcc"]
+__all__ = [
+    "OPERATIONS",
+    "Inputs",
+    "batches",
+    "bls",
+    "curves",
+    "mpin_v1",
+    "mpin_v2",
+    "pki",
+    "run",
+    "stream",
+    "wcc",
+]

@@ -33,7 +33,7 @@ _BUNDLE_LIMITS = cbor.Limits(octets=64 << 20, items=1 << 16, depth=4)
 class Replica:
     """The operations and receipts of one identity that have been seen here.
 
-    Spec: spec/dpki.md#replicas
+    Spec: spec/dpki.md#replicas, spec/dpki.md#log, spec/dpki.md#bundles
     """
 
     def __init__(self, identity: CID) -> None:

@@ -117,7 +117,7 @@ class Resolution:
 def resolve(replica: Replica) -> Resolution:
     """What the operations and receipts in a replica say.
 
-    Spec: spec/dpki.md#resolution
+    Spec: spec/dpki.md#resolution, spec/dpki.md#state
     Raises: NotFound without the identity's first document
     """
     if replica.identity not in replica:
