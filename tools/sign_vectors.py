@@ -41,7 +41,7 @@ def signatures(backend_name: str) -> Book:
     signature = signer.sign("milagro vectors v1", "test", b"", b"abc").hex()
     case = {**parts, **public, "signature": signature}
     book.good("valid", "signatures.verify", case)
-    for name, change in {
+    changes: dict[str, dict[str, Any]] = {
         "ed25519-changed": {"signature": flipped(signature, 3)},
         "ml-dsa-changed": {"signature": flipped(signature)},
         "other-fields": {"fields": ["616263", ""]},
@@ -49,7 +49,8 @@ def signatures(backend_name: str) -> Book:
         "other-label": {"label": "milagro vectors v2"},
         "other-key": {"public_key": key("other").public.to_bytes().hex()},
         "cut-short": {"signature": signature[:-2]},
-    }.items():
+    }
+    for name, change in changes.items():
         book.bad(name, "signatures.verify", {**case, **change}, InvalidSignature)
     book.bad("key-cut-short", "signatures.verify", {**case, "public_key": public["public_key"][:-2]}, WrongLength)
     return book

@@ -44,7 +44,8 @@ def _write(path: Path, text: str) -> Path:
 _INTRODUCTION = """# Sources of these vectors
 
 Every file has the form of [schema.json](schema.json) and names its source. `milagro vectors check vectors` recomputes
-every value on a backend; `milagro vectors make` writes every file but those of `published/` and `signed/` again, the same octets every time.
+every value on a backend; `milagro vectors make` writes every file but those of `published/` and `signed/` again, the
+same octets every time.
 
 * *Generated* files: inputs come from SHAKE256 over the seed that the file names, a label, ":" and the number of the
   draw; `milagro/conformance/topics/` has the labels. Results come from one backend and must agree with the other.
