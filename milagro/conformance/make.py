@@ -1,6 +1,7 @@
 """Writing the project's own vectors: the same octets on every machine and with either backend.
 
-`published/` is not made here: those values are typed in from the documents that they name, and only checked.
+`published/` and `signed/` are not made here, only checked: the values of the one are typed in from the documents that
+they name, those of the other hold signatures that draw randomness (tools/sign_vectors.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from milagro.conformance.schema import SCHEMA_DOCUMENT
 from milagro.conformance.topics import TOPICS
 from milagro.conformance.topics._book import written
 
-PUBLISHED = "published"
+KEPT = ("published", "signed")
 
 
 def write_all(folder: Path, backend: str | None = None) -> list[Path]:
@@ -43,11 +44,13 @@ def _write(path: Path, text: str) -> Path:
 _INTRODUCTION = """# Sources of these vectors
 
 Every file has the form of [schema.json](schema.json) and names its source. `milagro vectors check vectors` recomputes
-every value on a backend; `milagro vectors make` writes every file but `published/` again, the same octets every time.
+every value on a backend; `milagro vectors make` writes every file but those of `published/` and `signed/` again, the
+same octets every time.
 
 * *Generated* files: inputs come from SHAKE256 over the seed that the file names, a label, ":" and the number of the
   draw; `milagro/conformance/topics/` has the labels. Results come from one backend and must agree with the other.
 * *Published* files: typed in from the document and section that they name.
+* *Signed* files: made once by `tools/sign_vectors.py`, since signatures of ML-DSA-65 draw randomness.
 * A refused case names the error of `milagro.errors` and the layer that must raise it: `backend` (a number that is not
   canonical, a point off the curve), `groups` (lengths, flags, subgroup, identity), `protocols`, `cbor` (not the one
   encoding of a value, or a field of another type), `cid`, `stores`, or the step of an envelope that
@@ -61,9 +64,9 @@ every value on a backend; `milagro vectors make` writes every file but `publishe
 
 
 def _sources(rows: list[tuple[str, str, str, str]], folder: Path) -> str:
-    for path in sorted((folder / PUBLISHED).glob("*.json")):
+    for path in sorted(path for kept in KEPT for path in (folder / kept).glob("*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
         cases = document["cases"]
         refused = sum("refused" in case for case in cases)
-        rows.append((f"{PUBLISHED}/{path.name}", str(len(cases)), str(refused), document["source"]))
+        rows.append((f"{path.parent.name}/{path.name}", str(len(cases)), str(refused), document["source"]))
     return _INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in sorted(rows))
