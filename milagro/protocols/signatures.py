@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 from cryptography.exceptions import InvalidSignature as Refused
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, M
 
 from milagro.errors import InvalidSignature, NonCanonical, ParameterError, WrongLength
 from milagro.octets import frame
+from milagro.secret_value import SecretValue
 
 SUITE: Final = "ED25519+MLDSA65.1"
 SEED_OCTETS: Final = 64
@@ -69,19 +70,25 @@ class VerifyingKey:
         Spec: spec/signatures.md#signing
         Raises: InvalidSignature, ParameterError for a label that is empty or over 255 octets
         """
-        octets = signed_octets(label, purpose, *fields)
+        self.verify_octets(signature, signed_octets(label, purpose, *fields), label.encode())
+
+    def verify_octets(self, signature: bytes, octets: bytes, context: bytes) -> None:
+        """Nothing, if both signatures hold, that of ML-DSA-65 with the context.
+
+        Raises: InvalidSignature
+        """
         if len(signature) != SIGNATURE_OCTETS:
             raise InvalidSignature(f"a signature of {SUITE} has {SIGNATURE_OCTETS} octets, got {len(signature)}")
         ed25519, ml_dsa = self._load()
         try:
             ed25519.verify(signature[:_ED25519_SIGNATURE], octets)
-            ml_dsa.verify(signature[_ED25519_SIGNATURE:], octets, label.encode())
+            ml_dsa.verify(signature[_ED25519_SIGNATURE:], octets, context)
         except Refused:
             raise InvalidSignature("the signature does not match the key and what is signed") from None
 
 
-class SigningKey:
-    """A private key of both algorithms. It shows nothing of itself and is not pickled.
+class SigningKey(SecretValue):
+    """A private key of both algorithms.
 
     Spec: spec/signatures.md#keys, spec/signatures.md#signing
     Secret: all of it
@@ -120,14 +127,11 @@ class SigningKey:
         Spec: spec/signatures.md#signing
         Raises: ParameterError for a label that is empty or over 255 octets
         """
-        octets = signed_octets(label, purpose, *fields)
-        return self._ed25519.sign(octets) + self._ml_dsa.sign(octets, label.encode())
+        return self.sign_octets(signed_octets(label, purpose, *fields), label.encode())
 
-    def __repr__(self) -> str:
-        return "<SigningKey, redacted>"
-
-    def __reduce__(self) -> NoReturn:
-        raise ParameterError("a signing key is not pickled; write it with to_bytes")
+    def sign_octets(self, octets: bytes, context: bytes) -> bytes:
+        """Both signatures over octets that say themselves what they are, that of ML-DSA-65 with the context."""
+        return self._ed25519.sign(octets) + self._ml_dsa.sign(octets, context)
 
 
 def signed_octets(label: str, purpose: str, *fields: bytes) -> bytes:

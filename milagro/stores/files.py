@@ -89,7 +89,7 @@ class PendingFile:
             os.fsync(self._file.fileno())
             self._file.close()
             self._install(self._temporary, self._path)
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
 
     def abort(self) -> None:
         """Removes what was written; harmless after `commit`."""

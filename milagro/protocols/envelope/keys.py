@@ -12,7 +12,6 @@ from milagro import cbor
 from milagro.cbor import Fields
 from milagro.errors import MalformedEnvelope
 from milagro.protocols.envelope.labels import digest
-from milagro.protocols.envelope.secret_value import SecretValue
 from milagro.protocols.envelope.signatures import (
     DEFAULT_SIGNATURES,
     HYBRID,
@@ -22,6 +21,7 @@ from milagro.protocols.envelope.signatures import (
     signing_key,
 )
 from milagro.protocols.envelope.suites import DEFAULT_SUITE, EncryptionKey, EncryptionPublicKey
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import Random

@@ -7,8 +7,8 @@ import hmac
 from milagro.errors import DecryptionFailed, ParameterError
 from milagro.octets import equal
 from milagro.protocols.envelope.labels import DIGEST_OCTETS, digest, labelled
-from milagro.protocols.envelope.secret_value import SecretValue
 from milagro.protocols.envelope.suites import SECRET_OCTETS
+from milagro.secret_value import SecretValue
 
 
 class Schedule(SecretValue):

@@ -9,27 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from cryptography.exceptions import InvalidSignature as CryptographyInvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
-
 from milagro import groups
 from milagro.errors import EncodingError, InvalidSignature, MalformedEnvelope, WrongLength
 from milagro.groups import Encoding
+from milagro.protocols import signatures as hybrid
 from milagro.protocols.bls import ietf
 from milagro.protocols.envelope.labels import LABEL, digest, draw, labelled
-from milagro.protocols.envelope.secret_value import SecretValue
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milagro.groups import Random
 
-HYBRID: Final = "ED25519+MLDSA65.1"
+HYBRID: Final = hybrid.SUITE
 BLS: Final = "BLS12-381-AUG.1"
 DEFAULT_SIGNATURES: Final = HYBRID
-SIGNATURE_OCTETS: Final = {HYBRID: 64 + 3309, BLS: 96}
-_PUBLIC_OCTETS = {HYBRID: 32 + 1952, BLS: 48}
-_ED25519_PUBLIC, _ED25519_SIGNATURE, _SEED = 32, 64, 32
+SIGNATURE_OCTETS: Final = {HYBRID: hybrid.SIGNATURE_OCTETS, BLS: 96}
+_PUBLIC_OCTETS = {HYBRID: hybrid.PUBLIC_OCTETS, BLS: 48}
 _IKM_OCTETS = 32
 _SALT = b"milagro envelope v1 BLS key generation salt"
 
@@ -79,10 +76,7 @@ class VerifyingKey:
     def _parse(self) -> Any:
         if self.suite == BLS:
             return ietf.public_key_from_bytes(bls_suite(self.backend), self.octets)
-        return (
-            ed25519.Ed25519PublicKey.from_public_bytes(self.octets[:_ED25519_PUBLIC]),
-            mldsa.MLDSA65PublicKey.from_public_bytes(self.octets[_ED25519_PUBLIC:]),
-        )
+        return hybrid.VerifyingKey.from_bytes(self.octets)
 
     @property
     def id(self) -> bytes:
@@ -106,10 +100,8 @@ class VerifyingKey:
                 suite = bls_suite(self.backend)
                 ietf.verify(suite, self._key, octets, ietf.signature_from_bytes(suite, signature))
             else:
-                classical, lattice = self._key
-                classical.verify(signature[:_ED25519_SIGNATURE], octets)
-                lattice.verify(signature[_ED25519_SIGNATURE:], octets, LABEL)
-        except (CryptographyInvalidSignature, EncodingError, InvalidSignature):
+                self._key.verify_octets(signature, octets, LABEL)
+        except (EncodingError, InvalidSignature):
             raise InvalidSignature("the sender's signature does not verify") from None
 
 
@@ -121,33 +113,28 @@ class HybridSigningKey(SecretValue):
     Raises: WrongLength
     """
 
-    __slots__ = ("_classical", "_lattice", "_octets", "public")
+    __slots__ = ("_key", "public")
     suite: Final = HYBRID
 
     def __init__(self, octets: bytes) -> None:
-        if len(octets) != 2 * _SEED:
-            raise WrongLength(f"a private key of {HYBRID} has {2 * _SEED} octets")
-        self._octets = octets
-        self._classical = ed25519.Ed25519PrivateKey.from_private_bytes(octets[:_SEED])
-        self._lattice = mldsa.MLDSA65PrivateKey.from_seed_bytes(octets[_SEED:])
-        public = self._classical.public_key().public_bytes_raw() + self._lattice.public_key().public_bytes_raw()
-        self.public = VerifyingKey(HYBRID, public)
+        self._key = hybrid.SigningKey(octets)
+        self.public = VerifyingKey(HYBRID, self._key.public.to_bytes())
 
     @classmethod
     def generate(cls, random: Random) -> Self:
         """A new key from 64 random octets."""
-        return cls(draw(random, 2 * _SEED))
+        return cls(draw(random, hybrid.SEED_OCTETS))
 
     def to_bytes(self) -> bytes:
         """The two seeds.
 
         Secret: the result
         """
-        return self._octets
+        return self._key.to_bytes()
 
     def sign(self, octets: bytes) -> bytes:
         """Ed25519(octets) || ML-DSA-65(octets, context = LABEL)."""
-        return self._classical.sign(octets) + self._lattice.sign(octets, LABEL)
+        return self._key.sign_octets(octets, LABEL)
 
 
 class BlsSigningKey(SecretValue):

@@ -29,7 +29,7 @@ from milagro.errors import (
 )
 from milagro.octets import os2ip
 from milagro.protocols.envelope.labels import digest, draw, labelled
-from milagro.protocols.envelope.secret_value import SecretValue
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import Random

@@ -19,9 +19,9 @@ from milagro.octets import frame
 from milagro.protocols.sharing.dleq import Dleq, Equality, prove_equal, verify_equal, verify_equal_batch
 from milagro.protocols.sharing.header import Header, check_set, pack, unpack
 from milagro.protocols.sharing.refusals import InvalidProof
-from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.shamir import lagrange
 from milagro.protocols.sharing.suite import Suite
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point, G2Point, Random

@@ -21,8 +21,8 @@ from milagro.errors import InvalidShare, NonCanonical, ParameterError, WrongLeng
 from milagro.octets import equal
 from milagro.protocols.sharing.header import SET_ID_OCTETS, Header, check_set, pack, unpack
 from milagro.protocols.sharing.refusals import MixedShares
-from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.suite import draw
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import Random

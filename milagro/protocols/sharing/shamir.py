@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from milagro.errors import InvalidShare, ParameterError
 from milagro.protocols.sharing.header import MAX_INDEX, SET_ID_OCTETS, Header, check_set, pack, unpack
-from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.suite import Suite, draw
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import Curve, Random, Scalar

@@ -16,9 +16,9 @@ from milagro.octets import i2osp, os2ip
 from milagro.protocols.sharing.commitments import Commitments, commit
 from milagro.protocols.sharing.header import MAX_EPOCH, MAX_INDEX, SET_ID_OCTETS, Header
 from milagro.protocols.sharing.refusals import InvalidProof, MixedShares
-from milagro.protocols.sharing.secret_value import SecretValue
 from milagro.protocols.sharing.shamir import check_numbers, evaluate, random_polynomial
 from milagro.protocols.sharing.suite import Suite, draw
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point, Random, Scalar

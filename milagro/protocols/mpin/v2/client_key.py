@@ -23,8 +23,8 @@ from milagro.errors import (
     WrongLength,
 )
 from milagro.octets import i2osp, os2ip
-from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import draw
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import Random

@@ -18,8 +18,8 @@ from milagro.errors import IdentityElement, InvalidShare, MalformedEnvelope, Non
 from milagro.protocols.mpin.v2.identity import Identity, check_text
 from milagro.protocols.mpin.v2.permits import Permit
 from milagro.protocols.mpin.v2.pin import ClientSecret
-from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import Suite, check_now
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point, G2Point, G2Prepared, Random, Scalar

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 from milagro.errors import Expired, MalformedEnvelope
 from milagro.protocols.mpin.v2.identity import Identity
-from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import Suite
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point

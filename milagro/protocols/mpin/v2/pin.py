@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Self
 from milagro.errors import IdentityElement, ParameterError
 from milagro.octets import equal
 from milagro.protocols.mpin.v2.identity import Identity
-from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import Pin, Suite
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point

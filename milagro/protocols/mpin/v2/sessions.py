@@ -17,8 +17,8 @@ from milagro.errors import AuthenticationFailed, Expired, MalformedEnvelope, Par
 from milagro.octets import equal
 from milagro.protocols.mpin.v2.client_key import verify_signature
 from milagro.protocols.mpin.v2.identity import Identity, check_text
-from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.suite import Suite, check_now
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point, Scalar

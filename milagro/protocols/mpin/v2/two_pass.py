@@ -22,7 +22,6 @@ from milagro.octets import equal, frame, i2osp, os2ip
 from milagro.protocols.mpin.v2.client_key import verify_signature
 from milagro.protocols.mpin.v2.messages import Challenge, PassOne, PassTwo
 from milagro.protocols.mpin.v2.permits import current_slot
-from milagro.protocols.mpin.v2.secret_value import SecretValue
 from milagro.protocols.mpin.v2.sessions import (
     DEFAULT_LIMITS,
     NONCE_OCTETS,
@@ -40,6 +39,7 @@ from milagro.protocols.mpin.v2.sessions import (
     response,
 )
 from milagro.protocols.mpin.v2.suite import Pin, Suite, check_now, draw, pin_octets
+from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
     from milagro.groups import Random, Scalar

@@ -1,4 +1,4 @@
-"""What every secret of these protocols refuses: to be printed, pickled, copied or hashed."""
+"""What every secret refuses: to be printed, pickled, copied or hashed."""
 
 from __future__ import annotations
 
