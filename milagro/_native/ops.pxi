@@ -141,6 +141,7 @@ cdef class PointOps(CurveData):
         own(self, p)
         cdef G1 R = new_g1(self)
         pt_neg(R.P, p.P, &self.E)
+        mont_wipe_stack()
         return R
 
     def g1_mul(self, G1 p not None, Scalar k not None):
@@ -336,6 +337,7 @@ cdef class PointOps(CurveData):
         own(self, p)
         cdef G2 R = new_g2(self)
         pt_neg(R.P, p.P, &self.E)
+        mont_wipe_stack()
         return R
 
     def g2_mul(self, G2 p not None, Scalar k not None):

@@ -39,12 +39,14 @@ cdef class CurveOps(ManyOps):
         own(self, g)
         cdef GT R = new_gt(self)
         fp12_mul(&R.f, &f.f, &g.f, &self.E)
+        mont_wipe_stack()
         return R
 
     def gt_inv(self, GT f not None):
         own(self, f)
         cdef GT R = new_gt(self)
         fp12_conj(&R.f, &f.f, &self.E)
+        mont_wipe_stack()
         return R
 
     def gt_exp(self, GT f not None, Scalar k not None):
