@@ -1,8 +1,9 @@
-"""Runs under valgrind: watches the operations of eight lanes, in a module of lanes that was compiled without AVX-512.
+"""Runs under valgrind: watches the operations of eight lanes, in modules of lanes that were compiled without AVX-512.
 
-    valgrind python -m tests.constant_time.watch_lanes LIBRARY CURVE MODULE LANES RESULT
+    valgrind python -m tests.constant_time.watch_lanes LIBRARY CURVE MODULE LANES ACROSS RESULT
 
-MODULE is the module of words that calls the lanes; LANES is the file of the module of lanes.
+MODULE is the module of words that calls the lanes; LANES and ACROSS are the files of the modules of lanes, for eight
+values at once and for one product across the lanes.
 """
 
 from __future__ import annotations
@@ -54,6 +55,15 @@ def lanes(secrets: Secrets, module: ModuleType) -> Iterator[Case]:
     yield case("checks", [[P], [secrets.same_P], [P]], [[prepared]] * 3, result=False)
 
 
+def across(secrets: Secrets) -> Iterator[Case]:
+    """One product of pairings at a time, of points as they are and prepared, and the check of one."""
+    ops, P, Q = secrets.ops, secrets.P, secrets.Q
+    prepared = ops.g2_prepare(secrets.same_Q)
+    yield Case("across pairing", "pairing", lambda: ops.pairing(P, Q))
+    yield Case("across product", "product", lambda: ops.pairing_product([P, secrets.same_P], [prepared, Q]))
+    yield Case("across check", "check", lambda: ops.pairing_check([P, secrets.same_P], [prepared, Q]), result=False)
+
+
 def bytearray_of(secrets: Secrets, index: int) -> bytes:
     return bytes(range(index, index + 192))
 
@@ -69,15 +79,16 @@ def control(secrets: Secrets, module: ModuleType) -> Case:
     )
 
 
-def main(library: str, curve_name: str, module: str, path: str, out: str) -> None:
+def main(library: str, curve_name: str, module: str, lanes_path: str, across_path: str, out: str) -> None:
     probe = Probe(Path(library))
     if not probe.on_valgrind():
         sys.exit("this is to be run by valgrind")
     secrets = Secrets(curve_name, module, probe)
     words = import_module(f"milagro._native.{module}")
-    engine = lane_module(f"milagro._native.w{secrets.params.words}v", path).Engine(secrets.params)
-    words.use_lanes(secrets.ops, engine)
-    cases = [*lanes(secrets, words), control(secrets, words)]
+    name = f"milagro._native.w{secrets.params.words}"
+    words.use_lanes(secrets.ops, lane_module(f"{name}v", lanes_path).Engine(secrets.params))
+    words.use_across(secrets.ops, lane_module(f"{name}s", across_path).Engine(secrets.params))
+    cases = [*lanes(secrets, words), *across(secrets), control(secrets, words)]
     Path(out).write_text(json.dumps([watched(case, probe) for case in cases]))
 
 
