@@ -105,7 +105,8 @@ def identity(backend_name: str) -> Book:
     book.good("change", "pki.block", {"block": good.octets.hex()}, spec=DPKI + "blocks")
     book.good("changed", "pki.resolve", listed(replica), spec=DPKI + "edits")
     book.good("changed-document", "pki.document", {"bundle": replica.to_bytes().hex()}, spec=DPKI + "did")
-    book.bad("bundle-cut-short", "pki.document", {"bundle": replica.to_bytes().hex()[:-2]}, MalformedEnvelope)
+    cut = replica.to_bytes().hex()[:-2]
+    book.bad("bundle-cut-short", "pki.document", {"bundle": cut}, MalformedEnvelope, layer="cbor")
     _stolen(book, copied(replica), good.cid)
     _bad_histories(book, replica, good)
     _forked(book, copied(replica))
@@ -121,10 +122,10 @@ def identity(backend_name: str) -> Book:
 def _bad_blocks(book: Book, block: Block) -> None:
     octets = block.octets.hex()
     spec = DPKI + "blocks"
-    book.bad("block-cut-short", "pki.block", {"block": octets[:-2]}, MalformedEnvelope, spec=spec)
-    book.bad("block-trailing", "pki.block", {"block": octets + "00"}, MalformedEnvelope, spec=spec)
+    book.bad("block-cut-short", "pki.block", {"block": octets[:-2]}, MalformedEnvelope, layer="cbor", spec=spec)
+    book.bad("block-trailing", "pki.block", {"block": octets + "00"}, MalformedEnvelope, layer="cbor", spec=spec)
     long_head = "b80" + "2" + octets[2:]
-    book.bad("block-long-head", "pki.block", {"block": long_head}, NonCanonical, spec=spec)
+    book.bad("block-long-head", "pki.block", {"block": long_head}, NonCanonical, layer="cbor", spec=spec)
     changed = Block.from_bytes(bytes.fromhex(flipped(octets)))
     case = {"identity": str(changed.cid), "blocks": [changed.octets.hex()], "receipts": []}
     book.bad("block-signature-changed", "pki.resolve", case, InvalidSignature, spec=spec)

@@ -107,6 +107,23 @@ class Report:
         return result if failure is None else {**result, "error": str(failure)}
 
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def _listen() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A signal waits until the block is left: between a new process and its name it would be lost to `Servers`."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    try:
+        yield
+    finally:
+        _listen()
+
+
 class Servers:
     """The processes that the demo started; all are stopped when the block is left, however it is left."""
 
@@ -135,7 +152,7 @@ class Servers:
 
         Raises: DemoFailed
         """
-        with (self._logs / f"{name}.log").open("wb") as log:
+        with (self._logs / f"{name}.log").open("wb") as log, _uninterrupted():
             # A session of its own, so that Ctrl-C reaches only this process, which then stops them in order.
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own command
                 _command(arguments),
@@ -144,6 +161,7 @@ class Servers:
                 stderr=log,
                 start_new_session=True,
                 env=_environment(),
+                preexec_fn=_listen,  # noqa: PLW1509 - there is no second thread here
             )
         while not _is_ready(url):
             if self._running[name].poll() is not None:
