@@ -64,7 +64,10 @@ def main() -> None:
         if status:
             found.append(name)
             print(said[-6000:])
-        print(f"{name}: {units[0] if units else 'no'} executions, {'a FINDING' if status else 'nothing found'}", flush=True)
+        print(
+            f"{name}: {units[0] if units else 'no'} executions, {'a FINDING' if status else 'nothing found'}",
+            flush=True,
+        )
     sys.exit(f"findings in {', '.join(found)}" if found else 0)
 
 

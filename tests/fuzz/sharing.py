@@ -84,7 +84,7 @@ SHARES: list[Callable[[bytes], None]] = [
     plain(lambda x: sharing.Succession.from_bytes(SUITE, x).to_bytes()),
     plain(lambda x: Dleq.from_bytes(SUITE, x).to_bytes()),
     plain(lambda x: Possession.from_bytes(SUITE, x).to_bytes()),
-    lambda octets: parses(octets[1:], lambda x: Commitments.from_bytes(SUITE, x, octets[0]).to_bytes()),
+    lambda octets: parses(octets[1:], lambda x: Commitments.from_bytes(SUITE, x, max(1, octets[0])).to_bytes()),
     plain(lambda x: Member.from_bytes(x).to_bytes()),
     plain(lambda x: Roster.from_bytes(x).to_bytes()),
 ]
