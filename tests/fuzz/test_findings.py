@@ -12,6 +12,7 @@ from milagro.conformance.report import FileReport
 from milagro.errors import MalformedEnvelope, ParameterError, WrongLength
 from milagro.groups import curve
 from milagro.octets import frame, unframe
+from milagro.protocols.envelope import armored, dearmored
 from milagro.protocols.mpin import v2
 from milagro.protocols.sharing import Share, octet_shares, split
 from milagro.protocols.sharing.header import pack
@@ -46,6 +47,13 @@ def test_a_label_that_is_not_ascii_is_refused() -> None:
     assert v2.Challenge.from_bytes(frame(label, *fields)).to_bytes() == frame(label, *fields)
     with pytest.raises(MalformedEnvelope):
         v2.Challenge.from_bytes(frame(label.replace(b"BLS", b"BL\xd3"), *fields))
+
+
+def test_a_carriage_return_alone_ends_no_line_of_an_armor() -> None:
+    text = armored(b"octets")
+    assert dearmored(text.rstrip(b"\n")) == dearmored(text.replace(b"\n", b"\r\n")) == b"octets"
+    with pytest.raises(MalformedEnvelope):
+        dearmored(text.rstrip(b"\n") + b"\r")
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
