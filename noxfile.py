@@ -199,6 +199,20 @@ def differential(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Every parser under atheris, two minutes each (tests/fuzz); `test` does a second of each.
+
+    Arguments: targets and options of libFuzzer, as in `nox -s fuzz -- cbor,shares -max_total_time=600`.
+    """
+    install(session, "server", "test")
+    given = [name for name in session.posargs if not name.startswith("-")]
+    options = [option for option in session.posargs if option.startswith("-")]
+    if not any(option.startswith(("-max_total_time=", "-runs=")) for option in options):
+        options.append("-max_total_time=120")
+    session.run("python", "-m", "tests.fuzz.run", ",".join(given) or "all", *options)
+
+
+@nox.session
 def arm64(session: nox.Session) -> None:
     """The native modules for 64-bit ARM, built by a cross compiler and tried under qemu; needs Debian's packages."""
     install(session, "test", native=False)

@@ -219,8 +219,8 @@ cdef Py_ssize_t octets_per_element(bytes u, Py_ssize_t count, int degree) except
     # How long each of the `count` parts of uniform octets is
     if count < 1:
         raise ParameterError(f"a map to the curve needs at least one field element, got {count}")
-    if len(u) == 0 or len(u) % (count * degree):
-        raise WrongLength(f"{len(u)} octets cannot be divided into {count * degree} equal numbers")
+    if count > len(u) or len(u) % (count * degree):
+        raise WrongLength(f"{len(u)} octets cannot be divided into {count} * {degree} equal numbers")
     return len(u) // count
 
 

@@ -80,8 +80,9 @@ cdef list hash_many(CurveData curve, source, Py_ssize_t n, Py_ssize_t count, bin
     cdef Py_ssize_t size, degree = sizeof(element) // sizeof(fp_t)
     if count < 1 or n < 0:
         raise ParameterError(f"a map to the curve needs at least one field element, got {count}")
-    if u.view.len % max(n * count * degree, 1) or (u.view.len == 0) != (n == 0):
-        raise WrongLength(f"{u.view.len} octets cannot be divided into {n * count * degree} equal numbers")
+    # Without the first condition the products could overflow.
+    if n and count > u.view.len // n or u.view.len % max(n * count * degree, 1) or (u.view.len == 0) != (n == 0):
+        raise WrongLength(f"{u.view.len} octets cannot be divided into {n} * {count} * {degree} equal numbers")
     size = u.view.len // (n * count) if n else 0
     cdef Block memory = Block(3 * n * sizeof(element))
     cdef element* R = <element*>memory.at

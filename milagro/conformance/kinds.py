@@ -121,7 +121,7 @@ def _number(block: Block) -> int:
 
 
 def _open_field(path: str, content: str, backend: str) -> Opened:
-    keys = {int(found) for found in re.findall(r"^FP(2|4|12)_1\s*=", content, re.MULTILINE)}
+    keys = {int(found) for found in re.findall(r"^FP(2|4|12)_1\s*[=:]", content, re.MULTILINE)}
     degree = 4 if 4 in keys else max(keys)  # an fp4 file has traces that it calls FP12_1
     report, source, _ = _headed(path, content, f"fp{degree}")
     header = source.comments[0] if source.comments else (1, "")

@@ -242,7 +242,7 @@ def _parse(content: bytes) -> dict[str, Any]:
             "salt",
         }
         fits = fits and header["kdf"]["name"] == _KDF and header["cipher"] == _CIPHER
-        fits = fits and isinstance(header["context"], dict)
+        fits = fits and all(isinstance(value, str) for value in header["context"].values())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise MalformedEnvelope("this is not a sealed file") from None
     if not fits:

@@ -50,6 +50,7 @@ def problems(tmp_path: Path, name: str, content: str | bytes) -> str:
         ("own2.json", '{"schema": "milagro-vectors-1", "cases": [{}]}', "missing"),
         ("curve.json", '{"curve": "P-256", "pair_gen": "00"}', "which curve"),
         ("oracle.json", '{"curve": "BN254CX", "pair_gen": 5, "sha256_v": [], "more": null}', "not a string"),
+        ("fp-BN254CX.txt", ECP + "FP2_1: [1,2]\n", "this line is not understood"),
         ("ecp.txt", ECP + "ECP1 = 1:2:3\nECPsum = zz\n", "not understood"),
         ("ecp2.txt", ECP + "ECP1 = 1:2\nnonsense\n", "this line is not understood"),
         ("ecp3.txt", ECP + "ECP1 = 1:2\nECP1 = 1:2\n", "stands twice"),

@@ -7,16 +7,13 @@ to the parser behind it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
-from hashlib import shake_256
-from itertools import count
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from milagro import cbor
-from milagro.errors import MilagroError, ParameterError
+from milagro.errors import MilagroError
 from milagro.octets import frame
 from milagro.protocols.envelope import (
     BLS,
@@ -37,20 +34,9 @@ from milagro.protocols.envelope.header import header_plaintext, seal_header, spl
 from milagro.protocols.envelope.outer import Outer, preamble
 from milagro.protocols.envelope.schedule import Schedule
 from milagro.protocols.envelope.stream import ChunkOpener
+from tests.fuzz.target import Target, parses, random
 
 KEY, CONTEXT = bytes(range(32)), "fuzz/1"
-
-
-@dataclass(frozen=True)
-class Target:
-    """A parser under test and inputs to begin with."""
-
-    check: Callable[[bytes], None]
-    seeds: Callable[[], Iterable[bytes]]
-
-
-def random(octets: int, calls: Iterator[int] = count(1)) -> bytes:  # noqa: B008 - one counter for all
-    return shake_256(next(calls).to_bytes(8, "big")).digest(octets)
 
 
 @cache
@@ -70,18 +56,6 @@ def envelopes() -> tuple[bytes, ...]:
         terms = Terms(CONTEXT, 1, content_type="text/plain", notes={-1: b"n"}, anonymous=anonymous)
         made.append(seal(b"payload", keys().signing, [keys().public.encryption], terms, random))
     return tuple(made)
-
-
-def parses(octets: bytes, read: Callable[[bytes], bytes]) -> None:
-    """`read` refuses the octets, or gives back the same."""
-    try:
-        again = read(octets)
-    except ParameterError:
-        raise  # a parser knows no argument that is wrong, only octets that are
-    except MilagroError:
-        return
-    if again != octets:
-        raise AssertionError(f"{octets.hex()} is read as {again.hex()}")
 
 
 def check_cbor(octets: bytes) -> None:

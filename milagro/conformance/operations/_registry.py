@@ -43,6 +43,8 @@ _STEPS = {
     "stream": "envelope#body",
     "suites": "envelope#suites",
 }
+MOST_OCTETS = 1 << 20
+MOST_SHARES = 1024
 V1_HASHES = ("sha256", "sha384", "sha512")
 
 
@@ -112,6 +114,13 @@ class Inputs:
         if default is not None and name not in self:
             return default
         return literals.integer(self.raw(name))
+
+    def size(self, name: str, default: int | None = None, most: int = MOST_OCTETS) -> int:
+        """How many of something the case makes: from 0 to `most`, so that a file of others takes no more."""
+        value = self.integer(name, default)
+        if not 0 <= value <= most:
+            raise BadLiteral(f"the input {name} is not from 0 to {most}")
+        return value
 
     def integers(self, name: str) -> list[int]:
         """A list of whole numbers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from milagro.conformance.literals import BadLiteral
-from milagro.conformance.operations._registry import Inputs, Results, operation
+from milagro.conformance.operations._registry import MOST_SHARES, Inputs, Results, operation
 from milagro.groups import Encoding
 from milagro.protocols.bls import ietf
 from milagro.protocols.bls import original as bls
@@ -43,8 +43,8 @@ def aggregate(x: Inputs) -> Results:
 @operation("bls-original.shares")
 def shares(x: Inputs) -> Results:
     """Shares of a secret, from given random octets."""
-    coefficients = bls.random_coefficients(x.E, x.scalar("s"), x.integer("threshold"), x.random())
-    made = bls.make_shares(x.E, coefficients, x.integer("count"))
+    coefficients = bls.random_coefficients(x.E, x.scalar("s"), x.size("threshold", most=MOST_SHARES), x.random())
+    made = bls.make_shares(x.E, coefficients, x.size("count", most=MOST_SHARES))
     return {"shares": [[share.x, share.y.to_bytes(x.E.field_bytes).hex()] for share in made]}
 
 

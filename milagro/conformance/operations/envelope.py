@@ -216,8 +216,8 @@ def read_outer(x: Inputs) -> Results:
 # -- bodies ------------------------------------------------------------------------------------------------------------
 def _payload(x: Inputs) -> bytes:
     """`length` octets of SHAKE256 over the seed, then `zeros` zero octets."""
-    made = hashlib.shake_256(x.text("payload_seed").encode()).digest(x.integer("length"))
-    return made + bytes(x.integer("zeros", 0))
+    made = hashlib.shake_256(x.text("payload_seed").encode()).digest(x.size("length"))
+    return made + bytes(x.size("zeros", 0))
 
 
 def _chunks(x: Inputs) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from milagro.conformance.operations._registry import Inputs, Results, operation
+from milagro.conformance.operations._registry import MOST_SHARES, Inputs, Results, operation
 from milagro.groups import G1Point
 from milagro.groups.batches import random_weights, weighted_sum
 from milagro.protocols.bls import ietf
@@ -20,7 +20,7 @@ def _point(x: Inputs, octets: bytes) -> G1Point:
 def split(x: Inputs) -> Results:
     """Shares of a scalar."""
     suite = Suite(x.E)
-    numbers = x.integer("threshold"), x.integer("count")
+    numbers = x.integer("threshold"), x.size("count", most=MOST_SHARES)
     shares = shamir.split(suite, x.scalar("secret"), *numbers, x.random(), epoch=x.integer("epoch", 0))
     return {"suite": suite.id, "shares": [share.to_bytes().hex() for share in shares]}
 
@@ -82,7 +82,7 @@ def verify_equal(x: Inputs) -> Results:
 @operation("sharing.split-octets")
 def split_octets(x: Inputs) -> Results:
     """Shares of octets."""
-    numbers = x.integer("threshold"), x.integer("count")
+    numbers = x.integer("threshold"), x.size("count", most=MOST_SHARES)
     shares = octet_shares.split(x.octets("secret"), *numbers, x.random(), epoch=x.integer("epoch", 0))
     return {"shares": [share.to_bytes().hex() for share in shares]}
 
@@ -143,7 +143,7 @@ def check_shares(x: Inputs) -> Results:
 
 
 def _deal(x: Inputs) -> list[KeyShare]:
-    numbers = x.integer("threshold"), x.integer("count")
+    numbers = x.integer("threshold"), x.size("count", most=MOST_SHARES)
     return deal(Suite(x.E), x.scalar("secret"), *numbers, x.random(), epoch=x.integer("epoch", 0))
 
 

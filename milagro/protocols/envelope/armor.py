@@ -73,7 +73,7 @@ class Dearmoring:
 
     def finish(self) -> bytes:
         """The octets of a last line without a line end; refuses an armor that has not ended."""
-        octets = self._decode([self._rest.removesuffix(b"\r")]) if self._rest else b""
+        octets = self._decode([self._rest]) if self._rest else b""
         self._rest = b""
         if not self._ended:
             raise MalformedEnvelope("the armor has no last line")

@@ -56,7 +56,7 @@ class Possession:
     def from_bytes(cls, suite: Suite, octets: bytes) -> Self:
         """The proof with these octets. Raises: EncodingError."""
         T, z = unframe(octets, 2)
-        return cls(suite.curve.g1_from_bytes(T), suite.curve.scalar_from_bytes(z))
+        return cls(suite.curve.g1_from_bytes(T), suite.scalar_from_bytes(z))
 
 
 def prove_possession(suite: Suite, secret: Scalar, context: bytes, random: Random) -> Possession:
@@ -110,7 +110,7 @@ class Dleq:
         """The proof with these octets. Raises: EncodingError."""
         T, T_A, z = unframe(octets, 3)
         E = suite.curve
-        return cls(E.g1_from_bytes(T), E.g1_from_bytes(T_A), E.scalar_from_bytes(z))
+        return cls(E.g1_from_bytes(T), E.g1_from_bytes(T_A), suite.scalar_from_bytes(z))
 
 
 @dataclass(frozen=True, slots=True)

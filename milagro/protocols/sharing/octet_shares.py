@@ -91,8 +91,10 @@ def lagrange_public(indices: Sequence[int], at: int = 0) -> list[int]:
     """lambda_i = prod_(j != i) (x_j + at) / (x_j + x_i) in GF(256).
 
     Spec: spec/sharing.md#gf256
-    Raises: ParameterError for no index, one twice, or `at` among them
+    Raises: ParameterError for no index, one twice, `at` among them, or a number that is none of the field
     """
+    if not all(0 <= x < 256 for x in (at, *indices)):
+        raise ParameterError("a number of GF(256) is from 0 to 255")
     if not indices or len(set(indices)) != len(indices) or at in indices:
         raise ParameterError("interpolation needs at least one index, each once, and none where it is evaluated")
     weights = []

@@ -110,7 +110,7 @@ def read_part(plan: RepairPlan, table: Table, signed: Signed, helper: int, to: i
     if (run, sender, receiver) != (plan.run_id, i2osp(helper, 2), i2osp(to, 2)):
         raise MalformedEnvelope("a part of another run, or between others")
     table.verify(helper, signed.octets, signed.signature)
-    return table.suite.curve.scalar_from_bytes(part)
+    return table.suite.scalar_from_bytes(part)
 
 
 def _seal(table: Table, to: int, kind: bytes, octets: bytes) -> Outgoing:
@@ -290,7 +290,7 @@ class LostHolder:
             if complaints:
                 self._judge_complaints(helper, unframe(complaints))
                 return None
-            value = E.scalar_from_bytes(total)
+            value = self._plan.key.suite.scalar_from_bytes(total)
         except MilagroError:
             self.reasons[helper] = "a malformed answer"
             return None

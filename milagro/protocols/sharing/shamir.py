@@ -47,7 +47,7 @@ class Share(SecretValue):
         Raises: EncodingError, by name as `unpack` does
         """
         header, (value,) = unpack(suite.dst("SHARE_"), octets, 1)
-        return cls(suite, header, suite.curve.scalar_from_bytes(value))
+        return cls(suite, header, suite.scalar_from_bytes(value))
 
 
 def evaluate(E: Curve, coefficients: Sequence[Scalar], x: int) -> Scalar:

@@ -149,7 +149,7 @@ class KeyShare(SecretValue):
         made = SharedKey.from_bytes(suite, key)
         if os2ip(index) not in made.holders:
             raise EncodingError("the index of a key share is none of its holders")
-        return cls(made, os2ip(index), suite.curve.scalar_from_bytes(value))
+        return cls(made, os2ip(index), suite.scalar_from_bytes(value))
 
 
 def deal(suite: Suite, secret: Scalar, threshold: int, count: int, random: Random, *, epoch: int = 0) -> list[KeyShare]:

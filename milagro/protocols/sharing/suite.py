@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from milagro.errors import MalformedEnvelope, ParameterError
+from milagro.errors import MalformedEnvelope, ParameterError, WrongLength
 from milagro.groups import Curve, Xmd, curve
 from milagro.octets import frame, unframe
 from milagro.params import SSWU
@@ -83,6 +83,17 @@ class Suite:
         if label != self.dst(purpose):
             raise MalformedEnvelope(f"this is no {purpose.rstrip('_')} value of {self.id}")
         return fields
+
+    def scalar_from_bytes(self, octets: bytes) -> Scalar:
+        """The scalar with these octets; other than `Curve.scalar_from_bytes`, in one length only.
+
+        Shape: scalar_bytes octets
+        Raises: WrongLength, NonCanonical
+        Secret: the octets
+        """
+        if len(octets) != self.curve.scalar_bytes:
+            raise WrongLength(f"a scalar: expected {self.curve.scalar_bytes} octets, got {len(octets)}")
+        return self.curve.scalar_from_bytes(octets)
 
     def hash_to_scalar(self, message: bytes, purpose: str) -> Scalar:
         """Hr(message, purpose): hash_to_field modulo r under the tag of `purpose`."""

@@ -286,7 +286,7 @@ class FullVerifier:
         if tuple(fields[:3]) != self.context.octets:
             raise ParameterError("the session was opened at another context")
         created = os2ip(need_length("a time", fields[5], _TIME_OCTETS))
-        w = self.suite.curve.scalar_from_bytes(fields[6])
+        w = self.suite.scalar_from_bytes(fields[6])
         return FullChallenged(self, FullOne.from_bytes(fields[3]), FullChallenge.from_bytes(fields[4]), created, w)
 
 

@@ -166,7 +166,7 @@ class MasterShare(SecretValue):
         Shape: scalar_bytes octets
         Raises: WrongLength, NonCanonical, also for zero
         """
-        s = suite.curve.scalar_from_bytes(octets)
+        s = suite.scalar_from_bytes(octets)
         if s.is_zero():
             raise NonCanonical("a master share is a number from 1 to r - 1")
         return cls(suite, issuer, s)

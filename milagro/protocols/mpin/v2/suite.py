@@ -90,9 +90,10 @@ def read_labelled(octets: bytes, purpose: str, count: int) -> tuple[str, list[by
     if len(octets) > MAX_MESSAGE:
         raise WrongLength(f"a message has at most {MAX_MESSAGE} octets")
     fields = unframe(octets, count + 1)
-    label = fields[0].decode("ascii", errors="replace")
+    label = fields[0].decode("ascii", errors="replace")  # what is replaced is not ASCII any more either
     suite_id = label.removesuffix(purpose)
-    if suite_id == label or not suite_id.startswith(PREFIX) or not suite_id.endswith("_RO_"):
+    named = suite_id != label and suite_id.startswith(PREFIX) and suite_id.endswith("_RO_")
+    if not named or not label.isascii():
         raise MalformedEnvelope(f"this is not a {purpose.rstrip('_')} value of M-Pin v2")
     return suite_id, fields[1:]
 
@@ -165,6 +166,17 @@ class Suite:
         """
         if suite_id != self.id:
             raise MalformedEnvelope(f"a value of another suite was given to {self.id}")
+
+    def scalar_from_bytes(self, octets: bytes) -> Scalar:
+        """The scalar with these octets; other than `Curve.scalar_from_bytes`, in one length only.
+
+        Shape: scalar_bytes octets
+        Raises: WrongLength, NonCanonical
+        Secret: the octets
+        """
+        if len(octets) != self.curve.scalar_bytes:
+            raise WrongLength(f"a scalar: expected {self.curve.scalar_bytes} octets, got {len(octets)}")
+        return self.curve.scalar_from_bytes(octets)
 
     # -- hashes ------------------------------------------------------------------------------------------------
     def hash_to_g1_vartime(self, message: bytes, purpose: str) -> G1Point:

@@ -176,7 +176,10 @@ class Broadcast:
             return False  # a bad entry is not passed on, and takes nothing from the others
 
     def _take_entry(self, bundle: Bundle, entry: bytes) -> bool:
-        octets, signature, *links = unframe(entry)
+        fields = unframe(entry)
+        if len(fields) < 2:
+            raise MalformedEnvelope("an entry is a statement, a signature, and the lists that it stood in")
+        octets, signature, *links = fields
         digest = hashlib.sha256(octets).digest()
         if digest in self._known:  # nearly all are: each is passed on by everybody
             return False

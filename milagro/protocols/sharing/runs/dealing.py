@@ -166,8 +166,8 @@ class Dealing:
 
     def read_opening(self, dealer: int, index: int, body: bytes) -> Opening:
         """The share in a body. Raises: EncodingError."""
-        E = self._table.suite.curve
-        values = [E.scalar_from_bytes(one) for one in unframe(body, 2 if self._plan.blinded else 1)]
+        suite = self._table.suite
+        values = [suite.scalar_from_bytes(one) for one in unframe(body, 2 if self._plan.blinded else 1)]
         return Opening(self.commitments[dealer], index, values[0], values[1] if self._plan.blinded else None)
 
     def opens(self, one: Opening) -> bool:
