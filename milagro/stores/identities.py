@@ -151,6 +151,31 @@ def read_bundle(path: Path) -> Replica:
         raise type(error)(f"{path}: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class KnownIdentities:
+    """What was learned of others' identities, a bundle each, so that a revocation is not forgotten over a restart."""
+
+    folder: Path
+
+    def _path(self, identity: CID) -> Path:
+        return self.folder / f"{identity}.bundle"
+
+    def read(self, identity: CID) -> Replica:
+        """What is known of an identity; an empty replica if nothing is.
+
+        Raises: as read_bundle; BrokenChain if the file is another identity's
+        """
+        replica = Replica(identity)
+        with contextlib.suppress(NotFound):
+            replica.merge(read_bundle(self._path(identity)))
+        return replica
+
+    def save(self, replica: Replica) -> None:
+        """Keeps what a replica holds. It holds the first document at least."""
+        files.make_folder(self.folder)
+        files.replace(self._path(replica.identity), replica.to_bytes())
+
+
 def gather(identity: CID, paths: Iterable[Path]) -> Replica:
     """What several bundles say of one identity together.
 
