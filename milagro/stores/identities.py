@@ -63,8 +63,7 @@ class IdentityFolder:
 
         Raises: AlreadyExists if the folder has one
         """
-        if (self.folder / BUNDLE).exists():
-            raise AlreadyExists(f"the folder {self.folder} has an identity already")
+        self.require_new()
         control, following = (SigningKey.generate(secrets.token_bytes) for _ in range(2))
         block = pki.create(control, following.public, time, edits, witnesses)
         self._keep(self._keys, control, passphrase, cost)
@@ -73,6 +72,14 @@ class IdentityFolder:
         replica.add(block.octets)
         files.write_new(self.folder / BUNDLE, replica.to_bytes())
         return replica
+
+    def require_new(self) -> None:
+        """Nothing, if the folder has no identity.
+
+        Raises: AlreadyExists
+        """
+        if (self.folder / BUNDLE).exists():
+            raise AlreadyExists(f"the folder {self.folder} has an identity already")
 
     def read(self) -> Replica:
         """The identity's operations and receipts, every signature checked."""
@@ -171,9 +178,14 @@ class KnownIdentities:
         return replica
 
     def save(self, replica: Replica) -> None:
-        """Keeps what a replica holds. It holds the first document at least."""
+        """Keeps what a replica holds, the first document at least, and adds to it what another process has kept.
+
+        Raises: as read, StoreError
+        """
         files.make_folder(self.folder)
-        files.replace(self._path(replica.identity), replica.to_bytes())
+        with files.locked(self.folder):
+            replica.merge(self.read(replica.identity))
+            files.replace(self._path(replica.identity), replica.to_bytes())
 
 
 def gather(identity: CID, paths: Iterable[Path]) -> Replica:

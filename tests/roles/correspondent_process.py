@@ -1,4 +1,4 @@
-"""A correspondent in a process of its own, which may be killed at any moment: `python -m tests.roles.correspondent_process ...`.
+"""A correspondent in a process of its own, which may be killed: `python -m tests.roles.correspondent_process`.
 
 It opens its identity's folder, and of the other it knows the identity's CID; what they share is a Kubo swarm. It
 sends so many letters and writes each that it takes into its database in the transaction that moves the cursor.
@@ -16,7 +16,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, Text, insert
 
 from milagro.cid import CID
 from milagro.errors import StoreError
-from milagro.roles.correspondence import Correspondent, Directory, EnvelopeKeys
+from milagro.roles.correspondence.correspondent import Correspondent
+from milagro.roles.correspondence.directory import Directory
+from milagro.roles.correspondence.keys import EnvelopeKeys
 from milagro.stores.content.ipfs import IpfsStore
 from milagro.stores.identities import IdentityFolder, KnownIdentities
 from milagro.stores.keys import Passphrase
@@ -29,7 +31,7 @@ from tests.stores.parties import FAST, Faulty
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from milagro.roles.correspondence import Letter
+    from milagro.roles.correspondence.correspondent import Letter
 
 PASSPHRASE = Passphrase(b"correct horse")
 

@@ -12,8 +12,9 @@ from milagro.protocols import pki
 from milagro.protocols.envelope import PrivateKeys
 from milagro.protocols.pki import Replica
 from milagro.protocols.signatures import SigningKey
-from milagro.roles.correspondence import Correspondent, Directory, EnvelopeKeys
-from milagro.roles.correspondence.keys import listing
+from milagro.roles.correspondence.correspondent import Correspondent
+from milagro.roles.correspondence.directory import Directory
+from milagro.roles.correspondence.keys import EnvelopeKeys, listed
 from milagro.stores.identities import KnownIdentities
 from milagro.stores.messaging.tables import open_state
 from tests.stores.parties import FAST
@@ -39,7 +40,7 @@ class Owner:
     def new(cls) -> Owner:
         control, following = (SigningKey.generate(secrets.token_bytes) for _ in range(2))
         keys = PrivateKeys.generate(secrets.token_bytes)
-        block = pki.create(control, following.public, 1000, listing(keys.public))
+        block = pki.create(control, following.public, 1000, [*map(pki.AddKey, listed(keys.public))])
         replica = Replica(block.cid)
         replica.add(block.octets)
         return cls(control, following, replica, [keys])
@@ -62,7 +63,7 @@ class Owner:
     def new_keys(self) -> None:
         """Revokes the keys that the identity lists, and lists new ones."""
         keys = PrivateKeys.generate(secrets.token_bytes)
-        self.change(*(pki.RevokeKey(key.id) for key in self.state.keys), *listing(keys.public))
+        self.change(*(pki.RevokeKey(key.id) for key in self.state.keys), *map(pki.AddKey, listed(keys.public)))
         self.pairs.append(keys)
 
     def copy(self) -> Owner:

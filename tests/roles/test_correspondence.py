@@ -11,7 +11,7 @@ import pytest
 from milagro.cid import Codec
 from milagro.errors import BrokenChain, InvalidSignature, NotFound, ParameterError
 from milagro.protocols import pki
-from milagro.roles.correspondence import Directory
+from milagro.roles.correspondence.directory import Directory
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.identities import KnownIdentities
 from milagro.stores.messaging.channel import InProcess
@@ -193,6 +193,21 @@ def test_a_directory_finds_operations_and_receipts_from_the_heads(tmp_path: Path
     assert reader.find(owner.identity, heads).state.sequence == 300
     again = KnownIdentities(tmp_path / "b").read(owner.identity)
     assert again.to_bytes() == owner.replica.to_bytes()
+
+
+def test_two_directories_that_share_a_folder_forget_nothing_of_each_other(tmp_path: Path, store: MemoryStore) -> None:
+    left = Owner.new()
+    right = left.copy()
+    known = KnownIdentities(tmp_path / "known")
+    first, second = Directory(store, known), Directory(store, known)
+    for directory in (first, second):
+        directory.add(left.replica)
+    left.change(pki.RevokeKey(left.state.keys[0].id))
+    right.change(pki.RevokeKey(right.state.keys[1].id))
+    first.add(left.replica)
+    second.add(right.replica)
+    assert len(known.read(left.identity)) == 3
+    assert Directory(store, known).resolution(left.identity).state.keys == ()
 
 
 def test_a_carrier_cannot_pass_off_what_is_not_the_owners(tmp_path: Path, store: MemoryStore) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milagro.protocols import pki
-from milagro.roles.correspondence import EnvelopeKeys
-from milagro.roles.correspondence.keys import listing
+from milagro.roles.correspondence.keys import EnvelopeKeys, listed
 from milagro.stores.identities import IdentityFolder
 from milagro.stores.keys import Argon2Cost
 from tests.roles.correspondent_process import PASSPHRASE
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from milagro.cid import CID
 
+MODULE = "tests.roles.correspondent_process"
 COUNT = 1000
 SECONDS = 400
 CHEAP = Argon2Cost(memory_kib=8192, iterations=1, lanes=1)
@@ -39,7 +39,7 @@ class Process:
         self.name, self.folder, self.url = name, folder / name, url
         keys = EnvelopeKeys.create(self.folder, PASSPHRASE, CHEAP)
         owned = IdentityFolder.at(self.folder)
-        self.identity = owned.create(PASSPHRASE, 1, listing(keys.public), cost=CHEAP).identity
+        self.identity = owned.create(PASSPHRASE, 1, [*map(pki.AddKey, listed(keys.public))], cost=CHEAP).identity
         # A second operation, so that the first document does not say all.
         replica = owned.read()
         edit = pki.SetService("name", "Name", f"urn:{name}")

@@ -6,11 +6,9 @@ entries         how an identity signs the entries of its message log, and tells 
 finder          learns later operations of others while messages go on
 correspondent   all of it: letters sealed to current keys, signed, delivered once and in order
 
+The first two need no server library, so that the command line has them everywhere.
+
 Spec: spec/correspondence.md
 """
 
-from milagro.roles.correspondence.correspondent import Correspondent, Letter, Refusal
-from milagro.roles.correspondence.directory import Directory
-from milagro.roles.correspondence.keys import EnvelopeKeys, recipients_of, senders_of
-
-__all__ = ["Correspondent", "Directory", "EnvelopeKeys", "Letter", "Refusal", "recipients_of", "senders_of"]
+from __future__ import annotations

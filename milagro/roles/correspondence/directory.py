@@ -28,12 +28,15 @@ _MAX_REMEMBERED: Final = 1024
 
 
 class Directory:
-    """What is known here of identities. Threads may share it; one process writes one `known` folder.
+    """What is known here of identities. Threads may share it.
+
+    What is learned is kept in `known`, which other processes may share; without it, as long as the directory lasts.
+
 
     Spec: spec/dpki.md#finding
     """
 
-    def __init__(self, store: ContentStore, known: KnownIdentities) -> None:
+    def __init__(self, store: ContentStore, known: KnownIdentities | None = None) -> None:
         self._store, self._known = store, known
         self._lock = threading.RLock()
         self._replicas: dict[CID, Replica] = {}
@@ -88,7 +91,7 @@ class Directory:
             before = known.to_bytes() if replica.identity in known else b""
             known.merge(replica)
             if known.to_bytes() != before:
-                self._known.save(known)
+                self._save(known)
 
     def find(self, identity: CID, heads: CID | None = None, timeout_seconds: float = DEFAULT_SECONDS) -> pki.Resolution:
         """What an identity is, with all that `heads` leads to; without it, at least the first document.
@@ -103,6 +106,16 @@ class Directory:
         elif not self._is_here(identity):
             self._fetch(identity, [identity], deadline)
         return self.resolution(identity)
+
+    def learn(self, heads: CID, timeout_seconds: float = DEFAULT_SECONDS) -> pki.Resolution:
+        """The identity that the heads document is of, with all that it leads to.
+
+        Spec: spec/dpki.md#finding
+        Raises: as find
+        """
+        deadline = time.monotonic() + timeout_seconds
+        identity = Heads.from_bytes(self._get(heads, deadline)).identity
+        return self.find(identity, heads, deadline - time.monotonic())
 
     def _learn(self, identity: CID, heads: CID, deadline: float) -> None:
         document = Heads.from_bytes(self._get(heads, deadline))
@@ -153,8 +166,12 @@ class Directory:
 
     def _replica(self, identity: CID) -> Replica:
         if identity not in self._replicas:
-            self._replicas[identity] = self._known.read(identity)
+            self._replicas[identity] = self._known.read(identity) if self._known else Replica(identity)
         return self._replicas[identity]
+
+    def _save(self, replica: Replica) -> None:
+        if self._known is not None:
+            self._known.save(replica)
 
     def _remember(self, heads: CID, identity: CID) -> None:
         with self._lock:

@@ -39,7 +39,7 @@ class EnvelopeKeys:
 
     @classmethod
     def create(cls, folder: Path, passphrase: Passphrase, cost: Argon2Cost | None = None) -> PrivateKeys:
-        """New keys, sealed in the folder; `listing` puts them into the identity.
+        """New keys, sealed in the folder; `listed` is what the identity has to list.
 
         Raises: StoreError, Unavailable
         """
@@ -80,9 +80,9 @@ class EnvelopeKeys:
         return [keys.encryption for keys in self.pairs]
 
 
-def listing(keys: PublicKeys) -> list[pki.Edit]:
-    """The edits that put both public keys into an identity."""
-    return [pki.AddKey(_signing(keys)), pki.AddKey(_encryption(keys))]
+def listed(keys: PublicKeys) -> tuple[pki.Key, pki.Key]:
+    """Both public keys as an identity lists them."""
+    return _signing(keys), pki.Key(pki.Purpose.ENCRYPT, keys.encryption.suite, keys.encryption.octets)
 
 
 def recipients_of(state: pki.State, suite: str = DEFAULT_SUITE) -> list[EncryptionPublicKey]:
@@ -115,7 +115,3 @@ def _signing(keys: PublicKeys) -> pki.Key:
     if keys.signing.suite != HYBRID:
         raise ParameterError(f"an identity signs its letters with {HYBRID}")
     return pki.Key(pki.Purpose.SIGN, keys.signing.suite, keys.signing.octets)
-
-
-def _encryption(keys: PublicKeys) -> pki.Key:
-    return pki.Key(pki.Purpose.ENCRYPT, keys.encryption.suite, keys.encryption.octets)
