@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milagro.cid import Codec
+from milagro.cid import CID, Codec
 from milagro.errors import BrokenChain, InvalidSignature, NotFound, ParameterError
 from milagro.protocols import pki
+from milagro.protocols.signatures import SigningKey
 from milagro.roles.correspondence.directory import Directory
+from milagro.roles.correspondence.entries import Judge
+from milagro.roles.correspondence.finder import MAX_WAITING, Finder
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.identities import KnownIdentities
 from milagro.stores.messaging.channel import InProcess
@@ -131,6 +134,8 @@ def test_an_identity_that_contradicts_itself_is_refused(make: Make) -> None:
     acquainted(alice, bob)
     alice.correspondent.send(b"mine", [bob.identity])
     assert len(bob.take(1)) == 1
+    alice.correspondent.send(b"heard, and not delivered yet", [bob.identity])
+    _wait(lambda: bob.correspondent._mailbox.status()[str(alice.identity)].known == 2)
     other = Owner.new()
     for following in (other.control, other.following):
         branch = alice.owner.copy()
@@ -162,6 +167,64 @@ def test_an_envelope_of_somebody_else_is_refused_in_ones_own_log(make: Make, sto
         (mallory.identity, 2),
     ]
     assert isinstance(bob.correspondent.refusals()[0].error, InvalidSignature)
+
+
+def test_a_revocation_is_remembered_over_a_restart(make: Make, tmp_path: Path, store: MemoryStore) -> None:
+    alice, bob = make("alice"), make("bob")
+    thief = alice.owner.copy()
+    alice.owner.new_keys()
+    bob.correspondent.learn(alice.owner.replica)
+    bob.restart()
+    bob.correspondent.follow(alice.identity)
+    alice.__exit__()
+    with Party(thief, store, bob.channel, tmp_path, "thief") as forger:
+        forger.correspondent.send(b"forged", [bob.identity])
+        assert bob.take(1, 1.0) == []
+
+
+def test_who_signed_nothing_is_not_looked_up_before_others(tmp_path: Path, store: MemoryStore) -> None:
+    alice = Owner.new()
+    directory = Directory(store, KnownIdentities(tmp_path))
+    heads = directory.publish(alice.replica)
+    asked: list[bool] = []
+    judge = Judge(directory, lambda _identity, _heads, *, proven: asked.append(proven))
+    unknown = pki.Heads(alice.identity, (heads,)).cid
+    for signer, told, bad, expected in (
+        (alice.pairs[0], heads, False, None),  # accepted
+        (alice.pairs[0], unknown, False, [True]),
+        (alice.pairs[0], unknown, True, []),
+        (Owner.new().pairs[0], unknown, False, [False]),
+        (Owner.new().pairs[0], heads, False, []),
+    ):
+        made = pki.EntrySignature.sign(b"entry", told, SigningKey(signer.signing.to_bytes())).to_bytes()
+        asked.clear()
+        if expected is None:
+            judge.heard(str(alice.identity), b"entry", made)
+            continue
+        with pytest.raises(InvalidSignature):
+            judge.heard(str(alice.identity), b"another" if bad else b"entry", made)
+        assert asked == expected
+
+
+def test_the_finder_keeps_a_bounded_queue_and_serves_proven_ones_first(tmp_path: Path, store: MemoryStore) -> None:
+    alice, heads = Owner.new(), []
+    directory = Directory(store, KnownIdentities(tmp_path / "reader"))
+    for number in range(3):
+        alice.change(pki.SetService("n", "T", f"https://{number}.example"))
+        heads.append(Directory(store, KnownIdentities(tmp_path / f"{number}")).publish(alice.replica))
+    learned: list[int] = []
+    finder = Finder(directory, lambda identity, _: learned.append(directory.resolution(identity).state.sequence), 1.0)
+    for number in range(1000):
+        finder.ask(alice.identity, CID.of(b"%d" % number), proven=False)
+    finder.ask(alice.identity, heads[2], proven=False)
+    for number in (0, 1):
+        finder.ask(alice.identity, heads[number], proven=True)
+    assert len(finder._others) == MAX_WAITING
+    finder.start()
+    _wait(lambda: len(learned) == 3)
+    finder.close()
+    assert learned == [1, 2, 3]
+    assert finder.problem is None  # what was found last
 
 
 def test_what_cannot_be_sealed_to_is_refused(make: Make) -> None:
