@@ -201,9 +201,58 @@ def _witnessed(book: Book) -> None:
     book.bad("receipt-changed", "pki.resolve", case, InvalidSignature, spec=spec)
 
 
+def finding(backend_name: str) -> Book:
+    """Heads documents, and signatures on log entries."""
+    book = Book("signed/finding", DPKI + "finding", backend_name, source=SOURCE)
+    replica = begun()
+    right = copied(replica)
+    put(replica, pki.change(replica, key("control 0"), 1700000001, [pki.RemoveService("dta")]))
+    put(right, pki.change(right, key("control 0"), 1700000001, [pki.RemoveService("mfa")]))
+    replica.merge(right)
+    replica.add_receipt(pki.Receipt.sign(replica.identity, replica.identity, key("witness 0")).to_bytes())
+    book.good("heads-of", "pki.heads-of", {"bundle": replica.to_bytes().hex()})
+    heads = pki.Heads.of(replica)
+    octets = heads.to_bytes().hex()
+    book.good("heads", "pki.heads", {"heads": octets})
+    swapped = heads.to_bytes().replace(heads.operations[0].to_bytes(), b"?" * 36)
+    swapped = swapped.replace(heads.operations[1].to_bytes(), heads.operations[0].to_bytes())
+    swapped = swapped.replace(b"?" * 36, heads.operations[1].to_bytes())
+    book.bad("heads-descend", "pki.heads", {"heads": swapped.hex()}, NonCanonical)
+    book.bad("heads-cut-short", "pki.heads", {"heads": octets[:-2]}, MalformedEnvelope, layer="cbor")
+    other = heads.to_bytes().replace(b"heads-1", b"heads-2").hex()
+    book.bad("heads-of-another-type", "pki.heads", {"heads": other}, MalformedEnvelope)
+    _entries(book, heads.cid)
+    return book
+
+
+def _entries(book: Book, heads: CID) -> None:
+    spec = DPKI + "entries"
+    made = pki.EntrySignature.sign(b"an entry", heads, key("messages"))
+    case = {
+        "signature": made.to_bytes().hex(),
+        "message": b"an entry".hex(),
+        "public_key": key("messages").public.to_bytes().hex(),
+    }
+    elsewhere = pki.EntrySignature(begun().identity, made.key, made.signature)
+    changes: dict[str, dict[str, Any]] = {
+        "entry-other-message": {"message": b"another".hex()},
+        "entry-other-key": {"public_key": key("other").public.to_bytes().hex()},
+        "entry-other-heads": {"signature": elsewhere.to_bytes().hex()},
+        "entry-signature-changed": {"signature": flipped(case["signature"])},
+    }
+    book.good("entry", "pki.entry-signature", case, spec=spec)
+    for name, change in changes.items():
+        book.bad(name, "pki.entry-signature", {**case, **change}, InvalidSignature, spec=spec)
+    cut = {**case, "signature": case["signature"][:-2]}
+    book.bad("entry-cut-short", "pki.entry-signature", cut, MalformedEnvelope, spec=spec, layer="cbor")
+
+
+TOPICS = {"signatures": signatures, "identity": identity, "finding": finding}
+
+
 def main() -> None:
-    """Writes the files anew."""
-    for topic in (signatures, identity):
+    """Writes the files that are named, or all of them, anew."""
+    for topic in [TOPICS[name] for name in sys.argv[1:] or TOPICS]:
         book = topic(backend.default_name())
         path = ROOT / "vectors" / f"{book.topic}.json"
         path.parent.mkdir(parents=True, exist_ok=True)

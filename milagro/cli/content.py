@@ -15,6 +15,7 @@ from milagro.errors import ConfigError
 from milagro.stores import files
 from milagro.stores.content import MAX_BLOCK_OCTETS, ContentStore
 from milagro.stores.content.folder import FolderStore
+from milagro.stores.content.memory import MemoryStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _CODECS = {"raw": Codec.RAW, "dag-cbor": Codec.DAG_CBOR}
@@ -81,6 +82,22 @@ def _open_store(folder: Path | None, ipfs: str | None) -> Iterator[ContentStore]
     store: ContentStore
     store = FolderStore(folder) if folder is not None else _import("milagro.stores.content.ipfs").IpfsStore(ipfs)
     with store:
+        yield store
+
+
+@contextlib.contextmanager
+def open_named(name: str | None) -> Iterator[ContentStore]:
+    """The store that one option names: `ipfs` for the daemon of this machine, a URL for another, else a folder.
+
+    Without a name it is an empty one in memory.
+    """
+    if name is None:
+        with MemoryStore() as empty:
+            yield empty
+        return
+    is_daemon = name == "ipfs" or "://" in name
+    url = _import("milagro.stores.kubo").DEFAULT_URL if name == "ipfs" else name
+    with _open_store(None if is_daemon else Path(name), url if is_daemon else None) as store:
         yield store
 
 

@@ -20,8 +20,9 @@ from typing import IO, Any, TypeVar
 import click
 
 from milagro.cli import prompts
+from milagro.cli.parties import BUNDLE, CONTENT, HEADS, IDENTITY, KEY_ROLE, parties
 from milagro.cli.progress import Progress
-from milagro.errors import AlreadyExists, ConfigError, MalformedEnvelope, MilagroError, Unavailable
+from milagro.errors import AlreadyExists, ConfigError, MalformedEnvelope, Unavailable
 from milagro.protocols.envelope import (
     BLS,
     HYBRID,
@@ -50,7 +51,6 @@ from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource, Sealed
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BLOCK = 4 * 65552  # whole chunks; larger blocks leave the processor's cache
-_ROLE = {"role": "envelope"}
 _INPUT = click.argument("source", type=click.File("rb"), default="-")
 _ARMOR_BEGIN = b"-----BEGIN "
 _SIGNATURES = {"hybrid": HYBRID, "bls": BLS}
@@ -67,6 +67,8 @@ _STREAM_OPTIONS = (
     click.option("--progress/--no-progress", default=None, help="Show progress on stderr.  [default: on a terminal]"),
     click.option("--retired", multiple=True, metavar="SUITE", help="Treat this suite as retired. Can be repeated."),
 )
+
+_IDENTITY_OPTIONS = (IDENTITY, BUNDLE, CONTENT, HEADS)
 
 
 def _with(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -106,26 +108,27 @@ def keygen(
     keys = PrivateKeys.generate(secrets.token_bytes, _SIGNATURES[signatures], suite)
     fingerprint = keys.public.fingerprint.hex()
     cost = Argon2Cost(memory_kib=argon2_memory_mib * 1024)
-    SealedFile(private).create(keys.to_bytes(), passphrase, {**_ROLE, "fingerprint": fingerprint}, cost)
+    SealedFile(private).create(keys.to_bytes(), passphrase, {**KEY_ROLE, "fingerprint": fingerprint}, cost)
     files.write_new(public, armored(keys.public.to_bytes(), PUBLIC_KEYS))
     click.echo(f"Private keys: {private}\nPublic keys:  {public}\nFingerprint:  {fingerprint}")
 
 
 @envelope.command()
 @_INPUT
-@click.option("--key", "sender", type=prompts.FILE, required=True, help="Your private keys.")
-@click.option("--to", "recipients", type=prompts.FILE, multiple=True, required=True, help="A recipient's public keys.")
+@click.option("--key", "sender", type=prompts.FILE, help="Your private keys, if you have no identity.")
+@click.option("--to", "recipients", multiple=True, required=True, help="A recipient: a file of public keys, or a DID.")
 @click.option("--context", required=True, help="What this is for; the recipient must expect the same text.")
 @click.option("--content-type", help="What the payload is, for example text/plain.")
 @click.option("--anonymous", is_flag=True, help="Do not show for whom it is, nor for how many.")
 @click.option("--sign-body", is_flag=True, help="Sign the payload, as evidence for third parties.")
 @click.option("--padding/--no-padding", default=True, show_default=True, help="Hide the exact length.")
 @click.option("--armor", is_flag=True, help="Write text.")
-@_with(*_STREAM_OPTIONS, *_PASSPHRASE_OPTIONS)
-def seal(source: IO[bytes], sender: Path, recipients: tuple[Path, ...], armor: bool, **options: Any) -> None:
+@_with(*_IDENTITY_OPTIONS, *_STREAM_OPTIONS, *_PASSPHRASE_OPTIONS)
+def seal(source: IO[bytes], sender: Path | None, recipients: tuple[str, ...], armor: bool, **options: Any) -> None:
     """Seal SOURCE, or standard input, to one or more recipients."""
-    to = [_public_keys(path).encryption for path in recipients]
-    keys = _private_keys(sender, _passphrase(options))
+    with parties(options) as known:
+        to = known.recipients(recipients)
+        keys = known.signing(sender, _passphrase(options))
     terms = Terms(
         options["context"],
         int(time.time()),
@@ -144,19 +147,20 @@ def seal(source: IO[bytes], sender: Path, recipients: tuple[Path, ...], armor: b
 
 @envelope.command("open")
 @_INPUT
+@click.option("--key", "keys", type=prompts.FILE, multiple=True, help="Your private keys, or older ones.")
 @click.option(
-    "--key", "keys", type=prompts.FILE, multiple=True, required=True, help="Your private keys, or older ones."
+    "--from", "senders", multiple=True, required=True, help="Whom it may be from: a file of public keys, or a DID."
 )
-@click.option("--from", "senders", type=prompts.FILE, multiple=True, required=True, help="Whom it may be from.")
 @click.option("--context", required=True, help="What it must have been sealed for.")
 @click.option("--allow-retired", is_flag=True, help="Open it even if its suite is no longer trusted.")
-@_with(*_STREAM_OPTIONS, *_PASSPHRASE_OPTIONS)
-def open_(source: IO[bytes], keys: tuple[Path, ...], senders: tuple[Path, ...], context: str, **options: Any) -> None:
+@_with(*_IDENTITY_OPTIONS, *_STREAM_OPTIONS, *_PASSPHRASE_OPTIONS)
+def open_(source: IO[bytes], keys: tuple[Path, ...], senders: tuple[str, ...], context: str, **options: Any) -> None:
     """Open SOURCE, or standard input; text or octets. Nothing is written unless everything is verified."""
-    known = {public.signing.id: (path, public.signing) for path in senders for public in [_public_keys(path)]}
-    passphrase = _passphrase(options)
+    with parties(options) as found:
+        known = found.senders(senders)
+        here = found.opening(keys, _passphrase(options))
     reader = Reader(
-        [_private_keys(path, passphrase).encryption for path in keys],
+        [private.encryption for private in here],
         {key_id: key for key_id, (_, key) in known.items()},
         context,
         _policy(options, allow_retired=options["allow_retired"]),
@@ -194,17 +198,6 @@ def inspect_(source: IO[bytes], retired: tuple[str, ...]) -> None:
 # -- keys --------------------------------------------------------------------------------------------------------------
 def _passphrase(options: dict[str, Any]) -> Passphrase:
     return prompts.passphrase(PassphraseSource(options["passphrase_file"], options["passphrase_env"]))
-
-
-def _private_keys(path: Path, passphrase: Passphrase) -> PrivateKeys:
-    return PrivateKeys.from_bytes(SealedFile(path).open(passphrase, _ROLE))
-
-
-def _public_keys(path: Path) -> PublicKeys:
-    try:
-        return PublicKeys.from_bytes(dearmored(files.read(path), PUBLIC_KEYS))
-    except MilagroError as error:
-        raise ConfigError(f"{path} does not hold public keys: {error}") from error
 
 
 def _policy(options: dict[str, Any], *, allow_retired: bool = False) -> Policy:
@@ -332,6 +325,6 @@ def _head(blocks: Iterator[bytes]) -> bytes:
     raise MalformedEnvelope("the envelope is cut short")
 
 
-def _tell(opened: Opened, sender: Path) -> None:
+def _tell(opened: Opened, sender: str) -> None:
     sealed_at = datetime.fromtimestamp(min(opened.header.timestamp, 253402300799), UTC).isoformat()
-    click.echo(f"verified: {opened.length} octets from the owner of {sender}, sealed at {sealed_at}", err=True)
+    click.echo(f"verified: {opened.length} octets from {sender}, sealed at {sealed_at}", err=True)

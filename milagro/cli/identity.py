@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -12,8 +13,11 @@ import click
 
 from milagro.cid import CID
 from milagro.cli import prompts
-from milagro.errors import BrokenChain, ConfigError, EncodingError
+from milagro.cli.parties import CONTENT, HEADS, directory
+from milagro.errors import BrokenChain, ConfigError, EncodingError, NotFound
 from milagro.protocols import pki
+from milagro.protocols.envelope import PrivateKeys, PublicKeys
+from milagro.roles.correspondence.keys import EnvelopeKeys, listed
 from milagro.stores import files
 from milagro.stores.identities import IdentityFolder, gather, read_bundle
 from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource
@@ -66,6 +70,7 @@ def identity() -> None:
 @_with(_EDITS)
 @_with(_WITNESSES)
 @_NEXT
+@click.option("--without-keys", is_flag=True, help="Do not make keys for envelopes.")
 @_with(_PASSPHRASE)
 @_JSON
 def new(
@@ -73,14 +78,19 @@ def new(
     next_folder: Path | None,
     witness: tuple[Path, ...],
     witness_threshold: int | None,
+    without_keys: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Make an identity in FOLDER, with its control key and the one after it."""
+    """Make an identity in FOLDER: its control key, the one after it, and keys to sign and open envelopes with."""
     edits, witnesses = _edits(options), _witnesses(witness, witness_threshold)
     files.make_folder(folder)
     owned = IdentityFolder.at(folder, next_folder)
-    replica = owned.create(_passphrase(options, prompts.choose_passphrase), _now(), edits, witnesses, _cost(options))
+    owned.require_new()
+    secret = _passphrase(options, prompts.choose_passphrase)
+    if not without_keys:
+        edits += _listing(EnvelopeKeys.create(folder, secret, _cost(options)).public)
+    replica = owned.create(secret, _now(), edits, witnesses, _cost(options))
     _show(pki.resolve(replica), as_json)
     if not as_json and next_folder is None:
         click.echo(f"Take {owned.next_folder} away and keep it safe: who has it can take the identity over.", err=True)
@@ -97,11 +107,17 @@ def show(folder: Path, as_json: bool) -> None:
 @identity.command("change")
 @_FOLDER
 @_with(_EDITS)
+@click.option("--new-keys", is_flag=True, help="Make new keys for envelopes, and revoke those in FOLDER.")
 @_with(_PASSPHRASE)
 @_JSON
-def change(folder: Path, as_json: bool, **options: Any) -> None:
+def change(folder: Path, new_keys: bool, as_json: bool, **options: Any) -> None:
     """Add and revoke keys, set and remove services."""
-    _edit(folder, _edits(options), options, as_json)
+    edits, owned = _edits(options), IdentityFolder.at(folder)
+    replica, secret = owned.read(), _passphrase(options)
+    control = owned.control(replica, secret)
+    if new_keys:
+        edits += _renewal(folder, pki.resolve(replica).state, secret, _cost(options))
+    _add(owned, replica, pki.change(replica, control, _now(), edits), as_json)
 
 
 @identity.command("attest")
@@ -159,21 +175,42 @@ def retire(folder: Path, as_json: bool, **options: Any) -> None:
 
 @identity.command("resolve")
 @click.argument("did")
-@click.argument("bundles", nargs=-1, required=True, type=prompts.FILE)
+@click.argument("bundles", nargs=-1, type=prompts.FILE)
+@CONTENT
+@HEADS
 @click.option("--confirmed", is_flag=True, help="Refuse operations that not enough witnesses have signed.")
-def resolve(did: str, bundles: tuple[Path, ...], confirmed: bool) -> None:
-    """Print the DID document of DID, from one or more BUNDLES that others have handed on.
+def resolve(did: str, bundles: tuple[Path, ...], content: str | None, heads: tuple[str, ...], confirmed: bool) -> None:
+    """Print the DID document of DID, from BUNDLES that others have handed on, and from a content store.
 
+    From a content store alone comes the first document; with --heads, all operations up to there.
     Forks and whatever else is odd are in the metadata. An identity that must not be relied on ends in an error, after
     its metadata.
     """
-    resolution = pki.resolve(gather(pki.identity_of(did), bundles))
+    wanted = pki.identity_of(did)
+    if not bundles and content is None:
+        raise ConfigError("name one or more bundles of the identity, or a store to fetch it from with --content")
+    with directory(content) as known:
+        known.add(gather(wanted, bundles))
+        for text in heads:
+            known.find(wanted, CID.from_text(text))
+        resolution = known.find(wanted)
     answer: dict[str, Any] = {"didDocument": None, "didDocumentMetadata": pki.did_metadata(resolution)}
     try:
         resolution.require(confirmed=confirmed, active=False)
         answer["didDocument"] = pki.did_document(resolution)
     finally:
         click.echo(json.dumps(answer, indent=2))
+
+
+@identity.command("publish")
+@_FOLDER
+@click.option("--content", metavar="FOLDER|ipfs|URL", required=True, help="Where: a folder, or a Kubo daemon.")
+def publish(folder: Path, content: str) -> None:
+    """Put the identity in FOLDER into a content store; print its DID and the name of its heads."""
+    replica = IdentityFolder.at(folder).read()
+    with directory(content) as known:
+        heads = known.publish(replica)
+    click.echo(f"{pki.did_of(replica.identity)}\nheads: {heads}")
 
 
 @identity.command("verify")
@@ -219,6 +256,10 @@ def _key(text: str) -> pki.AddKey:
     return pki.AddKey(pki.Key(pki.Purpose(purpose), suite, files.read(Path(path), _MAX_KEY_FILE)))
 
 
+def _listing(keys: PublicKeys) -> list[pki.Edit]:
+    return [pki.AddKey(key) for key in listed(keys)]
+
+
 def _key_id(text: str) -> bytes:
     try:
         octets = bytes.fromhex(text)
@@ -250,9 +291,23 @@ def _edit(folder: Path, edits: list[pki.Edit], options: dict[str, Any], as_json:
     owned = IdentityFolder.at(folder)
     replica = owned.read()
     control = owned.control(replica, _passphrase(options))
-    replica.add(pki.change(replica, control, _now(), edits).octets)
+    _add(owned, replica, pki.change(replica, control, _now(), edits), as_json)
+
+
+def _add(owned: IdentityFolder, replica: pki.Replica, block: pki.Block, as_json: bool) -> None:
+    replica.add(block.octets)
     owned.save(replica)
     _show(pki.resolve(replica), as_json)
+
+
+def _renewal(folder: Path, state: pki.State, secret: Passphrase, cost: Argon2Cost) -> list[pki.Edit]:
+    """The edits that put new envelope keys in the place of those whose private halves are in the folder."""
+    older: tuple[PrivateKeys, ...] = ()
+    with contextlib.suppress(NotFound):
+        older = EnvelopeKeys.read(folder, secret).pairs
+    here = {key.id for keys in older for key in listed(keys.public)}
+    revoked = [pki.RevokeKey(key.id) for key in state.keys if key.id in here]
+    return [*revoked, *_listing(EnvelopeKeys.create(folder, secret, cost).public)]
 
 
 def _show(resolution: pki.Resolution, as_json: bool) -> None:

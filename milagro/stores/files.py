@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 from typing import TYPE_CHECKING
@@ -26,6 +27,23 @@ def make_folder(path: Path) -> None:
         path.mkdir(mode=_OWNER_ONLY_FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the folder {path} cannot be made: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keeps other processes, and other threads, that ask for the same lock out of a folder.
+
+    Raises: StoreError
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StoreError(f"the folder {folder} cannot be locked: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)  # gives the lock back
 
 
 def read(path: Path, limit: int = 1 << 20) -> bytes:

@@ -63,8 +63,7 @@ class IdentityFolder:
 
         Raises: AlreadyExists if the folder has one
         """
-        if (self.folder / BUNDLE).exists():
-            raise AlreadyExists(f"the folder {self.folder} has an identity already")
+        self.require_new()
         control, following = (SigningKey.generate(secrets.token_bytes) for _ in range(2))
         block = pki.create(control, following.public, time, edits, witnesses)
         self._keep(self._keys, control, passphrase, cost)
@@ -73,6 +72,14 @@ class IdentityFolder:
         replica.add(block.octets)
         files.write_new(self.folder / BUNDLE, replica.to_bytes())
         return replica
+
+    def require_new(self) -> None:
+        """Nothing, if the folder has no identity.
+
+        Raises: AlreadyExists
+        """
+        if (self.folder / BUNDLE).exists():
+            raise AlreadyExists(f"the folder {self.folder} has an identity already")
 
     def read(self) -> Replica:
         """The identity's operations and receipts, every signature checked."""
@@ -149,6 +156,36 @@ def read_bundle(path: Path) -> Replica:
         return Replica.from_bytes(content)
     except MilagroError as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIdentities:
+    """What was learned of others' identities, a bundle each, so that a revocation is not forgotten over a restart."""
+
+    folder: Path
+
+    def _path(self, identity: CID) -> Path:
+        return self.folder / f"{identity}.bundle"
+
+    def read(self, identity: CID) -> Replica:
+        """What is known of an identity; an empty replica if nothing is.
+
+        Raises: as read_bundle; BrokenChain if the file is another identity's
+        """
+        replica = Replica(identity)
+        with contextlib.suppress(NotFound):
+            replica.merge(read_bundle(self._path(identity)))
+        return replica
+
+    def save(self, replica: Replica) -> None:
+        """Keeps what a replica holds, the first document at least, and adds to it what another process has kept.
+
+        Raises: as read, StoreError
+        """
+        files.make_folder(self.folder)
+        with files.locked(self.folder):
+            replica.merge(self.read(replica.identity))
+            files.replace(self._path(replica.identity), replica.to_bytes())
 
 
 def gather(identity: CID, paths: Iterable[Path]) -> Replica:

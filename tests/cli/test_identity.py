@@ -46,7 +46,15 @@ def test_the_life_of_an_identity(tmp_path: Path) -> None:
     (tmp_path / "bls.pub").write_bytes(bytes(48))
     mine, away = tmp_path / "mine", tmp_path / "away"
     service = ("--service", "dta:MilagroDTA=https://dta.example:8001")
-    made = new(mine, "--next-folder", away, "--add-key", f"bls:BLS12-381-AUG.1:{tmp_path / 'bls.pub'}", *service)
+    made = new(
+        mine,
+        "--without-keys",
+        "--next-folder",
+        away,
+        "--add-key",
+        f"bls:BLS12-381-AUG.1:{tmp_path / 'bls.pub'}",
+        *service,
+    )
     assert made["did"].startswith("did:milagro:bafyrei")
     assert made["services"][0]["endpoint"] == "https://dta.example:8001"
     assert not (mine / "next").exists()

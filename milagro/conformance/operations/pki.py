@@ -82,3 +82,25 @@ def resolve(inputs: Inputs) -> Results:
 def document(inputs: Inputs) -> Results:
     """The DID document in a bundle."""
     return {"document": pki.did_document(pki.resolve(Replica.from_bytes(inputs.octets("bundle"))))}
+
+
+@operation("pki.heads")
+def heads(inputs: Inputs) -> Results:
+    """What a heads document says."""
+    one = pki.Heads.from_bytes(inputs.octets("heads"))
+    operations, receipts = ([str(cid) for cid in names] for names in (one.operations, one.receipts))
+    return {"cid": str(one.cid), "identity": str(one.identity), "operations": operations, "receipts": receipts}
+
+
+@operation("pki.heads-of")
+def heads_of(inputs: Inputs) -> Results:
+    """The heads document of what a bundle holds."""
+    return {"heads": pki.Heads.of(Replica.from_bytes(inputs.octets("bundle"))).to_bytes().hex()}
+
+
+@operation("pki.entry-signature")
+def entry_signature(inputs: Inputs) -> Results:
+    """What the signature of a log entry says, if the key made it."""
+    one = pki.EntrySignature.from_bytes(inputs.octets("signature"))
+    one.verify(inputs.octets("message"), pki.Key(pki.Purpose.SIGN, signatures.SUITE, inputs.octets("public_key")))
+    return {"heads": str(one.heads), "key": one.key.hex()}

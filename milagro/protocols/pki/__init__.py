@@ -6,6 +6,8 @@ Spec: spec/dpki.md
 """
 
 from milagro.protocols.pki.did import did_document, did_metadata, did_of, identity_of
+from milagro.protocols.pki.entries import EntrySignature
+from milagro.protocols.pki.heads import Heads
 from milagro.protocols.pki.operations import (
     KEY_ID_OCTETS,
     AddKey,
@@ -41,8 +43,10 @@ __all__ = [
     "Change",
     "Create",
     "Edit",
+    "EntrySignature",
     "Fork",
     "ForkKind",
+    "Heads",
     "Key",
     "Memory",
     "Operation",

@@ -71,6 +71,8 @@ class Mailbox:
     """What `author` sends and receives in `topic`. Use it as a context, or call `start` and `close`.
 
     `state` is a database with `tables` in it. `on_fork` is told of each fork once, and keeps nobody waiting.
+    `verify_linked` judges entries that a verified one leads to, where that is another question: a key that was good
+    then may be revoked now.
 
     Spec: spec/messaging.md, Delivery
     Raises: ParameterError if a name is empty or too long
@@ -87,10 +89,12 @@ class Mailbox:
         tables: Tables,
         timing: Timing | None = None,
         on_fork: Callable[[Fork], None] | None = None,
+        verify_linked: Verify | None = None,
     ) -> None:
         _check_name(topic)
         _check_name(author.name)
-        self._topic, self._name, self._verify, self._store = topic, author.name, verify, store
+        self._topic, self._name, self._store = topic, author.name, store
+        self._verify_linked = verify_linked or verify
         self._state, self._tables, self._timing = state, tables, timing or Timing()
         self._outbox = Outbox(topic, author, store, state, tables)
         self._herald = Herald(topic, author.name, verify, channel, state, tables, self._outbox, self._timing, on_fork)
@@ -128,6 +132,11 @@ class Mailbox:
         entry = self._outbox.append(payload)
         self._herald.announce()
         return Receipt(entry.sequence, entry.cid)
+
+    def newest(self, name: str) -> Entry | None:
+        """The newest entry that is kept of the log of `name`, which may be one's own."""
+        with self._state.read() as connection:
+            return self._tables.head(connection, self._topic, name)
 
     def sent(self) -> int:
         """How many payloads were sent: the number of the last one."""
@@ -210,6 +219,14 @@ class Mailbox:
         """
         with self._state.write() as connection:
             self._tables.remove_fork(connection, self._topic, sender)
+        self.doubt(sender)
+
+    def doubt(self, sender: str) -> None:
+        """Lets go of the end of the log that was known, as when its key was revoked since: the next one heard counts.
+
+        What is being handed over at this moment is not taken back.
+        """
+        with self._state.write() as connection:
             self._tables.remove_head(connection, self._topic, sender)
         with self._herald.changed:
             if self._herald.follows.pop(sender, None) is not None:
@@ -266,7 +283,7 @@ class Mailbox:
 
     def _prepare(self, follow: Follow) -> Delivery | None:
         try:
-            window = follow.reader.window(self._fetch_entry, self._verify)
+            window = follow.reader.window(self._fetch_entry, self._verify_linked)
             if not window:
                 return None
             delivery = self._with_payload(follow, window)

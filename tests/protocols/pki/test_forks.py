@@ -228,6 +228,12 @@ def test_a_bundle_is_whole_and_in_order() -> None:
 @settings(max_examples=200, deadline=None)
 @given(octets=st.binary(max_size=300))
 def test_no_octets_break_a_parser(octets: bytes) -> None:
-    for parse in (Block.from_bytes, Replica.from_bytes, pki.Receipt.from_bytes):
+    for parse in (
+        Block.from_bytes,
+        Replica.from_bytes,
+        pki.Receipt.from_bytes,
+        pki.Heads.from_bytes,
+        pki.EntrySignature.from_bytes,
+    ):
         with pytest.raises(MilagroError):
             parse(octets)
