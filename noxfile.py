@@ -84,7 +84,11 @@ def portable(session: nox.Session) -> None:
     """What runs on native code, with the portable modules in place of those for newer processors."""
     install(session, "server", "test")
     session.env["MILAGRO_NATIVE"] = "portable"
-    tests = ["tests/native", "tests/groups", *(f"tests/protocols/{name}" for name in ("v1", "v2", "bls", "wcc", "batch"))]
+    tests = [
+        "tests/native",
+        "tests/groups",
+        *(f"tests/protocols/{name}" for name in ("v1", "v2", "bls", "wcc", "batch")),
+    ]
     session.run("pytest", *(session.posargs or ["-n", "auto", "-k", "not reference", *tests]))
 
 
