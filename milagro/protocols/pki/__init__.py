@@ -6,26 +6,28 @@ Spec: spec/dpki.md
 """
 
 from milagro.protocols.pki.did import did_document, did_metadata, did_of, identity_of
-from milagro.protocols.pki.entries import EntrySignature
-from milagro.protocols.pki.heads import Heads
-from milagro.protocols.pki.operations import (
+from milagro.protocols.pki.edits import (
     KEY_ID_OCTETS,
     AddKey,
     Attest,
+    Edit,
+    Key,
+    Purpose,
+    RemoveService,
+    RevokeKey,
+    SetService,
+    Withdraw,
+)
+from milagro.protocols.pki.entries import EntrySignature
+from milagro.protocols.pki.heads import Heads
+from milagro.protocols.pki.operations import (
     Block,
     Change,
     Create,
-    Edit,
-    Key,
     Operation,
     Place,
-    Purpose,
-    RemoveService,
     Retire,
-    RevokeKey,
     Rotate,
-    SetService,
-    Withdraw,
     Witnesses,
     next_digest,
 )

@@ -12,7 +12,7 @@ from typing import Any, Final
 from milagro.cid import CID
 from milagro.errors import EncodingError, MalformedEnvelope
 from milagro.protocols import signatures
-from milagro.protocols.pki.operations import Key, Purpose
+from milagro.protocols.pki.edits import Key, Purpose
 from milagro.protocols.pki.resolution import Resolution
 
 METHOD: Final = "did:milagro:"

@@ -14,7 +14,7 @@ from milagro import cbor
 from milagro.cbor import Fields
 from milagro.cid import CID, LINK_TAG, Codec
 from milagro.errors import EncodingError, InvalidSignature, MalformedEnvelope
-from milagro.protocols.pki.operations import KEY_ID_OCTETS, Key, Purpose
+from milagro.protocols.pki.edits import KEY_ID_OCTETS, Key, Purpose
 from milagro.protocols.signatures import SIGNATURE_OCTETS, SUITE, SigningKey, VerifyingKey
 
 LABEL: Final = "milagro correspondence v1"

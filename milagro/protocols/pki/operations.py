@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, ClassVar, Final, TypeAlias
 
 from milagro import cbor
@@ -22,31 +21,19 @@ from milagro.cbor import Fields, Value
 from milagro.cid import CID, LINK_TAG, Codec
 from milagro.errors import MalformedEnvelope, NonCanonical, ParameterError
 from milagro.octets import frame
+from milagro.protocols.pki.edits import Edit, read_edit, read_link
 from milagro.protocols.signatures import PUBLIC_OCTETS, SIGNATURE_OCTETS, SigningKey, VerifyingKey
 
 TYPE: Final = "milagro-id-1"
 LABEL: Final = "milagro id v1"
 _NEXT: Final = b"next control key"
 DIGEST_OCTETS: Final = 32
-KEY_ID_OCTETS: Final = 16
 MAX_BLOCK: Final = 65536
 MAX_EDITS: Final = 32
 MAX_PREVIOUS: Final = 8
 MAX_WITNESSES: Final = 16
-_MAX_KEY = 4096
-_MAX_TEXT = 256
-_MAX_ENDPOINT = 1024
 _MAX_TIME = (1 << 53) - 1
 _LIMITS = cbor.Limits(octets=MAX_BLOCK, items=2048, depth=6)
-
-
-class Purpose(StrEnum):
-    """What a key of an identity is for."""
-
-    SIGN = "sign"
-    ENCRYPT = "encrypt"
-    BLS = "bls"
-    MPIN = "mpin"
 
 
 def next_digest(control: VerifyingKey) -> bytes:
@@ -55,52 +42,6 @@ def next_digest(control: VerifyingKey) -> bytes:
     Spec: spec/dpki.md#rotation
     """
     return hashlib.sha256(frame(LABEL.encode(), _NEXT, control.to_bytes())).digest()
-
-
-def _text(what: str, value: str, most: int = _MAX_TEXT) -> None:
-    if not 1 <= len(value.encode("utf-8", "surrogatepass")) <= most or not value.isprintable():
-        raise ParameterError(f"{what} is 1 to {most} octets of printable text")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A public key that the identity uses: its purpose, the suite it is of, its octets. Opaque here.
-
-    Spec: spec/dpki.md#keys
-    Raises: ParameterError
-    """
-
-    purpose: Purpose
-    suite: str
-    public: bytes
-
-    def __post_init__(self) -> None:
-        _text("the suite of a key", self.suite)
-        if not 1 <= len(self.public) <= _MAX_KEY:
-            raise ParameterError(f"a key has between 1 and {_MAX_KEY} octets")
-
-    @property
-    def id(self) -> bytes:
-        """The first 16 octets of SHA-256(frame(purpose, suite, octets))."""
-        return hashlib.sha256(frame(self.purpose.encode(), self.suite.encode(), self.public)).digest()[:KEY_ID_OCTETS]
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it in an operation."""
-        return {"purpose": str(self.purpose), "suite": self.suite, "public": self.public}
-
-    @classmethod
-    def read(cls, value: Value) -> Key:
-        """The key in such a map.
-
-        Raises: MalformedEnvelope
-        """
-        fields = Fields(value, "a key")
-        purpose = fields.text("purpose")
-        if purpose not in set(Purpose):
-            raise MalformedEnvelope(f"no key has the purpose {purpose[:40]!r}")
-        suite, public = fields.text("suite", 1, _MAX_TEXT), fields.octets("public", 1, _MAX_KEY)
-        fields.finish()
-        return cls(Purpose(purpose), suite, public)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,147 +76,6 @@ class Witnesses:
         return cls(threshold, tuple(_control(key) for key in keys))
 
 
-# -- edits ---------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class AddKey:
-    """From now on the key is one of the identity's. A key that was revoked does not come back."""
-
-    KIND: ClassVar = "add-key"
-    key: Key
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it."""
-        return {"edit": self.KIND, "key": self.key.value()}
-
-    @classmethod
-    def read(cls, fields: Fields) -> AddKey:
-        """The edit in such a map."""
-        return cls(Key.read(fields.value("key")))
-
-
-@dataclass(frozen=True, slots=True)
-class RevokeKey:
-    """The key with this id is not the identity's any more, also if another replica adds it at the same time."""
-
-    KIND: ClassVar = "revoke-key"
-    key_id: bytes
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it."""
-        return {"edit": self.KIND, "key": self.key_id}
-
-    @classmethod
-    def read(cls, fields: Fields) -> RevokeKey:
-        """The edit in such a map."""
-        return cls(fields.octets("key", KEY_ID_OCTETS, KEY_ID_OCTETS))
-
-
-@dataclass(frozen=True, slots=True)
-class SetService:
-    """A service of the identity, for example a D-TA, and where it is."""
-
-    KIND: ClassVar = "set-service"
-    name: str
-    type: str
-    endpoint: str
-
-    def __post_init__(self) -> None:
-        _text("the name of a service", self.name)
-        _text("the type of a service", self.type)
-        _text("an endpoint", self.endpoint, _MAX_ENDPOINT)
-        if not all(c.isascii() and (c.isalnum() or c in "-_.") for c in self.name):
-            raise ParameterError("the name of a service has letters, digits, '-', '_' and '.' only")
-        if ":" not in self.endpoint or any(c.isspace() for c in self.endpoint):
-            raise ParameterError("an endpoint is a URI")
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it."""
-        return {"edit": self.KIND, "name": self.name, "type": self.type, "endpoint": self.endpoint}
-
-    @classmethod
-    def read(cls, fields: Fields) -> SetService:
-        """The edit in such a map."""
-        return cls(fields.text("name"), fields.text("type"), fields.text("endpoint"))
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveService:
-    """The service of this name is gone."""
-
-    KIND: ClassVar = "remove-service"
-    name: str
-
-    def __post_init__(self) -> None:
-        _text("the name of a service", self.name)
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it."""
-        return {"edit": self.KIND, "name": self.name}
-
-    @classmethod
-    def read(cls, fields: Fields) -> RemoveService:
-        """The edit in such a map."""
-        return cls(fields.text("name"))
-
-
-@dataclass(frozen=True, slots=True)
-class Attest:
-    """The identity says something of another one, for example that it is a D-TA of the same network."""
-
-    KIND: ClassVar = "attest"
-    subject: CID
-    claim: str
-
-    def __post_init__(self) -> None:
-        _text("a claim", self.claim, _MAX_ENDPOINT)
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it."""
-        return {"edit": self.KIND, "subject": self.subject.link(), "claim": self.claim}
-
-    @classmethod
-    def read(cls, fields: Fields) -> Attest:
-        """The edit in such a map."""
-        return cls(_link(fields.value("subject")), fields.text("claim"))
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """The identity does not say so any more."""
-
-    KIND: ClassVar = "withdraw"
-    subject: CID
-    claim: str
-
-    def __post_init__(self) -> None:
-        _text("a claim", self.claim, _MAX_ENDPOINT)
-
-    def value(self) -> dict[str, Value]:
-        """The map that stands for it."""
-        return {"edit": self.KIND, "subject": self.subject.link(), "claim": self.claim}
-
-    @classmethod
-    def read(cls, fields: Fields) -> Withdraw:
-        """The edit in such a map."""
-        return cls(_link(fields.value("subject")), fields.text("claim"))
-
-
-Edit: TypeAlias = AddKey | RevokeKey | SetService | RemoveService | Attest | Withdraw
-_EDITS: Final[Mapping[str, Any]] = {
-    kind.KIND: kind for kind in (AddKey, RevokeKey, SetService, RemoveService, Attest, Withdraw)
-}
-
-
-def _read_edit(value: Value) -> Edit:
-    fields = Fields(value, "an edit")
-    kind = fields.text("edit")
-    if kind not in _EDITS:
-        raise MalformedEnvelope(f"no edit is called {kind[:40]!r}")
-    edit: Edit = _EDITS[kind].read(fields)
-    fields.finish()
-    return edit
-
-
 # -- operations ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -303,8 +103,8 @@ class Place:
     @classmethod
     def read(cls, fields: Fields) -> Place:
         """The place in the fields of an operation."""
-        identity, previous = _link(fields.value("identity")), fields.array("previous", 1, MAX_PREVIOUS)
-        return cls(identity, tuple(_link(one) for one in previous), fields.integer("sequence", 1, _MAX_TIME))
+        identity, previous = read_link(fields.value("identity")), fields.array("previous", 1, MAX_PREVIOUS)
+        return cls(identity, tuple(read_link(one) for one in previous), fields.integer("sequence", 1, _MAX_TIME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,15 +240,8 @@ def _control(value: Value) -> VerifyingKey:
     return VerifyingKey.from_bytes(value)
 
 
-def _link(value: Value) -> CID:
-    cid = CID.from_link(value)
-    if cid.codec is not Codec.DAG_CBOR:
-        raise MalformedEnvelope("a link leads to something that is no operation")
-    return cid
-
-
 def _read_edits(fields: Fields, least: int) -> tuple[Edit, ...]:
-    return tuple(_read_edit(value) for value in fields.array("edits", least, MAX_EDITS))
+    return tuple(read_edit(value) for value in fields.array("edits", least, MAX_EDITS))
 
 
 def _read_witnesses(fields: Fields) -> Witnesses | None:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from milagro.cid import CID
 from milagro.errors import BrokenChain, NotFound, ParameterError
+from milagro.protocols.pki.edits import Edit
 from milagro.protocols.pki.operations import (
     MAX_PREVIOUS,
     Block,
     Change,
     Create,
-    Edit,
     Place,
     Retire,
     Rotate,

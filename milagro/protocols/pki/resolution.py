@@ -19,21 +19,8 @@ from types import MappingProxyType
 
 from milagro.cid import CID
 from milagro.errors import BrokenChain, NotFound
-from milagro.protocols.pki.operations import (
-    AddKey,
-    Attest,
-    Block,
-    Create,
-    Edit,
-    Key,
-    Purpose,
-    RemoveService,
-    Retire,
-    RevokeKey,
-    Rotate,
-    SetService,
-    Witnesses,
-)
+from milagro.protocols.pki.edits import AddKey, Attest, Edit, Key, Purpose, RemoveService, RevokeKey, SetService
+from milagro.protocols.pki.operations import Block, Create, Retire, Rotate, Witnesses
 from milagro.protocols.pki.replica import Replica
 from milagro.protocols.signatures import VerifyingKey
 
