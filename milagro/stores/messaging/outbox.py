@@ -96,8 +96,9 @@ class Outbox:
 
     def _next_entry(self, parts: tuple[CID, ...], size: int) -> Entry:
         with self._state.read() as connection:
-            last, previous = self._tables.last_sent(connection, self._topic)
+            # The head first: what another sender on this database wrote was in it before it was heard of.
             head = self._tables.head(connection, self._topic, self._author.name)
+            last, previous = self._tables.last_sent(connection, self._topic)
             if head is not None and head.sequence > last:
                 raise BrokenChain(
                     f"this database ends at entry {last} of one's own log, and entry {head.sequence} was seen: it is "
