@@ -113,6 +113,14 @@ class Daemon:
         config["Addresses"]["API"] = f"/ip4/127.0.0.1/tcp/{self.url.rsplit(':', 1)[1]}"
         (self.repository / "config").write_text(json.dumps(config))
 
+    def peer_with(self, other: Daemon) -> None:
+        """From the next start on stays connected to the other, as an operator's daemon does; once is not for ever."""
+        about = other.ask("id")
+        address = next(one for one in about["Addresses"] if "127.0.0.1" in one)
+        config = json.loads((self.repository / "config").read_text())
+        config["Peering"] = {"Peers": [{"ID": about["ID"], "Addrs": [address.rsplit("/p2p/", 1)[0]]}]}
+        (self.repository / "config").write_text(json.dumps(config))
+
     def ask(self, path: str, **parameters: str) -> Any:
         """The answer of the daemon's HTTP API."""
         answer = httpx.post(f"{self.url}/api/v0/{path}", params=parameters, timeout=20, trust_env=False)

@@ -103,6 +103,7 @@ def test_two_processes_exchange_envelopes_though_pubsub_loses_most_and_one_is_ki
 def test_a_daemon_that_is_killed_in_the_middle_delays_and_changes_nothing(pair: list[Daemon], tmp_path: Path) -> None:
     count = 120
     pair[1].pin_address()
+    pair[1].peer_with(pair[0])
     alice = Process(tmp_path, "alice", "bob", pair[0].url, count)
     bob = Process(tmp_path, "bob", "alice", pair[1].url, count)
     try:
