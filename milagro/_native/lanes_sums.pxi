@@ -150,9 +150,10 @@ cdef void add_rows(
         twice = mask = 0
         for j in range(LANES):
             twice |= <limb>pairs[at + j].twice << j
+            left[j] = 0                         # what fills up a group has no place
             if at + j < n and not pairs[at + j].vanishes:
                 mask |= <limb>1 << j
-            left[j] = ROW * pairs[at + j].put
+                left[j] = ROW * pairs[at + j].put
         fp_sub(&s, &w, &y, E)
         if twice:
             fp_sqr(&t, &x, E)
