@@ -1,7 +1,7 @@
 """Fuzzes parsers with atheris (libFuzzer): `python -m tests.fuzz.run TARGET[,TARGET..] [libFuzzer options]`.
 
     python -m tests.fuzz.run cbor -max_total_time=60
-    python -m tests.fuzz.run all -max_total_time=120 -artifact_prefix=/tmp/found-
+    python -m tests.fuzz.run all -max_total_time=120 -artifact_prefix=found-
     python -m tests.fuzz.run --list
 
 An input that takes more than 5 s, or more than 1 GiB, is a finding, and so is any exception outside the error tree.
