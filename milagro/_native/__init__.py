@@ -2,10 +2,10 @@
 
 Extension modules for each word count, w4, w6 and w8, made of the same text; a curve's numbers are data, taken once
 from milagro.params. Each exists twice: in portable C, and (w4x, w6x, w8x) with the instructions mulx, adcx and adox of
-x86-64. For 4 and 6 words there is a third (w4v, w6v), with AVX-512 IFMA: the same text on eight values at once, for
-what comes many at a time; single values go through w4x and w6x with it as well. What is used is chosen at import by
-what the processor can do; all give the same octets. The environment variable MILAGRO_NATIVE=portable, =adx or
-=ifma overrides the choice, for tests.
+x86-64. With AVX-512 IFMA there are more: w4v and w6v, the same text on eight values at once, for what comes many at a
+time; and w4s, w6s and w8s, one product of pairings across the lanes. All else goes through w4x, w6x and w8x with it as
+well. What is used is chosen at import by what the processor can do; all give the same octets. The environment variable
+MILAGRO_NATIVE=portable, =adx or =ifma overrides the choice, for tests.
 
 Secret: scalars and the points and powers made from them never become Python integers. g1_mul, g2_mul, g1_msm, g2_msm,
 gt_exp, pairings, the RFC 9380 maps, encoding, equality and inversion have no branch and no address that depends on
