@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "test", "portable", "vectors", "bench", "docs", "dist"]
+nox.options.sessions = ["lint", "docs", "test", "portable", "sanitize", "vectors", "bench", "dist"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).resolve().parent
