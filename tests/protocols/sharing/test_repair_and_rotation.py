@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milagro.errors import EncodingError, Expired, InvalidSignature, MilagroError, ParameterError, WrongRound
+from milagro.errors import EncodingError, Expired, MilagroError, ParameterError, WrongRound
 from milagro.octets import frame, i2osp, unframe
+from milagro.protocols.sharing.commitments import Commitments
 from milagro.protocols.sharing.refusals import InvalidProof, MixedShares, RunFailed, TooFewShares
 from milagro.protocols.sharing.repair import LostHolder, RepairHelper, RepairPlan
 from milagro.protocols.sharing.rotation import KeyRing, Succession
 from milagro.protocols.sharing.runs.roster import Outgoing, Roster
-from milagro.protocols.sharing.shared_key import KeyShare, deal
+from milagro.protocols.sharing.shared_key import KeyShare, SharedKey, deal
 from tests.protocols.sharing.simulator import Keys, member, roster
 from tests.protocols.sharing.sources import random_from, suite
 
@@ -257,14 +258,29 @@ def test_a_succession_is_endorsed_by_holders_of_the_old_key() -> None:
         succession.verify(of, {1: signed[1]}, Keys(1))
     with pytest.raises(InvalidProof):
         succession.verify(of, {**signed, 9: signed[1]}, Keys(1))
-    with pytest.raises(InvalidSignature):
+    with pytest.raises(InvalidProof) as caught:
         succession.verify(of, {**signed, 2: signed[1]}, Keys(1))
-    with pytest.raises(InvalidSignature):
+    assert caught.value.culprits == (2,)
+    with pytest.raises(InvalidProof):
         Succession(old, new, 1001).verify(of, signed, Keys(1))
     assert Succession.from_bytes(suite(), succession.to_bytes()) == succession
     for wrong in ((old, old, 5), (old, new, -1), (old, new, 1 << 62)):
         with pytest.raises(ParameterError):
             Succession(*wrong)
+
+
+def test_one_holder_alone_cannot_end_a_key() -> None:
+    of, old, new = roster(2, 3), dealt(2, 3)[1].key, dealt(2, 3, "new")[1].key
+    alone = SharedKey(old.suite, old.set_id, old.epoch, (2,), Commitments((old.public,)))
+    assert (alone.key_id, alone.threshold) == (old.key_id, 1)
+    forged = Succession(alone, new, 1000)
+    with pytest.raises(InvalidProof):
+        forged.verify(of, {2: forged.endorse(Keys(2))}, Keys(1))
+    with pytest.raises(MixedShares):
+        KeyRing(old).rotate(forged, now=50)
+    stale = Succession(SharedKey(old.suite, bytes(16), 1, old.holders, old.commitments), new, 1000)
+    with pytest.raises(MixedShares):
+        KeyRing(old).rotate(stale, now=50)
 
 
 @given(st.data())
