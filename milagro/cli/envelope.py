@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
@@ -46,7 +47,7 @@ from milagro.protocols.envelope import (
 from milagro.protocols.envelope.armor import PUBLIC_KEYS
 from milagro.protocols.envelope.suites import DEFAULT_SUITE
 from milagro.stores import files
-from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource, SealedFile
+from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -104,7 +105,7 @@ def keygen(
     for path in (private, public):
         if path.exists():
             raise AlreadyExists(f"the file {path} exists already and is not overwritten")
-    passphrase = prompts.passphrase(PassphraseSource(passphrase_file, passphrase_env), prompts.choose_passphrase)
+    passphrase = prompts.passphrase_by_options(passphrase_file, passphrase_env, prompts.choose_passphrase)
     keys = PrivateKeys.generate(secrets.token_bytes, _SIGNATURES[signatures], suite)
     fingerprint = keys.public.fingerprint.hex()
     cost = Argon2Cost(memory_kib=argon2_memory_mib * 1024)
@@ -197,7 +198,7 @@ def inspect_(source: IO[bytes], retired: tuple[str, ...]) -> None:
 
 # -- keys --------------------------------------------------------------------------------------------------------------
 def _passphrase(options: dict[str, Any]) -> Passphrase:
-    return prompts.passphrase(PassphraseSource(options["passphrase_file"], options["passphrase_env"]))
+    return prompts.passphrase_by_options(options["passphrase_file"], options["passphrase_env"])
 
 
 def _policy(options: dict[str, Any], *, allow_retired: bool = False) -> Policy:
@@ -241,9 +242,27 @@ def _output(options: dict[str, Any], pipe: Callable[[], Sink]) -> Iterator[Sink]
     else:
         sink = files.PendingFile(path, overwrite=options["overwrite"])
     try:
-        yield sink
+        with _ended_by_signals():
+            yield sink
     finally:
         sink.abort()
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A block that signals to end the process leave as an interrupt does, so that what was written is removed."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    found = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        for number in [number for number, handler in found.items() if handler is signal.SIG_DFL]:
+            signal.signal(number, leave)
+        yield
+    finally:
+        for number, handler in found.items():
+            signal.signal(number, handler)
 
 
 class _Passing:

@@ -13,14 +13,14 @@ import click
 
 from milagro.cid import CID
 from milagro.cli import prompts
-from milagro.cli.parties import CONTENT, HEADS, directory
+from milagro.cli.parties import CONTENT, HEADS, directory, warn_of_first_only
 from milagro.errors import BrokenChain, ConfigError, EncodingError, NotFound
 from milagro.protocols import pki
 from milagro.protocols.envelope import PrivateKeys, PublicKeys
 from milagro.roles.correspondence.keys import EnvelopeKeys, listed
 from milagro.stores import files
 from milagro.stores.identities import IdentityFolder, gather, read_bundle
-from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource
+from milagro.stores.keys import Argon2Cost, Passphrase
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -194,6 +194,8 @@ def resolve(did: str, bundles: tuple[Path, ...], content: str | None, heads: tup
         for text in heads:
             known.find(wanted, CID.from_text(text))
         resolution = known.find(wanted)
+    if not bundles and not heads:
+        warn_of_first_only(resolution, "a bundle or --heads tells")
     answer: dict[str, Any] = {"didDocument": None, "didDocumentMetadata": pki.did_metadata(resolution)}
     try:
         resolution.require(confirmed=confirmed, active=False)
@@ -234,7 +236,7 @@ def _now() -> int:
 
 
 def _passphrase(options: dict[str, Any], ask: Callable[[], str] = prompts.ask_passphrase) -> Passphrase:
-    return prompts.passphrase(PassphraseSource(options["passphrase_file"], options["passphrase_env"]), ask)
+    return prompts.passphrase_by_options(options["passphrase_file"], options["passphrase_env"], ask)
 
 
 def _cost(options: dict[str, Any]) -> Argon2Cost:

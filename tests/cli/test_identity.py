@@ -157,3 +157,14 @@ def test_a_damaged_bundle_and_a_wrong_passphrase(tmp_path: Path, monkeypatch: py
     result = run("show", tmp_path / "a")
     assert result.exit_code == 2
     assert "identity.bundle" in result.stderr
+
+
+def test_resolving_from_a_store_alone_says_that_it_may_be_old(tmp_path: Path) -> None:
+    did = new(tmp_path / "a")["did"]
+    store = str(tmp_path / "store")
+    heads = run("publish", tmp_path / "a", "--content", store).stdout.split()[-1]
+    alone = run("resolve", did, "--content", store)
+    assert alone.exit_code == 0
+    assert "only the first document" in alone.stderr
+    for told in ((tmp_path / "a" / "identity.bundle",), ("--content", store, "--heads", heads)):
+        assert run("resolve", did, *told).stderr == ""
