@@ -195,11 +195,13 @@ def test_a_process_that_is_told_to_end_leaves_no_part_of_a_file(
     with subprocess.Popen([*command, "-o", str(tmp_path / "sealed")], stderr=subprocess.PIPE, cwd=ROOT) as process:
         deadline = time.monotonic() + 60
         while not any(path.stat().st_size for path in tmp_path.iterdir()):
-            assert process.poll() is None and time.monotonic() < deadline
+            assert process.poll() is None
+            assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal_)
         assert process.wait(60) == 128 + signal_
-        assert process.stderr is not None and b"Traceback" not in process.stderr.read()
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -211,7 +213,8 @@ def test_a_full_disk_behind_standard_output_is_one_line(keys: Path, size: int) -
     with Path("/dev/full").open("wb") as full:
         result = subprocess.run(command, input=bytes(size), stdout=full, stderr=subprocess.PIPE, check=False, cwd=ROOT)
     assert result.returncode == 6
-    assert result.stderr.startswith(b"error: No space left on device") and result.stderr.count(b"\n") == 1
+    assert result.stderr.startswith(b"error: No space left on device")
+    assert result.stderr.count(b"\n") == 1
 
 
 def test_the_cure_for_a_missing_passphrase_is_an_option(keys: Path) -> None:
