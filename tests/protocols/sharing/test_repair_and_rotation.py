@@ -175,6 +175,21 @@ def test_messages_that_are_none_change_nothing() -> None:
         scene.helpers[2].begin()
 
 
+def test_a_sum_with_malformed_parts_changes_nothing() -> None:
+    scene = Scene(dealt(3, 5), roster(3, 5), (2, 3, 4), 1)
+    for index, helper in scene.helpers.items():
+        for one in helper.begin():
+            if one.to != 1:
+                scene.send(index, one)
+    answer = scene.helpers[2].answer()
+    parts = frame(*(frame(*scene.helpers[2]._parts[i].signed) for i in (2, 3)), b"no parts")
+    with pytest.raises(EncodingError):
+        scene.holder.receive(scene.resigned(answer, 2, 4, parts).octets)
+    assert (scene.holder._parts, scene.holder._sums, scene.holder.reasons) == ({}, {}, {})
+    scene.holder.receive(answer.octets)
+    assert set(scene.holder._parts) == {2, 3, 4}
+
+
 def test_plans_that_cannot_be_are_refused() -> None:
     shares, of = dealt(3, 5), roster(3, 5)
     for helpers, lost in (((2, 3), 1), ((1, 2, 3), 1), ((3, 2, 4), 1), ((2, 2, 4), 1), ((2, 3, 9), 1), ((2, 3, 4), 9)):
