@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,7 @@ KEY_ID_OCTETS: Final = 16
 _MAX_KEY = 4096
 _MAX_TEXT = 256
 _MAX_ENDPOINT = 1024
+_OF_A_KEY = re.compile(rf"control-|[0-9a-f]{{{2 * KEY_ID_OCTETS}}}-")  # both are fragments of one document
 
 
 class Purpose(StrEnum):
@@ -138,6 +140,8 @@ class SetService:
         _text("an endpoint", self.endpoint, _MAX_ENDPOINT)
         if not all(c.isascii() and (c.isalnum() or c in "-_.") for c in self.name):
             raise ParameterError("the name of a service has letters, digits, '-', '_' and '.' only")
+        if _OF_A_KEY.match(self.name):
+            raise ParameterError("the name of a service is none that a key has in the DID document")
         if ":" not in self.endpoint or any(c.isspace() for c in self.endpoint):
             raise ParameterError("an endpoint is a URI")
 
