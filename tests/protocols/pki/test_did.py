@@ -41,6 +41,13 @@ def test_a_service_takes_no_name_of_a_key() -> None:
     DIDDocument.deserialize(pki.did_document(pki.resolve(begun(pki.AddKey(SIGN), *services))))
 
 
+@pytest.mark.parametrize("endpoint", [":", "x:", "1a:b", "name.example", "https://a b", "https://ü.example", 'x:"'])
+def test_an_endpoint_is_a_uri(endpoint: str) -> None:
+    with pytest.raises(ParameterError):
+        pki.SetService("dta", "T", endpoint)
+    assert pki.SetService("dta", "T", "https://[::1]:80/a?b=%20#c").endpoint
+
+
 def test_multikeys_have_the_prefixes_of_their_kinds() -> None:
     document = pki.did_document(pki.resolve(begun(pki.AddKey(SIGN))))
     shown = {one["id"].rsplit("#")[1]: one["publicKeyMultibase"] for one in document["verificationMethod"]}
