@@ -52,7 +52,18 @@ from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BLOCK = 4 * 65552  # whole chunks; larger blocks leave the processor's cache
-_INPUT = click.argument("source", type=click.File("rb"), default="-")
+
+
+class _Source(click.File):
+    """A file, or standard input where there is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-" and sys.stdin is None:
+            self.fail("standard input is closed; name a file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_INPUT = click.argument("source", type=_Source("rb"), default="-")
 _ARMOR_BEGIN = b"-----BEGIN "
 _SIGNATURES = {"hybrid": HYBRID, "bls": BLS}
 
@@ -236,7 +247,11 @@ def _output(options: dict[str, Any], pipe: Callable[[], Sink]) -> Iterator[Sink]
     path: Path | None = options["output"]
     sink: Sink
     if path is None or str(path) == "-":
+        if sys.stdout is None:
+            raise ConfigError("standard output is closed; name a file with -o")
         sink = pipe()
+    elif path.exists() and not path.is_file():  # --overwrite would put a file in the place of a device
+        raise AlreadyExists(f"{path} is no regular file and is not replaced; leave -o out and redirect the output")
     elif path.exists() and not options["overwrite"]:
         raise AlreadyExists(f"the file {path} exists already and is not overwritten; --overwrite replaces it")
     else:

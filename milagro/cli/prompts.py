@@ -73,7 +73,7 @@ def pin(file: Path | None, env: str | None, *, choose: bool) -> str:
 
 def is_terminal() -> bool:
     """Whether a person can be asked."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()  # None where it was closed
 
 
 def _read(path: Path) -> bytes:

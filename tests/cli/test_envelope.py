@@ -217,6 +217,26 @@ def test_a_full_disk_behind_standard_output_is_one_line(keys: Path, size: int) -
     assert result.stderr.count(b"\n") == 1
 
 
+def test_what_is_no_regular_file_is_not_replaced(keys: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for more in ((), ("--overwrite",)):
+        result = sealed(keys, "-o", str(pipe), *more, stdin=b"x")
+        assert result.exit_code == 5
+        assert "no regular file" in result.stderr
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_standard_stream_is_named(keys: Path, closed: str) -> None:
+    to = f"--key {keys}/alice.key --to {keys}/bob.pub --context x --passphrase-env TEST_PASSPHRASE"
+    command = f"echo x | {{ '{sys.executable}' -m milagro envelope seal {to} {closed}; }}"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, check=False, cwd=ROOT)
+    assert result.returncode == 2
+    assert b"is closed; name a file" in result.stderr
+    assert b"Traceback" not in result.stderr
+
+
 def test_the_cure_for_a_missing_passphrase_is_an_option(keys: Path) -> None:
     to = ("--key", f"{keys}/alice.key", "--to", f"{keys}/bob.pub")
     result = run("seal", *to, *CONTEXT, stdin=b"x")
