@@ -107,7 +107,7 @@ class KeyRing:
         return KeyRing(succession.new, (*kept, (self.current, succession.overlap_ends)))
 
     def reshared(self, key: SharedKey) -> KeyRing:
-        """The ring after a resharing of the current key.
+        """The ring after a resharing of the current key, whose certificate was verified: the key itself proves nothing.
 
         Raises: MixedShares unless it is the same public key in a later epoch
         """
