@@ -5,7 +5,10 @@ Commands are imported when they are called, so that `milagro vectors` works with
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
 import sys
 import traceback
 from typing import Any
@@ -13,7 +16,7 @@ from typing import Any
 import click
 
 import milagro
-from milagro.errors import ConfigError, MilagroError, status_of
+from milagro.errors import ConfigError, MilagroError, Unavailable, status_of
 
 _COMMANDS = {
     "client": "milagro.cli.client:client",
@@ -79,9 +82,25 @@ class Commands(click.Group):
                 traceback.print_exc()
             click.echo(f"error: {error}", err=True)
             sys.exit(status_of(error).exit_code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody reads any more; click ends without a word
+            if context.params.get("debug"):
+                traceback.print_exc()
+            _let_go_of_output()
+            click.echo(f"error: {error.strerror or error}: {error.filename or 'while reading or writing'}", err=True)
+            sys.exit(status_of(Unavailable()).exit_code)
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
             sys.exit(_INTERRUPTED)
+
+
+def _let_go_of_output() -> None:
+    """Drops what standard output could not take; else the interpreter tries once more at its end, and complains."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _import(module: str) -> Any:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
@@ -46,12 +47,23 @@ from milagro.protocols.envelope import (
 from milagro.protocols.envelope.armor import PUBLIC_KEYS
 from milagro.protocols.envelope.suites import DEFAULT_SUITE
 from milagro.stores import files
-from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource, SealedFile
+from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _BLOCK = 4 * 65552  # whole chunks; larger blocks leave the processor's cache
-_INPUT = click.argument("source", type=click.File("rb"), default="-")
+
+
+class _Source(click.File):
+    """A file, or standard input where there is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "-" and sys.stdin is None:
+            self.fail("standard input is closed; name a file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_INPUT = click.argument("source", type=_Source("rb"), default="-")
 _ARMOR_BEGIN = b"-----BEGIN "
 _SIGNATURES = {"hybrid": HYBRID, "bls": BLS}
 
@@ -104,7 +116,7 @@ def keygen(
     for path in (private, public):
         if path.exists():
             raise AlreadyExists(f"the file {path} exists already and is not overwritten")
-    passphrase = prompts.passphrase(PassphraseSource(passphrase_file, passphrase_env), prompts.choose_passphrase)
+    passphrase = prompts.passphrase_by_options(passphrase_file, passphrase_env, prompts.choose_passphrase)
     keys = PrivateKeys.generate(secrets.token_bytes, _SIGNATURES[signatures], suite)
     fingerprint = keys.public.fingerprint.hex()
     cost = Argon2Cost(memory_kib=argon2_memory_mib * 1024)
@@ -197,7 +209,7 @@ def inspect_(source: IO[bytes], retired: tuple[str, ...]) -> None:
 
 # -- keys --------------------------------------------------------------------------------------------------------------
 def _passphrase(options: dict[str, Any]) -> Passphrase:
-    return prompts.passphrase(PassphraseSource(options["passphrase_file"], options["passphrase_env"]))
+    return prompts.passphrase_by_options(options["passphrase_file"], options["passphrase_env"])
 
 
 def _policy(options: dict[str, Any], *, allow_retired: bool = False) -> Policy:
@@ -235,15 +247,37 @@ def _output(options: dict[str, Any], pipe: Callable[[], Sink]) -> Iterator[Sink]
     path: Path | None = options["output"]
     sink: Sink
     if path is None or str(path) == "-":
+        if sys.stdout is None:
+            raise ConfigError("standard output is closed; name a file with -o")
         sink = pipe()
+    elif path.exists() and not path.is_file():  # --overwrite would put a file in the place of a device
+        raise AlreadyExists(f"{path} is no regular file and is not replaced; leave -o out and redirect the output")
     elif path.exists() and not options["overwrite"]:
         raise AlreadyExists(f"the file {path} exists already and is not overwritten; --overwrite replaces it")
     else:
         sink = files.PendingFile(path, overwrite=options["overwrite"])
     try:
-        yield sink
+        with _ended_by_signals():
+            yield sink
     finally:
         sink.abort()
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """A block that signals to end the process leave as an interrupt does, so that what was written is removed."""
+
+    def leave(number: int, _frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    found = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        for number in [number for number, handler in found.items() if handler is signal.SIG_DFL]:
+            signal.signal(number, leave)
+        yield
+    finally:
+        for number, handler in found.items():
+            signal.signal(number, handler)
 
 
 class _Passing:

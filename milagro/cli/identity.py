@@ -13,14 +13,14 @@ import click
 
 from milagro.cid import CID
 from milagro.cli import prompts
-from milagro.cli.parties import CONTENT, HEADS, directory
+from milagro.cli.parties import CONTENT, HEADS, directory, warn_of_first_only
 from milagro.errors import BrokenChain, ConfigError, EncodingError, NotFound
 from milagro.protocols import pki
 from milagro.protocols.envelope import PrivateKeys, PublicKeys
 from milagro.roles.correspondence.keys import EnvelopeKeys, listed
 from milagro.stores import files
 from milagro.stores.identities import IdentityFolder, gather, read_bundle
-from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource
+from milagro.stores.keys import Argon2Cost, Passphrase
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -114,6 +114,7 @@ def change(folder: Path, new_keys: bool, as_json: bool, **options: Any) -> None:
     """Add and revoke keys, set and remove services."""
     edits, owned = _edits(options), IdentityFolder.at(folder)
     replica, secret = owned.read(), _passphrase(options)
+    _warn_of_nothing(edits, pki.resolve(replica).state)
     control = owned.control(replica, secret)
     if new_keys:
         edits += _renewal(folder, pki.resolve(replica).state, secret, _cost(options))
@@ -154,8 +155,9 @@ def rotate(
     owned = IdentityFolder.at(folder, next_folder)
     replica = owned.read()
     witnesses = _witnesses(witness, witness_threshold) or pki.resolve(replica).state.witnesses
-    last, secret = [CID.from_text(text) for text in since], _passphrase(options)
-    owned.rotate(replica, secret, _now(), _edits(options), witnesses, last, _cost(options))
+    last, edits, secret = [CID.from_text(text) for text in since], _edits(options), _passphrase(options)
+    _warn_of_nothing(edits, pki.resolve(replica).state)
+    owned.rotate(replica, secret, _now(), edits, witnesses, last, _cost(options))
     _show(pki.resolve(replica), as_json)
 
 
@@ -194,6 +196,8 @@ def resolve(did: str, bundles: tuple[Path, ...], content: str | None, heads: tup
         for text in heads:
             known.find(wanted, CID.from_text(text))
         resolution = known.find(wanted)
+    if not bundles and not heads:
+        warn_of_first_only(resolution, "a bundle or --heads tells")
     answer: dict[str, Any] = {"didDocument": None, "didDocumentMetadata": pki.did_metadata(resolution)}
     try:
         resolution.require(confirmed=confirmed, active=False)
@@ -234,7 +238,7 @@ def _now() -> int:
 
 
 def _passphrase(options: dict[str, Any], ask: Callable[[], str] = prompts.ask_passphrase) -> Passphrase:
-    return prompts.passphrase(PassphraseSource(options["passphrase_file"], options["passphrase_env"]), ask)
+    return prompts.passphrase_by_options(options["passphrase_file"], options["passphrase_env"], ask)
 
 
 def _cost(options: dict[str, Any]) -> Argon2Cost:
@@ -254,6 +258,18 @@ def _key(text: str) -> pki.AddKey:
     if purpose not in set(pki.Purpose) or not suite or not path:
         raise ConfigError(f"a key is PURPOSE:SUITE:FILE, PURPOSE one of {', '.join(pki.Purpose)}; got {text!r}")
     return pki.AddKey(pki.Key(pki.Purpose(purpose), suite, files.read(Path(path), _MAX_KEY_FILE)))
+
+
+def _warn_of_nothing(edits: list[pki.Edit], state: pki.State) -> None:
+    """Says so of a key or a service that is not there: a slip of the pen revokes nothing that counts."""
+    listed_ids = {key.id for key in state.keys}
+    for edit in edits:
+        if isinstance(edit, pki.RevokeKey) and edit.key_id not in listed_ids:
+            click.echo(
+                f"warning: the identity lists no key {edit.key_id.hex()}; the id is revoked all the same", err=True
+            )
+        if isinstance(edit, pki.RemoveService) and edit.name not in state.services:
+            click.echo(f"warning: the identity has no service {edit.name!r}", err=True)
 
 
 def _listing(keys: PublicKeys) -> list[pki.Edit]:

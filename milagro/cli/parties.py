@@ -110,13 +110,17 @@ class Parties:
     def _state(self, did: str) -> pki.State:
         identity = pki.identity_of(did)
         resolution = self._directory.find(identity)
-        if resolution.heads == (identity,):
-            click.echo(
-                f"warning: only the first document of {did} is known. Keys may have been revoked since; "
-                "--bundle or --heads tells",
-                err=True,
-            )
+        warn_of_first_only(resolution, "--bundle or --heads tells")
         return resolution.require()
+
+
+def warn_of_first_only(resolution: pki.Resolution, cure: str) -> None:
+    """Says so if nothing later than the first document of an identity is known."""
+    if resolution.heads == (resolution.identity,):
+        did = pki.did_of(resolution.identity)
+        click.echo(
+            f"warning: only the first document of {did} is known. Keys may have been revoked since; {cure}", err=True
+        )
 
 
 def public_keys(path: Path) -> PublicKeys:

@@ -14,11 +14,12 @@ import click
 
 from milagro.errors import ConfigError, MilagroError
 from milagro.stores import files
+from milagro.stores.keys import PassphraseSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milagro.stores.keys import Passphrase, PassphraseSource
+    from milagro.stores.keys import Passphrase
 
 _PIN_LIMIT = 4096
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,6 +33,18 @@ def ask_passphrase() -> str:
 def choose_passphrase() -> str:
     """A new passphrase, typed twice."""
     return str(click.prompt("New passphrase", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def passphrase_by_options(file: Path | None, env: str | None, ask: Callable[[], str] = ask_passphrase) -> Passphrase:
+    """The passphrase that the options of a command name, or that is asked for.
+
+    Raises: ConfigError
+    """
+    if file is None and env is None and not is_terminal():
+        raise ConfigError(
+            "there is no terminal to ask for the passphrase at; give --passphrase-file or --passphrase-env"
+        )
+    return passphrase(PassphraseSource(file, env), ask)
 
 
 def passphrase(source: PassphraseSource, ask: Callable[[], str] = ask_passphrase) -> Passphrase:
@@ -60,7 +73,7 @@ def pin(file: Path | None, env: str | None, *, choose: bool) -> str:
 
 def is_terminal() -> bool:
     """Whether a person can be asked."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()  # None where it was closed
 
 
 def _read(path: Path) -> bytes:

@@ -147,6 +147,8 @@ class Reader:
                 pass
         except OSError as error:
             self._fault(key, f"names {path}, which cannot be read: {error.strerror}")
+        except ValueError:
+            self._fault(key, "is no path: it has a zero octet")
         return path
 
     def url(self, key: str) -> str:
@@ -209,7 +211,11 @@ def read(path: Path) -> Reader:
         raise ConfigError(f"there is no configuration file {path}; 'milagro init' writes one") from None
     except OSError as error:
         raise ConfigError(f"the configuration file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(
+            f"the configuration file {path} is not TOML that can be read: it is nested too deeply"
+        ) from None
+    except ValueError as error:  # not TOML, not UTF-8, or a number with thousands of digits
         raise ConfigError(f"the configuration file {path} is not TOML: {error}") from error
     return Reader(table, path.resolve().parent)
 

@@ -139,7 +139,7 @@ class Daemon:
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response.status_code, answer)
         try:
-            return json.loads(answer) if answer.strip() else None
+            return _json(answer) if answer.strip() else None
         except ValueError:
             raise StoreError(f"what answers at {self.url} is no Kubo daemon; check the port") from None
 
@@ -154,7 +154,7 @@ class Daemon:
 
     def _refusal(self, status: int, answer: bytes) -> StoreError:
         try:
-            body = json.loads(answer)
+            body = _json(answer)
             message = str(body["Message"]) if isinstance(body, dict) else ""
         except (ValueError, KeyError):
             message = ""
@@ -212,6 +212,14 @@ def refusal(url: str, status: int, message: str) -> StoreError:
     return StoreError(f"the Kubo daemon at {url} failed: {message[:200] or f'status {status}'}")
 
 
+def _json(octets: bytes) -> Any:
+    """The value of a JSON text. Raises: ValueError, also where it is nested deeper than Python goes."""
+    try:
+        return json.loads(octets)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def _multibase(octets: bytes) -> str:
     return _BASE64URL + base64.urlsafe_b64encode(octets).decode().rstrip("=")
 
@@ -227,7 +235,7 @@ def _unmultibase(text: object) -> bytes:
 
 def _message(line: bytes, url: str) -> bytes:
     try:
-        body = json.loads(line)
+        body = _json(line)
     except ValueError:
         body = None
     if not isinstance(body, dict) or "data" not in body:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -182,6 +184,64 @@ def test_real_processes_in_a_pipe(keys: Path, tmp_path: Path) -> None:
     assert int(second.stderr.split()[-1]) < 100 * 1024
     assert b"% " in (tmp_path / "log").read_bytes()
     assert (tmp_path / "back").read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+def test_a_process_that_is_told_to_end_leaves_no_part_of_a_file(
+    keys: Path, tmp_path: Path, signal_: signal.Signals
+) -> None:
+    to = ("--key", f"{keys}/alice.key", "--to", f"{keys}/bob.pub")
+    command = [sys.executable, "-m", "milagro", "envelope", "seal", "/dev/zero", *to, *CONTEXT, *PHRASE]
+    with subprocess.Popen([*command, "-o", str(tmp_path / "sealed")], stderr=subprocess.PIPE, cwd=ROOT) as process:
+        deadline = time.monotonic() + 60
+        while not any(path.stat().st_size for path in tmp_path.iterdir()):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal_)
+        assert process.wait(60) == 128 + signal_
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_full_disk_behind_standard_output_is_one_line(keys: Path, size: int) -> None:
+    to = ("--key", f"{keys}/alice.key", "--to", f"{keys}/bob.pub")
+    command = [sys.executable, "-m", "milagro", "envelope", "seal", *to, *CONTEXT, *PHRASE]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(command, input=bytes(size), stdout=full, stderr=subprocess.PIPE, check=False, cwd=ROOT)
+    assert result.returncode == 6
+    assert result.stderr.startswith(b"error: No space left on device")
+    assert result.stderr.count(b"\n") == 1
+
+
+def test_what_is_no_regular_file_is_not_replaced(keys: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for more in ((), ("--overwrite",)):
+        result = sealed(keys, "-o", str(pipe), *more, stdin=b"x")
+        assert result.exit_code == 5
+        assert "no regular file" in result.stderr
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_standard_stream_is_named(keys: Path, closed: str) -> None:
+    to = f"--key {keys}/alice.key --to {keys}/bob.pub --context x --passphrase-env TEST_PASSPHRASE"
+    command = f"echo x | {{ '{sys.executable}' -m milagro envelope seal {to} {closed}; }}"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, check=False, cwd=ROOT)
+    assert result.returncode == 2
+    assert b"is closed; name a file" in result.stderr
+    assert b"Traceback" not in result.stderr
+
+
+def test_the_cure_for_a_missing_passphrase_is_an_option(keys: Path) -> None:
+    to = ("--key", f"{keys}/alice.key", "--to", f"{keys}/bob.pub")
+    result = run("seal", *to, *CONTEXT, stdin=b"x")
+    assert result.exit_code == 2
+    assert "--passphrase-file" in result.stderr
 
 
 def test_the_progress_line() -> None:

@@ -157,3 +157,26 @@ def test_a_damaged_bundle_and_a_wrong_passphrase(tmp_path: Path, monkeypatch: py
     result = run("show", tmp_path / "a")
     assert result.exit_code == 2
     assert "identity.bundle" in result.stderr
+
+
+def test_resolving_from_a_store_alone_says_that_it_may_be_old(tmp_path: Path) -> None:
+    did = new(tmp_path / "a")["did"]
+    store = str(tmp_path / "store")
+    heads = run("publish", tmp_path / "a", "--content", store).stdout.split()[-1]
+    alone = run("resolve", did, "--content", store)
+    assert alone.exit_code == 0
+    assert "only the first document" in alone.stderr
+    for told in ((tmp_path / "a" / "identity.bundle",), ("--content", store, "--heads", heads)):
+        assert run("resolve", did, *told).stderr == ""
+
+
+def test_what_is_revoked_or_removed_and_is_not_there_is_told_of(tmp_path: Path) -> None:
+    listed = new(tmp_path / "a", "--service", "s:T=https://a.example")["keys"][0]["id"]
+    told = run("change", tmp_path / "a", "--revoke-key", "00" * 16, "--remove-service", "t", *SECRET)
+    assert told.exit_code == 0
+    assert "no key 0000" in told.stderr
+    assert "no service 't'" in told.stderr
+    assert (
+        "warning" not in run("change", tmp_path / "a", "--revoke-key", listed, "--remove-service", "s", *SECRET).stderr
+    )
+    assert "no key" in run("rotate", tmp_path / "a", "--revoke-key", listed, *SECRET).stderr

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from milagro.conformance.checker import check_case
 from milagro.conformance.kinds import open_file
 from milagro.conformance.report import FileReport
-from milagro.errors import MalformedEnvelope, ParameterError, WrongLength
+from milagro.errors import ConfigError, MalformedEnvelope, ParameterError, WrongLength
 from milagro.groups import curve
 from milagro.octets import frame, unframe
 from milagro.protocols.envelope import armored, dearmored
 from milagro.protocols.mpin import v2
 from milagro.protocols.sharing import Share, octet_shares, split
 from milagro.protocols.sharing.header import pack
+from milagro.roles.dta import config as dta_config
+from milagro.roles.mfa import config as mfa_config
 from milagro.stores.keys import context_of
 from tests.fuzz import files, logins, sharing
 from tests.fuzz.target import random
@@ -95,3 +98,12 @@ def test_a_vector_file_does_not_take_more_than_a_case_needs(operation: str, name
 
 def _own() -> list[bytes]:
     return [seed for seed in files.seeds_of_vectors() if seed.startswith(b'{"') and b'"cases"' in seed]
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 5000, "a=" + "1" * 5000, '[server]\ntls_key="\\u0000"\n', "a=\ud800"])
+def test_a_configuration_file_with_any_fault_is_one_error(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "milagro.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    for read in (dta_config.read_config, mfa_config.read_config):
+        with pytest.raises(ConfigError):
+            read(path)

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, insert
+from sqlalchemy import MetaData, insert
 
 from milagro.cid import CID
 from milagro.errors import StoreError
@@ -25,8 +25,8 @@ from milagro.stores.keys import Passphrase
 from milagro.stores.messaging.pubsub import Pubsub
 from milagro.stores.messaging.tables import Tables
 from milagro.stores.state import Schema, State
-from tests.stores.exchange import envelope, received
 from tests.stores.parties import FAST, Faulty
+from tests.stores.processes import envelope, received, received_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -49,13 +49,7 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> None:
     metadata = MetaData()
     tables = Tables(metadata)
-    table = Table(
-        "received",
-        metadata,
-        Column("position", Integer, primary_key=True, autoincrement=True),
-        Column("sequence", Integer, nullable=False),
-        Column("digest", Text, nullable=False),
-    )
+    table = received_table(metadata)
     folder, other = Path(arguments.folder), CID.from_text(arguments.other)
     database = folder / "letters.sqlite"
     state = State(database, Schema(metadata, 1, 78))

@@ -169,6 +169,24 @@ def test_an_envelope_of_somebody_else_is_refused_in_ones_own_log(make: Make, sto
     assert isinstance(bob.correspondent.refusals()[0].error, InvalidSignature)
 
 
+def test_an_envelope_is_not_ones_own_because_one_lists_its_senders_key(make: Make, store: MemoryStore) -> None:
+    """Whoever lists a key need not have it: a letter says itself whose it is."""
+    alice, bob, mallory = make("alice"), make("bob"), make("mallory")
+    alice.correspondent.send(b"from alice", [bob.identity])
+    newest = alice.correspondent._mailbox.newest(str(alice.identity))
+    assert newest is not None
+    payload = b"".join(store.get(part) for part in newest.parts)
+    mallory.owner.change(*map(pki.AddKey, alice.owner.state.keys_for(pki.Purpose.SIGN)))
+    mallory.renew()
+    bob.correspondent.follow(mallory.identity)
+    mallory.correspondent._mailbox.send(payload)
+    mallory.correspondent.send(b"from mallory", [bob.identity])
+    assert bob.take(1) == [(mallory.identity, b"from mallory")]
+    (refusal,) = bob.correspondent.refusals()
+    assert refusal.sender == mallory.identity
+    assert isinstance(refusal.error, InvalidSignature)
+
+
 def test_a_revocation_is_remembered_over_a_restart(make: Make, tmp_path: Path, store: MemoryStore) -> None:
     alice, bob = make("alice"), make("bob")
     thief = alice.owner.copy()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,26 +13,26 @@ from milagro.stores.identities import IdentityFolder
 from milagro.stores.keys import Argon2Cost
 from tests.roles.correspondent_process import PASSPHRASE
 from tests.stores.daemons import Daemon, make_swarm
-from tests.stores.exchange import received
+from tests.stores.processes import Party, expected
 from tests.stores.test_content import ipfs_library
-from tests.stores.test_exchange import ROOT, expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from milagro.cid import CID
 
-MODULE = "tests.roles.correspondent_process"
 COUNT = 1000
 SECONDS = 400
 CHEAP = Argon2Cost(memory_kib=8192, iterations=1, lanes=1)
 
 
-class Process:
+class Process(Party):
     """One correspondent and its folder."""
 
     def __init__(self, folder: Path, name: str, url: str) -> None:
-        self.name, self.folder, self.url = name, folder / name, url
+        super().__init__("tests.roles.correspondent_process", name, folder / name / "letters.sqlite", COUNT)
+        self.folder, self.url = folder / name, url
         keys = EnvelopeKeys.create(self.folder, PASSPHRASE, CHEAP)
         owned = IdentityFolder.at(self.folder)
         self.identity = owned.create(PASSPHRASE, 1, [*map(pki.AddKey, listed(keys.public))], cost=CHEAP).identity
@@ -45,29 +41,9 @@ class Process:
         edit = pki.SetService("name", "Name", f"urn:{name}")
         replica.add(pki.change(replica, owned.control(replica, PASSPHRASE), 2, [edit]).octets)
         owned.save(replica)
-        self.process: subprocess.Popen[str] | None = None
 
     def start(self, other: CID, seed: int) -> None:
-        options = {"name": self.name, "folder": self.folder, "other": other, "url": self.url, "topic": "letters"}
-        options |= {"count": COUNT, "seed": seed, "loss": 0.8}
-        self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.roles.correspondent_process",
-                *(f"--{key}={value}" for key, value in options.items()),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        self.launch(folder=self.folder, other=other, url=self.url, topic="letters", seed=seed)
 
     def said(self) -> str:
         assert self.process is not None
@@ -76,19 +52,6 @@ class Process:
             if line.startswith("done"):
                 return line
         return ""
-
-    def arrived(self) -> list[tuple[int, str]]:
-        try:
-            return received(self.folder / "letters.sqlite")
-        except Exception:  # noqa: BLE001 - the database is not there yet
-            return []
-
-    def wait_for(self, count: int, deadline: float) -> None:
-        while len(self.arrived()) < count:
-            assert time.monotonic() < deadline, f"{self.name} has {len(self.arrived())} of {COUNT}"
-            assert self.process is not None
-            assert self.process.poll() is None
-            time.sleep(0.1)
 
 
 @pytest.fixture

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sqlite3
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, insert
+from sqlalchemy import MetaData, insert
 
 from milagro.errors import StoreError
 from milagro.stores.content.ipfs import IpfsStore
@@ -22,22 +21,12 @@ from milagro.stores.messaging.pubsub import Pubsub
 from milagro.stores.messaging.tables import Tables
 from milagro.stores.state import Schema, State
 from tests.stores.parties import FAST, Faulty, Identity, verify
+from tests.stores.processes import envelope, received, received_table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from milagro.stores.messaging.mailbox import Delivery
-
-
-def envelope(name: str, number: int) -> bytes:
-    """Envelope `number` of a party: some hundred octets that nobody else sends."""
-    return hashlib.shake_128(f"{name} {number}".encode()).digest(100 + number % 400)
-
-
-def received(database: Path) -> list[tuple[int, str]]:
-    """Number and digest of all that was received, in the order of arrival."""
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        return connection.execute("SELECT sequence, digest FROM received ORDER BY position").fetchall()
 
 
 def main() -> None:
@@ -50,13 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     metadata = MetaData()
     tables = Tables(metadata)
-    table = Table(
-        "received",
-        metadata,
-        Column("position", Integer, primary_key=True, autoincrement=True),
-        Column("sequence", Integer, nullable=False),
-        Column("digest", Text, nullable=False),
-    )
+    table = received_table(metadata)
     state = State(Path(arguments.database), Schema(metadata, 1, 77))
 
     def write(connection: Connection, delivery: Delivery) -> None:

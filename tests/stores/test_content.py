@@ -316,6 +316,7 @@ def impostor() -> Iterator[tuple[type[Answers], str]]:
         (200, b'{"Version": "latest"}', "no Kubo daemon; check the port"),
         (200, b"<html>", "no Kubo daemon; check the port"),
         (200, b"[]", "no Kubo daemon; check the port"),
+        (200, b"[" * 100_000, "no Kubo daemon; check the port"),
         (200, b"x" * (2 << 20), "more than an answer can have"),
         (404, b"nothing here", "no Kubo daemon with its HTTP API"),
         (403, b"", r"API\.Authorizations"),

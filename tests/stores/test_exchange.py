@@ -2,66 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.stores.daemons import Daemon, make_swarm
-from tests.stores.exchange import envelope, received
 from tests.stores.parties import Identity
+from tests.stores.processes import Party, expected
 from tests.stores.test_content import ipfs_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNT = 1000 if os.environ.get("MILAGRO_EXHAUSTIVE") else 500
 SECONDS = 400
 
 
-class Process:
+class Process(Party):
     """One party."""
 
     def __init__(self, folder: Path, name: str, other: str, url: str, count: int) -> None:
-        self.count, self.name, self.database = count, name, folder / f"{name}.sqlite"
-        self.arguments = {"name": name, "other": other, "url": url, "database": str(self.database)}
-        self.process: subprocess.Popen[str] | None = None
+        super().__init__("tests.stores.exchange", name, folder / f"{name}.sqlite", count)
+        self.other, self.url = other, url
 
     def start(self, seed: int) -> None:
-        options = [f"--{key}={value}" for key, value in {**self.arguments, "count": self.count, "seed": seed}.items()]
-        options += ["--topic=exchange", "--loss=0.8"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stores.exchange", *options],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def arrived(self) -> list[tuple[int, str]]:
-        try:
-            return received(self.database)
-        except Exception:  # noqa: BLE001 - the database is not there yet
-            return []
-
-    def wait_for(self, count: int, deadline: float) -> None:
-        while len(self.arrived()) < count:
-            assert time.monotonic() < deadline, f"{self.name} has {len(self.arrived())} of {self.count}"
-            assert self.process is not None
-            assert self.process.poll() is None
-            time.sleep(0.1)
+        self.launch(other=self.other, url=self.url, database=self.database, seed=seed, topic="exchange")
 
 
 @pytest.fixture
@@ -121,7 +89,3 @@ def test_a_daemon_that_is_killed_in_the_middle_delays_and_changes_nothing(pair: 
     finally:
         alice.kill()
         bob.kill()
-
-
-def expected(sender: str, count: int) -> list[tuple[int, str]]:
-    return [(number, hashlib.sha256(envelope(sender, number)).hexdigest()) for number in range(1, count + 1)]

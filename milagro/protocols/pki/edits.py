@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,8 @@ KEY_ID_OCTETS: Final = 16
 _MAX_KEY = 4096
 _MAX_TEXT = 256
 _MAX_ENDPOINT = 1024
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")  # the characters of RFC 3986
+_OF_A_KEY = re.compile(rf"control-|[0-9a-f]{{{2 * KEY_ID_OCTETS}}}-")  # both are fragments of one document
 
 
 class Purpose(StrEnum):
@@ -138,8 +141,10 @@ class SetService:
         _text("an endpoint", self.endpoint, _MAX_ENDPOINT)
         if not all(c.isascii() and (c.isalnum() or c in "-_.") for c in self.name):
             raise ParameterError("the name of a service has letters, digits, '-', '_' and '.' only")
-        if ":" not in self.endpoint or any(c.isspace() for c in self.endpoint):
-            raise ParameterError("an endpoint is a URI")
+        if _OF_A_KEY.match(self.name):
+            raise ParameterError("the name of a service is none that a key has in the DID document")
+        if not _URI.fullmatch(self.endpoint):
+            raise ParameterError("an endpoint is a URI, such as https://name.example")
 
     def value(self) -> dict[str, Value]:
         """The map that stands for it."""

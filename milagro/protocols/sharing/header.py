@@ -116,16 +116,17 @@ def _checksum(octets: bytes) -> bytes:
     return hashlib.sha256(octets).digest()[:CHECKSUM_OCTETS]
 
 
-def check_set(headers: Sequence[Header]) -> None:
+def check_set(headers: Sequence[Header], of_set: tuple[bytes, int, int] | None = None) -> None:
     """Nothing, if the shares are of one set and epoch, each index once, and as many as the threshold asks for.
 
-    Spec: spec/sharing.md#share
+    Where `of_set` says which set, strangers are those of another; else those of another than the first share's.
+    Spec: spec/sharing.md#refusals
     Raises: InvalidShare for none, MixedShares, DuplicateShare, TooFewShares
     """
     if not headers:
         raise InvalidShare("there is no share")
-    first = headers[0].of_set
-    if strangers := [one.index for one in headers if one.of_set != first]:
+    expected = of_set or headers[0].of_set
+    if strangers := [one.index for one in headers if one.of_set != expected]:
         raise MixedShares("shares of different sets, epochs or thresholds were put together", strangers)
     indices = [one.index for one in headers]
     if twice := sorted({x for x in indices if indices.count(x) > 1}):

@@ -126,7 +126,7 @@ def combine_client_shares(
     Raises: MixedShares, DuplicateShare, TooFewShares; InvalidProof naming the index of each that is wrong
     Secret: the result
     """
-    check_set([share.header for share in shares])
+    check_set([share.header for share in shares], key.of_set)
     proofs = [(_statement(key, share, A, context), share.proof) for share in shares]
     try:
         verify_equal_batch(key.suite, proofs, random, secret=True)
@@ -180,7 +180,7 @@ def combine_server_shares(key: SharedKey, shares: Sequence[ServerShare], random:
     Raises: MixedShares, DuplicateShare, TooFewShares; InvalidProof naming the index of each that is wrong
     Secret: the result
     """
-    check_set([share.header for share in shares])
+    check_set([share.header for share in shares], key.of_set)
     check_server_shares(key, shares, random)
     some = shares[: key.threshold]
     weights = lagrange(key.suite.curve, [share.header.index for share in some])

@@ -255,8 +255,9 @@ class LostHolder:
             raise MalformedEnvelope("a sum of another run, or of no helper")
         self._table.verify(sender, signed.octets, signed.signature)
         if sender not in self._sums:
-            for one in unframe(parts):
-                self._note(read_parts(self._plan, self._table, Signed(*unframe(one, 2))))
+            seen = [read_parts(self._plan, self._table, Signed(*unframe(one, 2))) for one in unframe(parts)]
+            for one in seen:
+                self._note(one)
             self._sums[sender] = total, complaints
 
     @property

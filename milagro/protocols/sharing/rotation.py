@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from milagro.errors import Expired, MalformedEnvelope, NonCanonical, ParameterError
+from milagro.errors import Expired, MalformedEnvelope, NonCanonical, ParameterError, VerificationError
 from milagro.octets import frame, i2osp, os2ip, unframe
 from milagro.protocols.sharing.refusals import InvalidProof, MixedShares, TooFewShares
 from milagro.protocols.sharing.shared_key import SharedKey
@@ -62,16 +62,23 @@ class Succession:
         return keys.sign(self.to_bytes())
 
     def verify(self, roster: Roster, endorsements: Mapping[int, bytes], keys: Credentials) -> None:
-        """Nothing, if as many holders of the old key as its threshold, and all that are given, endorse it.
+        """Nothing, if as many holders of the old key as the roster's threshold, and all that are given, endorse it.
 
+        `roster` is that of the old key. That the old key is the one in force is checked by `KeyRing.rotate`.
         Spec: spec/sharing.md#rotation
-        Raises: TooFewShares; InvalidProof naming one that is not a holder or did not sign
+        Raises: TooFewShares; InvalidProof for an old key of another roster, or naming one that is not a holder or
+            did not sign
         """
+        if self.old.threshold != roster.threshold or not {*self.old.holders} <= {*roster.indices}:
+            raise InvalidProof("the old key of the succession is not that of the roster")
         members = {member.index: member for member in roster.members if member.index in self.old.holders}
         for index, signature in endorsements.items():
             if index not in members:
                 raise InvalidProof("an endorsement by one who holds no share", [index])
-            keys.verify(members[index], self.to_bytes(), signature)
+            try:
+                keys.verify(members[index], self.to_bytes(), signature)
+            except VerificationError:
+                raise InvalidProof("an endorsement that its holder did not sign", [index]) from None
         if len(endorsements) < self.old.threshold:
             raise TooFewShares(f"{len(endorsements)} endorsements where {self.old.threshold} are needed")
 
@@ -89,17 +96,18 @@ class KeyRing:
     def rotate(self, succession: Succession, now: int) -> KeyRing:
         """The ring with the new key in front, after the succession was verified.
 
-        Raises: MixedShares if the current key is another than the old one; Expired if the overlap has ended already
+        Raises: MixedShares if the current key is another than the old one, its epoch, threshold and holders included;
+            Expired if the overlap has ended already
         """
-        if succession.old.key_id != self.current.key_id:
-            raise MixedShares("the succession is of another key than the current one")
+        if succession.old != self.current:  # the same public key with a threshold of one would be endorsed by one
+            raise MixedShares("the succession is of another key, or another epoch of it, than the current one")
         if succession.overlap_ends <= now:
             raise Expired("the overlap has ended before it began")
         kept = self.at(now).retiring
         return KeyRing(succession.new, (*kept, (self.current, succession.overlap_ends)))
 
     def reshared(self, key: SharedKey) -> KeyRing:
-        """The ring after a resharing of the current key.
+        """The ring after a resharing of the current key, whose certificate was verified: the key itself proves nothing.
 
         Raises: MixedShares unless it is the same public key in a later epoch
         """

@@ -78,9 +78,14 @@ class SharedKey:
             self._of_holders[index] = self.commitments.at(index)
         return self._of_holders[index]
 
+    @property
+    def of_set(self) -> tuple[bytes, int, int]:
+        """What its shares have in common."""
+        return self.set_id, self.epoch, self.threshold
+
     def header(self, index: int) -> Header:
         """The header of the share of a holder."""
-        return Header(self.set_id, self.epoch, self.threshold, index)
+        return Header(*self.of_set, index)
 
     def need(self, suite: Suite, header: Header) -> None:
         """Nothing, if a share with this header is one of this key and epoch.

@@ -114,7 +114,7 @@ def combine(
         ParameterError for a suite that does not fit the key
     """
     found = list(partials)
-    check_set([one.header for one in found])
+    check_set([one.header for one in found], key.of_set)
     culprits = wrong_partials(signing, key, message, found, random)
     right = [one for one in found if one.header.index not in culprits][: key.threshold]
     if len(right) < key.threshold:

@@ -102,7 +102,7 @@ class Blinded(SecretValue):
         Raises: MixedShares, DuplicateShare; TooFewShares naming those that are wrong, if fewer than t are right
         """
         found = list(evaluations)
-        check_set([one.header for one in found])
+        check_set([one.header for one in found], key.of_set)
         culprits = wrong_evaluations(key, self.M, found, random, info)
         right = [one for one in found if one.header.index not in culprits][: key.threshold]
         if len(right) < key.threshold:

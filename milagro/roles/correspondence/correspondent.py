@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 NOTICE: Final = b"\x00"
 ENVELOPE: Final = b"\x01"
-_CONTEXT: Final = "milagro correspondence v1 "
 _KEPT_REFUSALS: Final = 256
 
 
@@ -97,7 +96,7 @@ class Correspondent:
     ) -> None:
         timing = timing or Timing()
         self.identity = replica.identity
-        self._context, self._directory, self._clock = _CONTEXT + topic, directory, clock
+        self._topic, self._directory, self._clock = topic, directory, clock
         self._finder = Finder(directory, self._on_learned, timing.fetch_seconds)
         judge = Judge(directory, self._finder.ask)
         self._signer = Signer(self.identity)
@@ -151,7 +150,7 @@ class Correspondent:
         """
         keys = [key for identity in to for key in recipients_of(self._directory.find(identity).require())]
         signing = self._keys.signing(self._directory.resolution(self.identity).require()).signing
-        terms = Terms(self._context, self._clock())
+        terms = Terms(context_of(self.identity, self._topic), self._clock())
         return self._mailbox.send(ENVELOPE + seal(payload, signing, keys, terms, secrets.token_bytes))
 
     def sent(self) -> int:
@@ -234,7 +233,8 @@ class Correspondent:
             if not self._is_for_me(body):
                 return None
             senders = senders_of(self._directory.keys(sender))
-            payload, opened = open_envelope(body, Reader(self._keys.opening, senders, self._context))
+            reader = Reader(self._keys.opening, senders, context_of(sender, self._topic))
+            payload, opened = open_envelope(body, reader)
         except MilagroError as error:
             self._refusals.append(Refusal(sender, delivery.sequence, error))
             return None
@@ -268,3 +268,12 @@ class Correspondent:
             return any(key == listed.id for listed in self._directory.resolution(identity).state.keys)
         except (EncodingError, NotFound):
             return False
+
+
+def context_of(sender: CID, topic: str) -> str:
+    """The context of the letters that an identity writes in a topic.
+
+    It names the sender: a key that two identities list, one of which need not have it, is no proof of which one wrote.
+    Spec: spec/correspondence.md, Letters
+    """
+    return f"milagro correspondence v1 {sender} {topic}"

@@ -8,7 +8,7 @@ import pytest
 from pydid import DIDDocument
 from pydid.did import DID
 
-from milagro.errors import EncodingError
+from milagro.errors import EncodingError, ParameterError
 from milagro.protocols import pki, signatures
 from milagro.protocols.pki.did import base58btc
 from tests.protocols.pki.history import begun, key, named, put
@@ -30,6 +30,22 @@ def test_another_library_takes_the_document() -> None:
         for reference in document[relation]:
             assert read.dereference(reference)
     assert read.dereference(f"{document['id']}#dta")
+
+
+def test_a_service_takes_no_name_of_a_key() -> None:
+    for name in ("control-ed25519", f"{SIGN.id.hex()}-ed25519"):
+        with pytest.raises(ParameterError):
+            pki.SetService(name, "T", "https://dta.example")
+    names = ("control", "Control-ed25519", SIGN.id.hex(), f"{SIGN.id.hex()[1:]}-x")
+    services = [pki.SetService(name, "T", "https://dta.example") for name in names]
+    DIDDocument.deserialize(pki.did_document(pki.resolve(begun(pki.AddKey(SIGN), *services))))
+
+
+@pytest.mark.parametrize("endpoint", [":", "x:", "1a:b", "name.example", "https://a b", "https://ü.example", 'x:"'])
+def test_an_endpoint_is_a_uri(endpoint: str) -> None:
+    with pytest.raises(ParameterError):
+        pki.SetService("dta", "T", endpoint)
+    assert pki.SetService("dta", "T", "https://[::1]:80/a?b=%20#c").endpoint
 
 
 def test_multikeys_have_the_prefixes_of_their_kinds() -> None:

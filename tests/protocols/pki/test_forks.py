@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from milagro.protocols import pki
 from milagro.protocols.pki import Block, Replica
 from tests.protocols.pki.history import begun, key, named, put, replica_of
 
-HISTORIES = 1000 if os.environ.get("MILAGRO_EXHAUSTIVE") == "1" else 60
+HISTORIES = 1000
 WITNESSES = pki.Witnesses(2, tuple(key(f"w{n}").public for n in range(3)))
 
 
@@ -63,8 +63,8 @@ def as_seen(replica: Replica) -> Any:
 
 
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=STEPS, data=st.data())
-def test_any_order_and_duplication_from_three_replicas_converges(steps: list[Any], data: st.DataObject) -> None:
+@given(steps=STEPS, seed=st.integers(0, 2**32 - 1), repeated=st.integers(0, 4))
+def test_any_order_and_duplication_from_three_replicas_converges(steps: list[Any], seed: int, repeated: int) -> None:
     first = begun(named(0))
     three = [on_all(first) for _ in range(3)]
     blocks = [first[first.identity]]
@@ -73,7 +73,11 @@ def test_any_order_and_duplication_from_three_replicas_converges(steps: list[Any
             three[where].merge(three[other])
         elif (block := step(three[where], what, n, 2000 + time)) is not None:
             blocks.append(put(three[where], block))
-    order = data.draw(st.permutations([*blocks, *data.draw(st.lists(st.sampled_from(blocks), max_size=4))]))
+    # Signatures are hedged, so names, their order and how many blocks there are differ from run to run: nothing of it
+    # may reach what hypothesis draws.
+    source = random.Random(seed)
+    order = [*blocks, *source.choices(blocks, k=repeated)]
+    source.shuffle(order)
     shuffled = Replica(first.identity)
     for block in order:
         shuffled.add(block.octets)

@@ -10,7 +10,7 @@ from typing import Any
 from milagro.octets import frame, i2osp, unframe
 from milagro.protocols.sharing.commitments import commit
 from milagro.protocols.sharing.dleq import prove_possession
-from milagro.protocols.sharing.runs import generation
+from milagro.protocols.sharing.runs import dealt, generation
 from milagro.protocols.sharing.runs.broadcast import Signed, make_bundle, make_statement
 from milagro.protocols.sharing.runs.generation import KeyGeneration
 from milagro.protocols.sharing.runs.roster import Outgoing, Roster
@@ -75,7 +75,7 @@ def absent(network: Network, roster: Roster, bad: int = BAD) -> None:
 
 @misbehaviour("silent after dealing")
 def silent_after_dealing(network: Network, roster: Roster, bad: int = BAD) -> None:
-    network.tampered[bad] = from_phase(generation.COMPLAIN)
+    network.tampered[bad] = from_phase(dealt.COMPLAIN)
 
 
 @misbehaviour("silent before extraction", dealt=True)
@@ -100,7 +100,7 @@ def two_faces(network: Network, roster: Roster, bad: int = BAD) -> None:
 
     def split(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         letters = network.addressed(sender, outgoing)
-        if network.parties[sender].over or network.parties[sender].place != (generation.DEAL, 1):
+        if network.parties[sender].over or network.parties[sender].place != (dealt.DEAL, 1):
             return letters
         other = network.addressed(sender, twin.begin())
         return [one for one in letters if one.to > bad] + [one for one in other if one.to < bad]
@@ -113,11 +113,11 @@ def two_complaints(network: Network, roster: Roster, bad: int = BAD) -> None:
     def split(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         party = network.parties[sender]
         letters = network.addressed(sender, outgoing)
-        if party.over or party.place != (generation.COMPLAIN, 1):
+        if party.over or party.place != (dealt.COMPLAIN, 1):
             return letters
         table = party._table
-        said = make_statement(table, generation.COMPLAIN, frame(frame(i2osp(1, 2), b"")))
-        bundle = make_bundle(table, generation.COMPLAIN, 1, [generation_accepted(said)])
+        said = make_statement(table, dealt.COMPLAIN, frame(frame(i2osp(1, 2), b"")))
+        bundle = make_bundle(table, dealt.COMPLAIN, 1, [generation_accepted(said)])
         return [Letter(sender, one.to, bundle.to_bytes()) if one.to % 2 else one for one in letters]
 
     network.tampered[bad] = split
@@ -134,13 +134,13 @@ def too_late(network: Network, roster: Roster, bad: int = BAD) -> None:
     def hold(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         party = network.parties[sender]
         letters = network.addressed(sender, outgoing)
-        if party.over or party.place[0] != generation.DEAL:
+        if party.over or party.place[0] != dealt.DEAL:
             return letters
         if party.place[1] == 1:
             return []
         if party.place[1] == 2:
             said = party._broadcast._slots[bad]
-            late = make_bundle(party._table, generation.DEAL, 2, list(said.values())).to_bytes()
+            late = make_bundle(party._table, dealt.DEAL, 2, list(said.values())).to_bytes()
             return [Letter(sender, VICTIM, late) if one.to == VICTIM else one for one in letters]
         return letters
 
@@ -154,7 +154,7 @@ def through_a_helper(network: Network, roster: Roster, bad: int = BAD) -> None:
     def hold(network: Network, sender: int, outgoing: list[Outgoing]) -> list[Letter]:
         party = network.parties[sender]
         letters = network.addressed(sender, outgoing)
-        if not party.over and party.place == (generation.DEAL, 1):
+        if not party.over and party.place == (dealt.DEAL, 1):
             return [one for one in letters if one.to == HELPER]
         return letters
 
@@ -220,14 +220,14 @@ def spoilt_seal(network: Network, roster: Roster, bad: int = BAD) -> None:
 @misbehaviour("a share withheld, and the complaint not answered")
 def withheld(network: Network, roster: Roster, bad: int = BAD) -> None:
     withhold_shares(network, bad, [VICTIM])
-    saying(network, bad, generation.ANSWER, lambda _: b"")
+    saying(network, bad, dealt.ANSWER, lambda _: b"")
 
 
 @misbehaviour("a share withheld, and another opened")
 def withheld_and_wrong(network: Network, roster: Roster, bad: int = BAD) -> None:
     withhold_shares(network, bad, [VICTIM])
     values = frame(i2osp(5, 32), i2osp(7, 32))
-    saying(network, bad, generation.ANSWER, lambda _: frame(frame(i2osp(VICTIM, 2), values)))
+    saying(network, bad, dealt.ANSWER, lambda _: frame(frame(i2osp(VICTIM, 2), values)))
 
 
 @misbehaviour("shares withheld from as many as the threshold")
@@ -241,7 +241,7 @@ def higher_degree(network: Network, roster: Roster, bad: int = BAD) -> None:
         points, *sealed = unframe(body)
         return frame(frame(*unframe(points), unframe(points)[0]), *sealed)
 
-    saying(network, bad, generation.DEAL, one_more)
+    saying(network, bad, dealt.DEAL, one_more)
 
 
 @misbehaviour("the identity as a commitment")
@@ -252,19 +252,19 @@ def identity(network: Network, roster: Roster, bad: int = BAD) -> None:
         points, *sealed = unframe(body)
         return frame(frame(nothing, *unframe(points)[1:]), *sealed)
 
-    saying(network, bad, generation.DEAL, first)
+    saying(network, bad, dealt.DEAL, first)
 
 
 # -- complaining -------------------------------------------------------------------------------------------------------
 @misbehaviour("a complaint that a share cannot be opened, when it can", (), dealt=True)
 def false_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
-    saying(network, bad, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), b"")))
+    saying(network, bad, dealt.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), b"")))
 
 
 @misbehaviour("a complaint about a right share")
 def complaint_about_a_right_share(network: Network, roster: Roster, bad: int = BAD) -> None:
     received = network.parties[bad]._dealing._received
-    saying(network, bad, generation.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), frame(*received[1][1]))))
+    saying(network, bad, dealt.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), frame(*received[1][1]))))
 
 
 @misbehaviour("a complaint with a forged proof")
@@ -278,12 +278,12 @@ def forged_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
         forged = Signed(octets, party._table.credentials.sign(octets))
         return frame(frame(i2osp(1, 2), frame(*forged)))
 
-    saying(network, bad, generation.COMPLAIN, forge)
+    saying(network, bad, dealt.COMPLAIN, forge)
 
 
 @misbehaviour("complaints that are not readable")
 def malformed_complaint(network: Network, roster: Roster, bad: int = BAD) -> None:
-    saying(network, bad, generation.COMPLAIN, lambda _: b"\0\0\0\x09")
+    saying(network, bad, dealt.COMPLAIN, lambda _: b"\0\0\0\x09")
 
 
 # -- extraction --------------------------------------------------------------------------------------------------------

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from milagro.errors import EncodingError, Expired, InvalidSignature, MilagroError, ParameterError, WrongRound
+from milagro.errors import EncodingError, Expired, MilagroError, ParameterError, WrongRound
 from milagro.octets import frame, i2osp, unframe
+from milagro.protocols.sharing.commitments import Commitments
 from milagro.protocols.sharing.refusals import InvalidProof, MixedShares, RunFailed, TooFewShares
 from milagro.protocols.sharing.repair import LostHolder, RepairHelper, RepairPlan
 from milagro.protocols.sharing.rotation import KeyRing, Succession
 from milagro.protocols.sharing.runs.roster import Outgoing, Roster
-from milagro.protocols.sharing.shared_key import KeyShare, deal
+from milagro.protocols.sharing.shared_key import KeyShare, SharedKey, deal
 from tests.protocols.sharing.simulator import Keys, member, roster
 from tests.protocols.sharing.sources import random_from, suite
 
@@ -174,6 +175,21 @@ def test_messages_that_are_none_change_nothing() -> None:
         scene.helpers[2].begin()
 
 
+def test_a_sum_with_malformed_parts_changes_nothing() -> None:
+    scene = Scene(dealt(3, 5), roster(3, 5), (2, 3, 4), 1)
+    for index, helper in scene.helpers.items():
+        for one in helper.begin():
+            if one.to != 1:
+                scene.send(index, one)
+    answer = scene.helpers[2].answer()
+    parts = frame(*(frame(*scene.helpers[2]._parts[i].signed) for i in (2, 3)), b"no parts")
+    with pytest.raises(EncodingError):
+        scene.holder.receive(scene.resigned(answer, 2, 4, parts).octets)
+    assert (scene.holder._parts, scene.holder._sums, scene.holder.reasons) == ({}, {}, {})
+    scene.holder.receive(answer.octets)
+    assert set(scene.holder._parts) == {2, 3, 4}
+
+
 def test_plans_that_cannot_be_are_refused() -> None:
     shares, of = dealt(3, 5), roster(3, 5)
     for helpers, lost in (((2, 3), 1), ((1, 2, 3), 1), ((3, 2, 4), 1), ((2, 2, 4), 1), ((2, 3, 9), 1), ((2, 3, 4), 9)):
@@ -257,14 +273,29 @@ def test_a_succession_is_endorsed_by_holders_of_the_old_key() -> None:
         succession.verify(of, {1: signed[1]}, Keys(1))
     with pytest.raises(InvalidProof):
         succession.verify(of, {**signed, 9: signed[1]}, Keys(1))
-    with pytest.raises(InvalidSignature):
+    with pytest.raises(InvalidProof) as caught:
         succession.verify(of, {**signed, 2: signed[1]}, Keys(1))
-    with pytest.raises(InvalidSignature):
+    assert caught.value.culprits == (2,)
+    with pytest.raises(InvalidProof):
         Succession(old, new, 1001).verify(of, signed, Keys(1))
     assert Succession.from_bytes(suite(), succession.to_bytes()) == succession
     for wrong in ((old, old, 5), (old, new, -1), (old, new, 1 << 62)):
         with pytest.raises(ParameterError):
             Succession(*wrong)
+
+
+def test_one_holder_alone_cannot_end_a_key() -> None:
+    of, old, new = roster(2, 3), dealt(2, 3)[1].key, dealt(2, 3, "new")[1].key
+    alone = SharedKey(old.suite, old.set_id, old.epoch, (2,), Commitments((old.public,)))
+    assert (alone.key_id, alone.threshold) == (old.key_id, 1)
+    forged = Succession(alone, new, 1000)
+    with pytest.raises(InvalidProof):
+        forged.verify(of, {2: forged.endorse(Keys(2))}, Keys(1))
+    with pytest.raises(MixedShares):
+        KeyRing(old).rotate(forged, now=50)
+    stale = Succession(SharedKey(old.suite, bytes(16), 1, old.holders, old.commitments), new, 1000)
+    with pytest.raises(MixedShares):
+        KeyRing(old).rotate(stale, now=50)
 
 
 @given(st.data())

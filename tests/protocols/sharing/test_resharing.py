@@ -15,7 +15,7 @@ from milagro.protocols.bls import ietf
 from milagro.protocols.sharing import issuing, shamir, threshold_bls
 from milagro.protocols.sharing.commitments import Commitments
 from milagro.protocols.sharing.refusals import MixedShares, RunFailed
-from milagro.protocols.sharing.runs import resharing
+from milagro.protocols.sharing.runs.dealt import ANSWER, COMPLAIN, DEAL
 from milagro.protocols.sharing.runs.resharing import Resharing, all_members, common_faults
 from milagro.protocols.sharing.runs.roster import Member, Outgoing, Roster
 from milagro.protocols.sharing.shamir import Share, interpolate
@@ -176,12 +176,12 @@ def wrong_share(net: Network) -> None:
 
 def not_answered(net: Network) -> None:
     drop_private(net)
-    say(net, resharing.ANSWER, lambda _: b"")
+    say(net, ANSWER, lambda _: b"")
 
 
 def wrong_answer(net: Network) -> None:
     drop_private(net)
-    say(net, resharing.ANSWER, lambda _: frame(frame(i2osp(VICTIM, 2), frame(i2osp(5, 32)))))
+    say(net, ANSWER, lambda _: frame(frame(i2osp(VICTIM, 2), frame(i2osp(5, 32)))))
 
 
 def higher_degree(net: Network) -> None:
@@ -189,12 +189,12 @@ def higher_degree(net: Network) -> None:
         points, *sealed = unframe(body)
         return frame(frame(*unframe(points), unframe(points)[0]), *sealed)
 
-    say(net, resharing.DEAL, one_more)
+    say(net, DEAL, one_more)
 
 
 def false_complaint(net: Network) -> None:
     received = net.parties[BAD]._dealing._received
-    say(net, resharing.COMPLAIN, lambda _: frame(frame(i2osp(1, 2), frame(*received[1][1]))))
+    say(net, COMPLAIN, lambda _: frame(frame(i2osp(1, 2), frame(*received[1][1]))))
 
 
 def absent(net: Network) -> None:
@@ -258,7 +258,7 @@ def test_an_outsider_does_not_deal() -> None:
     holders = SharedKey(suite(), bytes(16), 0, (1, 3, 4), shares[1].key.commitments)
     shares = {i: KeyShare(holders, i, share.value) for i, share in shares.items()}
     net = network(shares, old, new)
-    say(net, resharing.DEAL, lambda _: Commitments((suite().curve.g1, suite().curve.g1)).to_bytes())
+    say(net, DEAL, lambda _: Commitments((suite().curve.g1, suite().curve.g1)).to_bytes())
     net.run()
     assert net.parties[1].excluded == {2: "commitments of one who does not deal"}
     new_shares(net, [1, 3, 4, 5])

@@ -73,9 +73,10 @@ def test_partial_signatures_of_other_epochs_and_suites_are_refused() -> None:
     ours, others = deal(s, secret, 2, 3, random), deal(s, secret, 2, 3, random, epoch=1)
     foreign = [threshold_bls.sign(signing, share, MESSAGE) for share in others]
     mine = threshold_bls.sign(signing, ours[0], MESSAGE)
-    for some in ([mine, foreign[1]], foreign):
-        with pytest.raises(MixedShares):
+    for some, culprits in (([mine, foreign[1]], (2,)), ([foreign[1], mine], (2,)), (foreign, (1, 2, 3))):
+        with pytest.raises(MixedShares) as caught:
             threshold_bls.combine(signing, ours[0].key, MESSAGE, some, random)
+        assert caught.value.culprits == culprits
     with pytest.raises(TooFewShares):
         threshold_bls.combine(signing, ours[0].key, MESSAGE, [mine], random)
     with pytest.raises(ParameterError):

@@ -13,7 +13,6 @@ J. Cryptology 20, 2007.) Phases 3 and 6 take place only where there is something
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Self
@@ -23,8 +22,8 @@ from milagro.octets import frame, i2osp, os2ip, unframe
 from milagro.protocols.sharing.commitments import Commitments, Opening, check_openings, commit, fits
 from milagro.protocols.sharing.dleq import Possession, prove_possession, verify_possession
 from milagro.protocols.sharing.refusals import InvalidProof
-from milagro.protocols.sharing.runs.concluding import ConcludingRun
 from milagro.protocols.sharing.runs.dealing import Dealing, Plan
+from milagro.protocols.sharing.runs.dealt import DEAL, DealtRun
 from milagro.protocols.sharing.runs.engine import Bodies, seed_in, seed_of, stream
 from milagro.protocols.sharing.runs.roster import Credentials, Roster, Table, run_id
 from milagro.protocols.sharing.runs.transcript import Transcript
@@ -34,17 +33,17 @@ if TYPE_CHECKING:
     from milagro.groups import Random
     from milagro.protocols.sharing.suite import Suite
 
-DEAL, COMPLAIN, ANSWER, EXTRACT, DISPUTE, REVEAL, CONFIRM = range(1, 8)
+EXTRACT, DISPUTE, REVEAL, CONFIRM = range(4, 8)
 KIND = "key generation"
 
 
-class KeyGeneration(ConcludingRun):
+class KeyGeneration(DealtRun):
     """One party of a key generation.
 
     Spec: spec/sharing.md#key-generation
     """
 
-    FIRST, CONFIRM = DEAL, CONFIRM
+    CONFIRM = CONFIRM
 
     def __init__(self, suite: Suite, roster: Roster, session: bytes, me: int, keys: Credentials, seed: bytes) -> None:
         members = {member.index: member for member in roster.members}
@@ -81,52 +80,27 @@ class KeyGeneration(ConcludingRun):
 
     # -- what is said in each phase ----------------------------------------------------------------------------------
     def _say(self, phase: int) -> bytes | None:
-        if phase == DEAL:
-            return self._dealing.body()
-        if phase == COMPLAIN:
-            return self._dealing.read_shares(self._dealers(), self._weights)
-        if phase == ANSWER:
-            return self._dealing.answers_body()
         if phase == EXTRACT:
             return self._extraction()
         if phase == DISPUTE:
             return self._disputes()
         if phase == REVEAL:
             return self._openings_of(sorted(self._exposed))
-        self._enter_confirmation()
-        return None
-
-    def _dealers(self) -> list[int]:
-        """Those whose commitments stand and who are not left out."""
-        return [index for index in sorted(self._dealing.commitments) if index not in self.excluded]
+        return super()._say(phase)
 
     def _judge(self, phase: int, bodies: Bodies) -> int | None:
-        if phase == DEAL:
-            return self._next(self._dealing.read_dealings(bodies), COMPLAIN)
-        if phase == COMPLAIN:
-            self._next(self._dealing.judge_complaints(bodies, self.excluded), ANSWER)
-            self._dealing.open = {j: by for j, by in self._dealing.open.items() if j not in self.excluded}
-            return ANSWER if self._dealing.open else self._fix_dealers()
-        if phase == ANSWER:
-            self._next(self._dealing.judge_answers(bodies), EXTRACT)
-            return self._fix_dealers()
         if phase == EXTRACT:
-            return self._next(self._read_extractions(bodies), DISPUTE)
+            self._leave_out_all(self._read_extractions(bodies))
+            return DISPUTE
         if phase == DISPUTE:
-            self._next(self._judge_disputes(bodies), REVEAL)
+            self._leave_out_all(self._judge_disputes(bodies))
             return REVEAL if self._exposed else CONFIRM
         if phase == REVEAL:
-            return self._next(self._read_reveals(bodies), CONFIRM)
-        self._judge_confirmations(bodies)
-        return None
+            self._leave_out_all(self._read_reveals(bodies))
+            return CONFIRM
+        return super()._judge(phase, bodies)
 
-    def _next(self, reasons: Mapping[int, str], following: int) -> int:
-        for index, reason in sorted(reasons.items()):
-            self._leave_out(index, reason)
-        self._check_bound()
-        return following
-
-    def _fix_dealers(self) -> int:
+    def _dealt(self) -> int:
         """From here on the key is fixed: whoever is left out later, its part is computed by the others."""
         self._qualified = tuple(self._dealers())
         return EXTRACT

@@ -13,15 +13,14 @@ to go over to it, and one that failed has changed nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 from milagro.errors import MilagroError, ParameterError
 from milagro.groups.batches import weighted_sum
 from milagro.protocols.sharing.commitments import Commitments
 from milagro.protocols.sharing.header import MAX_EPOCH
-from milagro.protocols.sharing.runs.concluding import ConcludingRun
-from milagro.protocols.sharing.runs.dealing import Dealing, Plan
+from milagro.protocols.sharing.runs.dealing import Dealing, Plan, Reasons
+from milagro.protocols.sharing.runs.dealt import DEAL, DealtRun
 from milagro.protocols.sharing.runs.engine import Bodies, seed_in, seed_of, stream
 from milagro.protocols.sharing.runs.roster import Credentials, Member, Roster, Table, run_id
 from milagro.protocols.sharing.runs.transcript import Transcript
@@ -31,7 +30,7 @@ from milagro.protocols.sharing.shared_key import KeyShare, SharedKey
 if TYPE_CHECKING:
     from milagro.groups import Random
 
-DEAL, COMPLAIN, ANSWER, CONFIRM = range(1, 5)
+CONFIRM = 4
 KIND = "resharing"
 
 
@@ -59,13 +58,13 @@ def common_faults(old: Roster, new: Roster) -> int:
     return leaving + joining + min(both, old.faults - leaving, new.faults - joining)
 
 
-class Resharing(ConcludingRun):
+class Resharing(DealtRun):
     """One party of a resharing: an old holder, a new one, or both.
 
     Spec: spec/sharing.md#resharing
     """
 
-    FIRST, CONFIRM = DEAL, CONFIRM
+    CONFIRM = CONFIRM
 
     def __init__(
         self,
@@ -132,54 +131,22 @@ class Resharing(ConcludingRun):
         made._restore(octets)
         return made
 
-    def _say(self, phase: int) -> bytes | None:
-        if phase == DEAL:
-            return self._dealing.body()
-        if phase == COMPLAIN:
-            return self._dealing.read_shares(self._dealers(), self._weights)
-        if phase == ANSWER:
-            return self._dealing.answers_body()
-        self._enter_confirmation()
-        return None
-
-    def _dealers(self) -> list[int]:
-        return [index for index in sorted(self._dealing.commitments) if index not in self.excluded]
-
     def _check_bound(self) -> None:
         for roster in (self._old, self._new):
             if len([index for index in roster.indices if index in self.excluded]) > roster.faults:
                 raise self.failed("more parties are absent or wrong than a roster allows")
 
-    def _judge(self, phase: int, bodies: Bodies) -> int | None:
-        if phase == DEAL:
-            return self._next(self._read_dealings(bodies), COMPLAIN)
-        if phase == COMPLAIN:
-            self._next(self._dealing.judge_complaints(bodies, self.excluded), ANSWER)
-            self._dealing.open = {j: by for j, by in self._dealing.open.items() if j not in self.excluded}
-            return ANSWER if self._dealing.open else self._choose()
-        if phase == ANSWER:
-            self._next(self._dealing.judge_answers(bodies), CONFIRM)
-            return self._choose()
-        self._judge_confirmations(bodies)
-        return None
-
-    def _next(self, reasons: Mapping[int, str], following: int) -> int:
-        for index, reason in sorted(reasons.items()):
-            self._leave_out(index, reason)
-        self._check_bound()
-        return following
-
-    def _read_dealings(self, bodies: Bodies) -> dict[int, str]:
+    def _read_dealings(self, bodies: Bodies) -> Reasons:
         """Commitments whose constant is the s_i P1 that is known; an old holder may say that it has lost its share."""
         dealing = {index: body for index, body in bodies.items() if body or index not in self._key.holders}
-        reasons = self._dealing.read_dealings(dealing)
+        reasons = super()._read_dealings(dealing)
         for index in list(self._dealing.commitments):
             if self._dealing.commitments[index].constant != self._key.commitment(index):
                 del self._dealing.commitments[index]
                 reasons[index] = "a share that is not the one of the key"
         return reasons
 
-    def _choose(self) -> int:
+    def _dealt(self) -> int:
         """The first t old holders whose dealings stand: every honest party chooses the same."""
         dealers = self._dealers()
         if len(dealers) < self._key.threshold:
