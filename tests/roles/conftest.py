@@ -8,10 +8,14 @@ import pytest
 
 from tests.conftest import require_backend
 from tests.roles.world import SetClock, World
+from tests.stores.databases import database, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+__all__ = ["database", "postgres"]  # fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)
