@@ -18,6 +18,7 @@ from milagro.errors import ConfigError, MilagroError, status_of
 _COMMANDS = {
     "client": "milagro.cli.client:client",
     "content": "milagro.cli.content:content",
+    "db": "milagro.cli.db:db",
     "demo": "milagro.cli.demo:demo",
     "envelope": "milagro.cli.envelope:envelope",
     "id": "milagro.cli.identity:identity",
@@ -29,6 +30,7 @@ _COMMANDS = {
 _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
     "content": "Look at a content store: a folder or IPFS.",
+    "db": "Look at a server's database and upgrade it.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
     "envelope": "Seal files to others, open them, look at them.",
     "id": "Make, change and check identities.",
@@ -38,6 +40,7 @@ _SHORT = {
     "vectors": "Check and make test vectors.",
 }
 _SERVER_LIBRARIES = (
+    "alembic",
     "fastapi",
     "httpx",
     "joserfc",

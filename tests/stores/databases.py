@@ -1,4 +1,4 @@
-"""Both kinds of database for a test: a SQLite file, and a fresh database of a PostgreSQL server of the session's own."""
+"""Both kinds of database for a test: a SQLite file, and a new database of the session's own PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KINDS = ("sqlite", "postgresql")
-_SETTINGS = {"listen_addresses": "''", "max_connections": 80, "shared_buffers": "16MB", "log_min_messages": "fatal"}
+_SETTINGS = {
+    "listen_addresses": "''",
+    "max_connections": 80,
+    "shared_buffers": "16MB",
+    "log_min_messages": "fatal",
+    "recovery_init_sync_method": "syncfs",  # after a crash; file by file takes seconds
+}
 
 
 def programs() -> Path:
@@ -34,13 +40,14 @@ def programs() -> Path:
 
 
 class Postgres:
-    """A server in a folder of its own, on a socket in that folder. It refuses to run as root, so it is nobody's then."""
+    """A server in a folder of its own, on a socket there. It refuses to run as root, so then it is nobody's."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._programs, self._numbers = folder, programs(), itertools.count(1)
-        self._as: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
-        if self._as:
+        self._as: dict[str, Any] = {}
+        if os.getuid() == 0:
             nobody = pwd.getpwnam("nobody")
+            self._as = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             os.chown(folder, nobody.pw_uid, nobody.pw_gid)
         options = ["--auth=trust", "--username=milagro", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         self.run("initdb", "-D", str(folder / "data"), *options)
@@ -102,14 +109,14 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+def store_table(kind: str, request: pytest.FixtureRequest) -> str:
+    """The table [store] for a server of its own of this kind; nothing for the default, a file."""
+    return "" if kind == "sqlite" else f'[store]\nurl = "{request.getfixturevalue("postgres").new()}"\n'
+
+
 @pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A new database of each kind in turn."""
-    return new_database(request, tmp_path)
-
-
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """A new database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
         return Database(path=tmp_path / "state.sqlite")
     return Database(url=request.getfixturevalue("postgres").new())

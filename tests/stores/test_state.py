@@ -119,10 +119,14 @@ def test_constraints_are_the_callers_to_read(state: State) -> None:
 
 
 def test_a_failure_that_is_passed_over_keeps_nothing(state: State) -> None:
-    with pytest.raises(StoreError, match="nothing of it was kept"), state.write() as connection:
-        connection.execute(update(COUNT).values(value=9))
-        with pytest.raises(IntegrityError):
-            connection.execute(insert(COUNT).values(id=1, value=0))
+    def pass_over() -> None:
+        with state.write() as connection:
+            connection.execute(update(COUNT).values(value=9))
+            with pytest.raises(IntegrityError):
+                connection.execute(insert(COUNT).values(id=1, value=0))
+
+    with pytest.raises(StoreError, match="nothing of it was kept"):
+        pass_over()
     assert value(state) == 0
 
 

@@ -42,7 +42,7 @@ def back_up(state: State, copy: Path) -> None:
     try:
         os.close(os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY))
         if state.database.path is not None:
-            _copy_pages(state.database.path, pending)
+            _copy_pages(state.database.path, pending, alone=True)
             _check_pages(pending)
         else:
             _run_tool(state.database, "pg_dump", "--format=custom", "--no-owner", f"--file={pending}")
@@ -71,13 +71,15 @@ def restore(database: Database, schema: Schema, copy: Path) -> None:
     _copy_pages(copy, database.path)
 
 
-def _copy_pages(source: Path, target: Path) -> None:
+def _copy_pages(source: Path, target: Path, *, alone: bool = False) -> None:
     try:
         with (
             contextlib.closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as reader,
             contextlib.closing(sqlite3.connect(target, timeout=30)) as writer,
         ):
             reader.backup(writer)
+            if alone:  # one file, with no log beside it; the next State that opens it begins one
+                writer.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         raise Unavailable(f"{source} could not be copied to {target}: {name}") from error
