@@ -25,8 +25,9 @@ THREADS = 10
 
 def in_processes(count: int, task: Callable[[Database, int], list[str]], database: Database, uses: int) -> Counter[str]:
     """How often each outcome came, over `count` processes that do `task` at once."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=spawn) as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imports once, for all of them
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
         outcomes = [pool.submit(task, database, uses) for _ in range(count)]
         return Counter(code for outcome in outcomes for code in outcome.result())
 

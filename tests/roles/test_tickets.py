@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +22,7 @@ from tests.stores.databases import KINDS, store_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from milagro.stores.state import Database
 
@@ -295,6 +296,23 @@ def test_a_forgotten_ticket_stays_refused_when_the_clock_runs_backwards(database
     with pytest.raises(TicketExpired):
         records.spend(newer, 1001)
     records.state.close()
+
+
+def test_tickets_that_an_older_database_may_have_seen_are_refused(database: Database, tmp_path: Path) -> None:
+    guarded = replace(database, epoch_file=tmp_path / "state.epoch")
+    records = DtaRecords(guarded, clock=lambda: 1010)
+    before = Ticket("login.test", "dta-1", "aa", Purpose.CLIENT_SHARE, None, "1" * 32, 1000, 1100)
+    records.spend(before, 1000)
+    with records.state.write() as connection:  # yesterday's database is put back
+        connection.exec_driver_sql("DELETE FROM spent_ticket")
+        connection.exec_driver_sql("UPDATE schema_state SET epoch = 0")
+    records.state.close()
+    for now in (1010, 1011):  # it is recognised at the first start, and stays known
+        records = DtaRecords(guarded, clock=lambda now=now: now)  # type: ignore[misc]
+        with pytest.raises(TicketExpired, match="older than this D-TA's database"):
+            records.spend(before, now)
+        records.spend(Ticket("login.test", "dta-1", "aa", before.purpose, None, f"{now}" * 8, 1011, 1111), now)
+        records.state.close()
 
 
 def test_the_registration_key_shows_only_its_public_part() -> None:

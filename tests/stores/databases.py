@@ -86,6 +86,12 @@ class Postgres:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def new_schema(self) -> str:
+        """The URL of a new schema in a database that others use as well: as good, and made in no time."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE SCHEMA {name}")
+        return f"{self.url()}&options=-csearch_path%3D{name}"
+
 
 @contextlib.contextmanager
 def running() -> Iterator[Postgres]:
@@ -111,7 +117,7 @@ def postgres() -> Iterator[Postgres]:
 
 def store_table(kind: str, request: pytest.FixtureRequest) -> str:
     """The table [store] for a server of its own of this kind; nothing for the default, a file."""
-    return "" if kind == "sqlite" else f'[store]\nurl = "{request.getfixturevalue("postgres").new()}"\n'
+    return "" if kind == "sqlite" else f'[store]\nurl = "{request.getfixturevalue("postgres").new_schema()}"\n'
 
 
 @pytest.fixture(params=KINDS)
@@ -119,4 +125,4 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A new database of each kind in turn."""
     if request.param == "sqlite":
         return Database(path=tmp_path / "state.sqlite")
-    return Database(url=request.getfixturevalue("postgres").new())
+    return Database(url=request.getfixturevalue("postgres").new_schema())

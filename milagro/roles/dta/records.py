@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, Integer, MetaData, String, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from milagro.roles.clock import Clock, unix_now
 from milagro.roles.refusals import TicketExpired, TicketReused
 from milagro.stores.state import Database, Int64, Schema, State, larger
 
@@ -48,8 +49,8 @@ SCHEMA = Schema(_tables, version=1, application=0x4D444154, migrations=Path(__fi
 class DtaRecords:
     """The D-TA's database: a file, or what [store] says."""
 
-    def __init__(self, database: Database | Path, busy_timeout_ms: int = 5000) -> None:
-        self.state = State(database, SCHEMA, busy_timeout_ms)
+    def __init__(self, database: Database | Path, busy_timeout_ms: int = 5000, clock: Clock = unix_now) -> None:
+        self.state = State(database, SCHEMA, busy_timeout_ms, clock=clock)
 
     def spend(self, ticket: Ticket, now: int) -> None:
         """Spends the ticket and notes the issue, in one transaction that is durable on return.
@@ -58,6 +59,9 @@ class DtaRecords:
         """
         try:
             with self.state.write() as connection:
+                restored = self.state.restored_at(connection)
+                if restored is not None and ticket.issued_at <= restored:
+                    raise TicketExpired("the ticket is older than this D-TA's database; ask for a new one")
                 forgotten = connection.execute(select(_horizon.c.forgotten)).scalar()
                 if forgotten is not None and ticket.expires_at <= forgotten:
                     raise TicketExpired("the ticket's time is over; ask for a new one")

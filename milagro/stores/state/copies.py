@@ -45,7 +45,8 @@ def back_up(state: State, copy: Path) -> None:
             _copy_pages(state.database.path, pending, alone=True)
             _check_pages(pending)
         else:
-            _run_tool(state.database, "pg_dump", "--format=custom", "--no-owner", f"--file={pending}")
+            options = ("--format=custom", "--no-owner", f"--schema={state.namespace}", f"--file={pending}")
+            _run_tool(state.database, "pg_dump", *options)
         _keep(pending, copy)
     except OSError as error:
         raise Unavailable(f"the file {copy} cannot be written: {error.strerror}") from error

@@ -36,6 +36,7 @@ class Server(Protocol):
 
     engine: Engine
     reader: Engine
+    namespace: str
 
     def turn(self) -> contextlib.AbstractContextManager[object]:
         """Waits for this process's turn to write. Raises: Unavailable"""
@@ -80,6 +81,7 @@ class SQLite:
         assert database.path is not None  # noqa: S101 - for the type checker
         self._path = database.path
         self._turn = threading.Lock()
+        self.namespace = ""
         self._wait_seconds = database.busy_timeout_ms / 1000
         _touch(self._path)
         wait = f"busy_timeout={database.busy_timeout_ms}"
@@ -156,7 +158,7 @@ class PostgreSQL:
     def __init__(self, database: Database, application: int) -> None:
         self._database = database
         self._application = application
-        self._schema: str | None = None
+        self.namespace = ""
         try:
             self.engine = create_engine(
                 make_url(database.url).set(drivername=DRIVER),
@@ -249,19 +251,20 @@ class PostgreSQL:
             cursor.execute(
                 "SELECT current_schema(), current_setting('server_encoding'), current_setting('synchronous_commit')"
             )
-            self._schema, encoding, synchronous = cursor.fetchone()
+            namespace, encoding, synchronous = cursor.fetchone()
             if synchronous == "off":
                 cursor.execute("SET synchronous_commit = on")
         if not raw.autocommit:
             raw.commit()
         if encoding != "UTF8":
             raise ConfigError(f"the database has the encoding {encoding}; make it with ENCODING 'UTF8'")
-        if self._schema is None:
+        if namespace is None:
             raise ConfigError("the database has no schema that this user may use; look at its search_path")
+        self.namespace = namespace
 
     def _key(self, name: str) -> int:
         """A number of 64 bits for a lock: another one for other applications and PostgreSQL schemas."""
-        text = f"milagro state {self._application} {self._schema} {name}"
+        text = f"milagro state {self._application} {self.namespace} {name}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], signed=True)
 
 

@@ -55,6 +55,11 @@ class State:
             self._open()
 
     @property
+    def namespace(self) -> str:
+        """The PostgreSQL schema that the tables are in; nothing for a file."""
+        return self._server.namespace
+
+    @property
     def restored(self) -> bool:
         """Whether this process found the database to be an older copy than the one before (see `epoch`)."""
         return self._epoch.restored
