@@ -307,11 +307,11 @@ def test_tickets_that_an_older_database_may_have_seen_are_refused(database: Data
         connection.exec_driver_sql("DELETE FROM spent_ticket")
         connection.exec_driver_sql("UPDATE schema_state SET epoch = 0")
     records.state.close()
-    for now in (1010, 1011):  # it is recognised at the first start, and stays known
+    for now in (1010, 1020):  # it is recognised at the first start, and stays known
         records = DtaRecords(guarded, clock=lambda now=now: now)  # type: ignore[misc]
         with pytest.raises(TicketExpired, match="older than this D-TA's database"):
             records.spend(before, now)
-        records.spend(Ticket("login.test", "dta-1", "aa", before.purpose, None, f"{now}" * 8, 1011, 1111), now)
+        records.spend(Ticket("login.test", "dta-1", "aa", before.purpose, None, f"{now}" * 8, 1016, 1111), now)
         records.state.close()
 
 

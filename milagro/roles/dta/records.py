@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.refusals import TicketExpired, TicketReused
+from milagro.roles.tickets import LEEWAY
 from milagro.stores.state import Database, Int64, Schema, State, larger
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class DtaRecords:
         try:
             with self.state.write() as connection:
                 restored = self.state.restored_at(connection)
-                if restored is not None and ticket.issued_at <= restored:
+                if restored is not None and ticket.issued_at <= restored + LEEWAY:
                     raise TicketExpired("the ticket is older than this D-TA's database; ask for a new one")
                 forgotten = connection.execute(select(_horizon.c.forgotten)).scalar()
                 if forgotten is not None and ticket.expires_at <= forgotten:
