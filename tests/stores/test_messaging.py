@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
+from sqlalchemy import text
 
 from milagro.errors import BrokenChain, NotFound, ParameterError, WrongRound
 from milagro.stores.content import MAX_BLOCK_OCTETS
@@ -292,10 +293,10 @@ def test_an_application_that_fails_gets_it_again(world: World) -> None:
     alice.mailbox.send(b"1")
 
     with bob.state.write() as connection:
-        connection.exec_driver_sql("CREATE TABLE seen (sequence)")
+        connection.exec_driver_sql("CREATE TABLE seen (sequence INTEGER)")
 
     def write(connection: Connection, delivery: Delivery) -> None:
-        connection.exec_driver_sql("INSERT INTO seen VALUES (?)", (delivery.sequence,))
+        connection.execute(text("INSERT INTO seen VALUES (:number)"), {"number": delivery.sequence})
 
     def write_and_fail(connection: Connection, delivery: Delivery) -> None:
         write(connection, delivery)

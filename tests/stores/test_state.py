@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -191,6 +192,12 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         State(tmp_path / "text", SCHEMA)
     with pytest.raises(ConfigError):
         State(tmp_path / "no" / "folder", SCHEMA)
+
+
+def test_without_its_library_postgresql_is_a_fault_of_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"milagro\[postgres\]"):
+        State("postgresql+psycopg://milagro@/state", SCHEMA)
 
 
 def test_parameters_stay_out_of_errors(state: State) -> None:
