@@ -40,7 +40,6 @@ _SHORT = {
     "vectors": "Check and make test vectors.",
 }
 _SERVER_LIBRARIES = (
-    "alembic",
     "fastapi",
     "httpx",
     "joserfc",

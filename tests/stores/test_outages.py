@@ -36,7 +36,7 @@ def own() -> Iterator[Postgres]:
 
 @pytest.fixture
 def state(own: Postgres) -> Iterator[State]:
-    state = State(Database(url=own.new(), connect_timeout_seconds=2), SCHEMA)
+    state = State(Database(url=own.new_schema(), connect_timeout_seconds=2), SCHEMA)
     with state.write() as connection:
         connection.execute(insert(COUNT).values(id=1, value=0))
     yield state
@@ -48,9 +48,10 @@ def values(state: State) -> list[int]:
         return list(connection.execute(select(COUNT.c.value)).scalars())
 
 
-def end_sessions(own: Postgres, state: State) -> None:
-    name = state.database.url.split("/")[3].split("?")[0]
-    own.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+def end_sessions(own: Postgres) -> None:
+    own.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
+    )
 
 
 def test_a_restart_between_transactions_is_not_noticed(own: Postgres, state: State) -> None:
@@ -78,7 +79,7 @@ def test_a_session_that_ends_inside_a_transaction_keeps_nothing(own: Postgres, s
     def use() -> None:
         with state.write() as connection:
             connection.execute(update(COUNT).values(value=9))
-            end_sessions(own, state)
+            end_sessions(own)
             connection.execute(update(COUNT).values(value=10))
 
     with pytest.raises(Unavailable, match="cannot be reached"):
@@ -91,7 +92,7 @@ def test_a_session_that_ends_before_the_commit_leaves_the_outcome_open(own: Post
     def use() -> None:
         with state.write() as connection:
             connection.execute(update(COUNT).values(value=9))
-            end_sessions(own, state)
+            end_sessions(own)
 
     with pytest.raises(Unavailable, match="not known whether the change was kept"):
         use()
@@ -105,7 +106,7 @@ def test_a_connection_that_dies_as_the_transaction_begins_is_replaced(own: Postg
     def dying(lock: str | None) -> str:  # after the ping, before the first statement
         if not ended:
             ended.append(lock)
-            end_sessions(own, state)
+            end_sessions(own)
         return begin(lock)
 
     state._server.begin_write = dying  # type: ignore[method-assign]
@@ -145,7 +146,7 @@ def test_settings_that_lose_commits_are_warned_of(own: Postgres, caplog: pytest.
     own.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
     try:
         with caplog.at_level(logging.WARNING):
-            State(Database(url=own.new()), SCHEMA).close()
+            State(Database(url=own.new_schema()), SCHEMA).close()
     finally:
         own.execute("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()")
     assert "fsync = off" in caplog.text
@@ -165,7 +166,7 @@ def test_the_password_is_read_from_its_file_and_never_shown(own: Postgres, tmp_p
     own.execute("SELECT pg_reload_conf()")
     file = tmp_path / "password"
     file.write_text("CANARY-1\n")
-    url = own.new().replace("milagro@", "guarded@")
+    url = own.new_schema().replace("milagro@", "guarded@")
     database = Database(url=url, password=PassphraseSource(file=file))
     state = State(database, SCHEMA)
     assert "CANARY" not in repr(state._server.engine) + repr(database) + database.shown + str(state._server.engine.url)

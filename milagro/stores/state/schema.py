@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, insert, inspect, select, update
 
-from milagro.errors import StoreError, Unavailable
+from milagro.errors import ConfigError, StoreError
 from milagro.stores.state.columns import Int64
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _reported() -> Iterator[None]:
     try:
         from alembic.util import CommandError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise Unavailable("upgrading a database needs the library alembic; pip install 'milagro[server]'") from error
+        raise ConfigError("upgrading a database needs the library alembic; pip install 'milagro[server]'") from error
     try:
         yield
     except CommandError as error:
