@@ -153,8 +153,17 @@ def test_a_file_that_cannot_be_kept_is_told(state: State, guarded: Database, tmp
     (tmp_path / "away").rename(tmp_path / "beside")
     state.check()
     (tmp_path / "beside" / "state.epoch").write_text("many")
+    state._epoch.expire()
+    fill(state, 1, 1)
+    with pytest.raises(Unavailable, match="epoch cannot be kept"):
+        state.check()
     with pytest.raises(StoreError, match="does not hold the number"):
         open_at(guarded, 1)
+
+
+def test_a_place_where_no_file_can_be_is_a_fault_at_the_start(database: Database, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="epoch cannot be kept"):
+        open_at(replace(database, epoch_file=tmp_path / "none" / "state.epoch"), 1)
 
 
 def test_a_copy_made_under_writers_is_one_state(state: State, tmp_path: Path, guarded: Database) -> None:

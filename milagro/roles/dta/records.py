@@ -59,7 +59,7 @@ class DtaRecords:
         Raises: TicketReused, TicketExpired, Unavailable
         """
         try:
-            with self.state.write() as connection:
+            with self.state.write(lock=f"ticket {ticket.jti}") as connection:
                 restored = self.state.restored_at(connection)
                 if restored is not None and ticket.issued_at <= restored + LEEWAY:
                     raise TicketExpired("the ticket is older than this D-TA's database; ask for a new one")

@@ -244,7 +244,7 @@ class MfaRecords:
 
         Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed
         """
-        with self.state.write() as connection:
+        with self.state.write(_lock(session.digest)) as connection:
             if connection.execute(delete(_session).where(_session.c.id == session.session_id)).rowcount != 1:
                 return False
             taken = update(_device).where(
@@ -262,10 +262,15 @@ class MfaRecords:
 
     def succeed(self, digest: bytes, now: int) -> None:
         """Gives all attempts back after a right PIN."""
-        with self.state.write() as connection:
+        with self.state.write(_lock(digest)) as connection:
             _activate(connection, digest)
             done = update(_device).where(_device.c.digest == digest)
             connection.execute(done.values(attempts=0, last_login=now))
+
+
+def _lock(digest: bytes) -> str:
+    """Attempts of one device wait for each other, those of others do not."""
+    return f"device {digest.hex()}"
 
 
 _INVITATION = "there is no such invitation for this user, or it was used or is over; ask for a new one"

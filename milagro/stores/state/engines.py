@@ -167,7 +167,6 @@ class PostgreSQL:
                 pool_size=database.pool_size,
                 max_overflow=0,
                 pool_timeout=database.busy_timeout_ms / 1000,
-                pool_pre_ping=True,
                 connect_args=_connect_arguments(database),
             )
         except ImportError as error:

@@ -41,22 +41,29 @@ class Epoch:
     def __init__(self, path: Path | None, clock: Callable[[], int]) -> None:
         self._path, self._clock = path, clock
         self._due: float | None = None  # None: now
+        self._is_kept = False
         self._fault: str | None = None
         self.restored = False
 
     def check(self) -> None:
-        """Refuses while the file cannot be written. Raises: Unavailable"""
+        """Refuses while the file cannot be kept. Raises: Unavailable"""
         if self._fault is not None:
             raise Unavailable(self._fault)
 
     def raise_if_due(self, connection: Connection) -> int | None:
         """The number that was raised in this transaction, to be stored after its commit; None if it is not time.
 
-        Raises: StoreError if the file is not one
+        Raises: StoreError if the file cannot be read, the first time; later `check` tells, and writing goes on
         """
         if self._path is None or (self._due is not None and time.monotonic() < self._due):
             return None
-        known = self._read(self._path)
+        try:
+            known = self._read(self._path)
+        except StoreError as error:
+            if not self._is_kept:
+                raise
+            self._fault = f"the database's epoch cannot be kept: {error}"
+            return None
         found = connection.execute(select(STATE.c.epoch).with_for_update()).scalar_one()
         changed: dict[str, int] = {"epoch": max(found, known) + 1}
         if known > found:
@@ -73,7 +80,7 @@ class Epoch:
             with files.locked(self._path.parent):
                 if self._read(self._path) < number:
                     files.replace(self._path, b"%d\n" % number)
-            self._fault = None
+            self._fault, self._is_kept = None, True
         except StoreError as error:
             # What was committed stays committed; `check` tells, and the next write tries again.
             self._due, self._fault = None, f"the database's epoch cannot be kept: {error}"

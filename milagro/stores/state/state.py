@@ -145,6 +145,7 @@ class State:
         if not is_ready(found, self._schema):
             self._upgrade(found)
         self.raise_epoch()
+        self._epoch.check()
 
     def _upgrade(self, found: Standing | None) -> None:
         if not self.database.upgrade and found is not None:
@@ -189,7 +190,8 @@ class State:
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            return _try_begin(engine, statements)  # nothing was begun, so once more cannot do anything twice
+            # Nothing was begun, so nothing is done twice; SQLAlchemy has thrown away all the older connections by now.
+            return _try_begin(engine, statements)
 
     def _commit(self, connection: Connection) -> None:
         if self._server.is_failed(connection):
