@@ -17,8 +17,8 @@ from sqlalchemy import insert, select, update
 
 from milagro.errors import ConfigError, Unavailable
 from milagro.stores.keys import PassphraseSource
-from milagro.stores.state import Database, State
-from tests.stores.databases import Postgres, running
+from milagro.stores.state import Database, State, back_up
+from tests.stores.databases import Postgres, programs, running
 from tests.stores.test_state import COUNT, NOTE, SCHEMA
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def test_a_database_in_another_encoding_is_refused(own: Postgres) -> None:
         State(Database(url=own.url("latin")), SCHEMA)
 
 
-def test_the_password_is_read_from_its_file_and_never_shown(own: Postgres, tmp_path: Path) -> None:
+def test_the_password_is_read_from_its_file_and_never_shown(
+    own: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hba = own.folder / "data" / "pg_hba.conf"
     before = hba.read_text()
     own.execute("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 'CANARY-1'")
@@ -170,14 +172,16 @@ def test_the_password_is_read_from_its_file_and_never_shown(own: Postgres, tmp_p
     database = Database(url=url, password=PassphraseSource(file=file))
     state = State(database, SCHEMA)
     assert "CANARY" not in repr(state._server.engine) + repr(database) + database.shown + str(state._server.engine.url)
-    own.execute("ALTER ROLE guarded PASSWORD 'CANARY-2'")
+    own.execute("ALTER ROLE guarded PASSWORD 'CANARY:2\\'")
     state.close()
     for use, text in ((state.check, "reached; try again$"), (lambda: State(database, SCHEMA), "authentication failed")):
         with pytest.raises(Unavailable, match=text) as caught:  # who starts it hears why; who asks it does not
             use()
         assert "CANARY" not in f"{caught.value!r} {caught.value.__cause__!r}"
-    file.write_text("CANARY-2\n")
+    file.write_text("CANARY:2\\\n")
     state.check()  # changed while the server runs
+    monkeypatch.setenv("PATH", f"{programs()}{os.pathsep}{os.environ['PATH']}")
+    back_up(state, tmp_path / "copy")
     state.close()
     hba.write_text(before)
     own.execute("SELECT pg_reload_conf()")

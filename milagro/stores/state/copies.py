@@ -45,7 +45,7 @@ def back_up(state: State, copy: Path) -> None:
             _copy_pages(state.database.path, pending, alone=True)
             _check_pages(pending)
         else:
-            options = ("--format=custom", "--no-owner", f"--schema={state.namespace}", f"--file={pending}")
+            options = ("--format=custom", "--no-owner", f'--schema="{state.namespace}"', f"--file={pending}")
             _run_tool(state.database, "pg_dump", *options)
         _keep(pending, copy)
     except OSError as error:
@@ -57,6 +57,8 @@ def back_up(state: State, copy: Path) -> None:
 
 def restore(database: Database, schema: Schema, copy: Path) -> None:
     """Puts a copy in the place of what the database holds. Servers that use it should be stopped first.
+
+    Whose tables a dump of PostgreSQL has is found out only when it is opened.
 
     Raises: NotFound, StoreError if the copy is damaged or another role's, ConfigError, Unavailable
     """
