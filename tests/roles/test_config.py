@@ -120,6 +120,8 @@ upgrade = "command"
         ('url = "postgresql+psycopg://a@localhost/a?password=CANARY"', "must not have a password in it"),
         ('url = "postgresql+psycopg://a@db.example/a"', "leads over a network"),
         ('url = "postgresql+psycopg://a@/a?host=/run/pg,db.example"', "leads over a network"),
+        ('url = "postgresql+psycopg://a@localhost/a?hostaddr=10.0.0.1"', "leads over a network"),
+        ('url = "postgresql+psycopg://a@localhost:CANARY/a"', "is not one"),
         ('url = "mysql://a@localhost/a"', r"must begin with postgresql\+psycopg"),
         ('url = "postgresql+psycopg://a@localhost"', "names no database"),
         ('url = "CANARY"', "is not one"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, text
 
 from milagro.errors import StoreError
@@ -82,6 +83,21 @@ def _is_own(change: Any) -> bool:
 
 def _indexes(connection: Connection, table: str) -> Any:
     return inspect(connection).get_indexes(table)
+
+
+@pytest.mark.parametrize("role", SCHEMAS)
+def test_the_migrations_are_numbered_to_the_version_and_say_who_can_stay(role: str) -> None:
+    folder = SCHEMAS[role].migrations
+    assert folder is not None
+    found = {
+        int(script.revision): script.module
+        for script in ScriptDirectory(folder, version_locations=[folder]).walk_revisions()
+    }
+    assert sorted(found) == list(range(1, SCHEMAS[role].version + 1))
+    for number, module in found.items():
+        assert module.down_revision == (str(number - 1) if number > 1 else None)
+        assert 1 <= module.compatible_from <= number
+        assert not hasattr(module, "downgrade")
 
 
 def test_one_is_upgraded_to_two_with_what_it_holds(database: Database, folder: Path) -> None:

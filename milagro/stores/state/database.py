@@ -61,7 +61,7 @@ def url_fault(text: str) -> str | None:
     """What is wrong with the URL of a PostgreSQL database, without repeating it: a password may be what is wrong."""
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return f"is not one; it has the form {DRIVER}://user@host/database"
     if url.drivername not in {DRIVER, "postgresql"}:
         return f"must begin with {DRIVER}://"
@@ -78,8 +78,8 @@ def url_fault(text: str) -> str | None:
 
 
 def _hosts(url: URL) -> list[str]:
-    named = url.query.get("host", ())
-    listed = named.split(",") if isinstance(named, str) else [host for entry in named for host in entry.split(",")]
+    named = [*url.normalized_query.get("host", ()), *url.normalized_query.get("hostaddr", ())]
+    listed = [host for entry in named for host in entry.split(",")]
     return [host.rsplit(":", 1)[0] if host.count(":") == 1 else host for host in listed] or [url.host or ""]
 
 
