@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """The whole suite; what can run on both backends does. Arguments go to pytest."""
-    install(session, "server", "ipfs", "test")
+    install(session, "server", "ipfs", "postgres", "test")
     session.run("pytest", *(session.posargs or ["-n", "auto"]))
 
 

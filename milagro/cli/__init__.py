@@ -21,6 +21,7 @@ from milagro.errors import ConfigError, MilagroError, Unavailable, status_of
 _COMMANDS = {
     "client": "milagro.cli.client:client",
     "content": "milagro.cli.content:content",
+    "db": "milagro.cli.db:db",
     "demo": "milagro.cli.demo:demo",
     "envelope": "milagro.cli.envelope:envelope",
     "id": "milagro.cli.identity:identity",
@@ -32,6 +33,7 @@ _COMMANDS = {
 _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
     "content": "Look at a content store: a folder or IPFS.",
+    "db": "Look at a server's database and upgrade it.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
     "envelope": "Seal files to others, open them, look at them.",
     "id": "Make, change and check identities.",

@@ -29,8 +29,7 @@ def mfa() -> None:
 
 @contextmanager
 def _records(path: Path) -> Iterator[MfaRecords]:
-    store = read_config(path).common.store
-    records = MfaRecords(store.path, store.busy_timeout_ms)
+    records = MfaRecords(read_config(path).common.store)
     try:
         yield records
     finally:

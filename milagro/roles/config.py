@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 from milagro.errors import ConfigError
 from milagro.stores.keys import PassphraseSource
+from milagro.stores.state import Database
+from milagro.stores.state import url_fault as database_fault
 from milagro.stores.urls import is_loopback, url_fault
 
 if TYPE_CHECKING:
@@ -39,14 +41,6 @@ class ServerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreConfig:
-    """[store]: the SQLite file."""
-
-    path: Path
-    busy_timeout_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class LogConfig:
     """[log]: what is written to standard error."""
 
@@ -59,7 +53,7 @@ class CommonConfig:
     """The tables that every role has."""
 
     server: ServerConfig
-    store: StoreConfig
+    store: Database
     log: LogConfig
     passphrase: PassphraseSource
 
@@ -263,10 +257,36 @@ def _check_tls(reader: Reader, config: ServerConfig, tls: str) -> None:
         )
 
 
-def _read_store(reader: Reader) -> StoreConfig:
-    return StoreConfig(
-        path=reader.path("path", "state.sqlite"), busy_timeout_ms=reader.integer("busy_timeout_ms", 100, 60000, 5000)
+def _read_store(reader: Reader) -> Database:
+    url = reader.text("url", "", limit=2000)
+    path = reader.path("path", "state.sqlite")
+    password = _read_password(reader)
+    fault = database_fault(url) if url else None
+    if fault:
+        reader.fault("url", fault)
+    if url and "path" in reader._table:
+        reader.fault("path", "and url are two databases; give one of them")
+    if not url and password is not None:
+        reader.fault("url", "is missing, and a SQLite file has no password")
+    return Database(
+        path=path if fault or not url else None,
+        url="" if fault else url,
+        password=password,
+        busy_timeout_ms=reader.integer("busy_timeout_ms", 100, 60000, 5000),
+        pool_size=reader.integer("pool_size", 1, 1000, 16),
+        connect_timeout_seconds=reader.integer("connect_timeout_seconds", 2, 60, 5),
+        statement_timeout_seconds=reader.integer("statement_timeout_seconds", 1, 600, 30),
+        epoch_file=reader.path("epoch_file", "state.epoch"),
+        upgrade=reader.choice("upgrade", ("start", "command"), "start") == "start",
     )
+
+
+def _read_password(reader: Reader) -> PassphraseSource | None:
+    file = reader.file("password_file", required=False)
+    env = reader.text("password_env", "") or None
+    if file is not None and env is not None:
+        reader.fault("password_env", "and password_file are two passwords; give one of them")
+    return PassphraseSource(file, env) if file is not None or env is not None else None
 
 
 def _read_log(reader: Reader) -> LogConfig:

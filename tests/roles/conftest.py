@@ -8,10 +8,14 @@ import pytest
 
 from tests.conftest import require_backend
 from tests.roles.world import SetClock, World
+from tests.stores.databases import database, postgres, store_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+__all__ = ["database", "postgres"]  # fixtures
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,8 +33,10 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: SetClock) -> Iterator[World]:
-    built = World(tmp_path, clock).build()
+def world(tmp_path: Path, clock: SetClock, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world on SQLite files; `indirect` parameters (see test_login) ask for others."""
+    kind = getattr(request, "param", "sqlite")
+    built = World(tmp_path, clock, store=lambda: store_table(kind, request)).build()
     yield built
     built.mfa.close()
     for dta in built.dtas.values():

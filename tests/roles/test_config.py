@@ -91,6 +91,55 @@ public_key = "abcd"
     assert len(found) == len(expected), found
 
 
+def test_a_database_is_a_file_or_a_url(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("CANARY")
+    store = """
+[store]
+url = "postgresql+psycopg://dta@db.example:5433/dta?sslmode=verify-full"
+password_file = "password"
+pool_size = 4
+connect_timeout_seconds = 3
+statement_timeout_seconds = 7
+epoch_file = "away/state.epoch"
+upgrade = "command"
+"""
+    config = dta_config.read_config(write(tmp_path / "milagro.toml", toml_dta("dta-1", KEY, store=store)))
+    found = config.common.store
+    assert (found.path, found.url[:14], found.shown) == (None, "postgresql+psy", "dta on db.example:5433")
+    assert (found.pool_size, found.connect_timeout_seconds, found.statement_timeout_seconds) == (4, 3, 7)
+    assert (found.epoch_file, found.upgrade) == (tmp_path / "away" / "state.epoch", False)
+    assert found.password is not None
+    assert found.password.read().reveal() == b"CANARY"
+    assert "CANARY" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("lines", "pattern"),
+    [
+        ('url = "postgresql+psycopg://a:CANARY@localhost/a"', "must not have a password in it"),
+        ('url = "postgresql+psycopg://a@localhost/a?password=CANARY"', "must not have a password in it"),
+        ('url = "postgresql+psycopg://a@db.example/a"', "leads over a network"),
+        ('url = "postgresql+psycopg://a@/a?host=/run/pg,db.example"', "leads over a network"),
+        ('url = "postgresql+psycopg://a@localhost/a?hostaddr=10.0.0.1"', "leads over a network"),
+        ('url = "postgresql+psycopg://a@localhost:CANARY/a"', "is not one"),
+        ('url = "mysql://a@localhost/a"', r"must begin with postgresql\+psycopg"),
+        ('url = "postgresql+psycopg://a@localhost"', "names no database"),
+        ('url = "CANARY"', "is not one"),
+        ('url = "postgresql+psycopg://a@localhost/a"\npath = "b"', r"store\.path and url are two databases"),
+        ('password_env = "A"', r"store\.url is missing"),
+        (
+            'url = "postgresql+psycopg://a@localhost/a"\npassword_file = "none"',
+            r"password_file names .* cannot be read",
+        ),
+        ('upgrade = "never"', r"store\.upgrade is 'never'"),
+    ],
+)
+def test_a_fault_of_a_store(tmp_path: Path, lines: str, pattern: str) -> None:
+    found = faults(tmp_path, toml_dta("dta-1", KEY, store=f"[store]\n{lines}\n"))
+    assert [fault for fault in found if re.search(pattern, fault)] == list(found)
+    assert "CANARY" not in " ".join(found)
+
+
 def test_the_message_lists_all_faults(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"(?s)has \d+ faults:.*dta\.name is missing.*") as caught:
         dta_config.read_config(write(tmp_path / "milagro.toml", 'role = "dta"\n[server]\n[dta]\n'))

@@ -25,6 +25,7 @@ from milagro.roles.mfa.service import MfaService
 from milagro.roles.refusals import code_of
 from milagro.roles.wire import to_octets, to_text
 from tests.roles.world import MFA_URL, PIN, SLOT, WRONG, Client, World, login
+from tests.stores.databases import KINDS
 
 if TYPE_CHECKING:
     from milagro.roles.client.device import DeviceRecord
@@ -50,6 +51,7 @@ def credential_of(world: World, name: str = "laptop") -> tuple[Credential, Permi
 
 
 CONTEXT = Context("login.test", MFA_URL, "login.test")
+on_both_databases = pytest.mark.parametrize("world", KINDS, indirect=True)
 
 
 def first_pass(world: World, context: Context = CONTEXT) -> tuple[Any, bytes]:
@@ -81,6 +83,7 @@ def test_a_p256_key_logs_in(world: World) -> None:
     assert login(client).device == "token"
 
 
+@on_both_databases
 def test_three_wrong_pins_lock_even_against_the_right_one(world: World) -> None:
     client = world.enrol()
     assert [refused(client, WRONG) for _ in range(3)] == ["authentication-failed"] * 3
@@ -89,6 +92,7 @@ def test_three_wrong_pins_lock_even_against_the_right_one(world: World) -> None:
     assert world.attempts() == 3
 
 
+@on_both_databases
 def test_a_right_pin_gives_the_attempts_back(world: World) -> None:
     client = world.enrol()
     for _ in range(2):
@@ -99,6 +103,7 @@ def test_a_right_pin_gives_the_attempts_back(world: World) -> None:
     assert refused(client, PIN) == "locked"
 
 
+@on_both_databases
 def test_the_lock_survives_a_restart(world: World) -> None:
     client = world.enrol()
     for _ in range(2):
@@ -110,6 +115,7 @@ def test_the_lock_survives_a_restart(world: World) -> None:
     assert refused(client, PIN) == "locked"
 
 
+@on_both_databases
 def test_a_session_survives_a_restart_and_is_used_once(world: World) -> None:
     login(world.enrol())
     started, challenge = first_pass(world)
@@ -123,6 +129,7 @@ def test_a_session_survives_a_restart_and_is_used_once(world: World) -> None:
     assert world.attempts() == 0
 
 
+@on_both_databases
 def test_a_recorded_first_pass_opens_no_second_session(world: World) -> None:
     login(world.enrol())
     started, _ = first_pass(world)
@@ -139,6 +146,7 @@ def test_a_clock_that_was_set_back_opens_no_session_even_after_a_restart(world: 
         world.start_mfa()
 
 
+@on_both_databases
 def test_parallel_guesses_never_get_more_than_three_evaluated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     login(world.enrol())
     evaluated: list[int] = []
@@ -164,6 +172,7 @@ def test_parallel_guesses_never_get_more_than_three_evaluated(world: World, monk
     assert refused(world.client(), PIN) == "locked"
 
 
+@on_both_databases
 def test_one_answer_sent_thirty_times_is_evaluated_once(world: World) -> None:
     login(world.enrol())
     started, challenge = first_pass(world)
@@ -225,6 +234,7 @@ def issue_alone(world: World, identity: Identity) -> tuple[Token, Permit]:
     return combine_client_shares([master.client_share(identity)], ["own"]).token(PIN), permit
 
 
+@on_both_databases
 def test_expired_sessions_are_refused_and_purged(world: World) -> None:
     login(world.enrol())
     started, challenge = first_pass(world)
@@ -269,6 +279,7 @@ def test_an_old_permit_is_refused(world: World) -> None:
         world.mfa.pass_one(started.message.to_bytes())
 
 
+@on_both_databases
 def test_too_many_logins_under_way_are_shed(world: World) -> None:
     login(world.enrol())
     object.__setattr__(world.config, "max_sessions", 2)
@@ -290,6 +301,7 @@ def test_one_device_cannot_take_all_sessions(world: World) -> None:
     assert login(world.client("phone")).user == "bob"
 
 
+@on_both_databases
 def test_two_servers_on_one_database_count_together(world: World) -> None:
     login(world.enrol())
     twin = MfaService(world.config, world.mfa.suite, world.authority, world.mfa._server_secret, clock=world.clock)
@@ -309,6 +321,7 @@ def test_two_servers_on_one_database_count_together(world: World) -> None:
     assert codes == ["authentication-failed"] * 3 + ["locked"] * 17
 
 
+@on_both_databases
 def test_suspension_refuses_permits_and_logins(world: World) -> None:
     client = world.enrol()
     login(client)
@@ -350,6 +363,7 @@ def test_a_suspended_or_locked_device_hears_it_in_pass_one_and_gets_no_permit(wo
     assert codes() == ["locked", "locked"]
 
 
+@on_both_databases
 def test_a_removed_device_is_a_stranger(world: World) -> None:
     client = world.enrol()
     login(client)

@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,10 +18,13 @@ from milagro.roles.refusals import TicketExpired, TicketReused
 from milagro.roles.tickets import Authority, Purpose, RegistrationKey, Ticket
 from milagro.roles.wire import to_octets, to_text
 from tests.roles.world import DTA_URLS, SetClock, World
+from tests.stores.databases import KINDS, store_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from milagro.stores.state import Database
 
 URL = DTA_URLS["dta-1"]
 OWN = RegistrationKey(secrets.token_bytes(32))  # nobody trusts this one
@@ -68,12 +71,16 @@ class Holder:
         return status, body["error"]["code"] if status != 200 else "issued"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="module", params=KINDS)
+def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
     """One for all tests here: each has an identity of its own, and none sets the clock."""
-    built = World(tmp_path_factory.mktemp("world"), SetClock()).build()
+    built = World(
+        tmp_path_factory.mktemp("world"), SetClock(), store=lambda: store_table(request.param, request)
+    ).build()
     yield built
     built.mfa.close()
+    for dta in built.dtas.values():
+        dta.close()
 
 
 @pytest.fixture
@@ -273,8 +280,8 @@ def test_a_spent_ticket_stays_spent_after_a_restart(holder: Holder) -> None:
     assert holder.ask(ticket) == (409, "ticket-reused")
 
 
-def test_a_forgotten_ticket_stays_refused_when_the_clock_runs_backwards(tmp_path: Path) -> None:
-    records = DtaRecords(tmp_path / "state.sqlite")
+def test_a_forgotten_ticket_stays_refused_when_the_clock_runs_backwards(database: Database) -> None:
+    records = DtaRecords(database)
     old = Ticket("login.test", "dta-1", "aa", Purpose.CLIENT_SHARE, None, "1" * 32, 1000, 1100)
     records.spend(old, 1000)
     with pytest.raises(TicketReused):
@@ -288,6 +295,24 @@ def test_a_forgotten_ticket_stays_refused_when_the_clock_runs_backwards(tmp_path
     assert records.forget_spent(before=3000) == 1
     with pytest.raises(TicketExpired):
         records.spend(newer, 1001)
+    records.state.close()
+
+
+def test_tickets_that_an_older_database_may_have_seen_are_refused(database: Database, tmp_path: Path) -> None:
+    guarded = replace(database, epoch_file=tmp_path / "state.epoch")
+    records = DtaRecords(guarded, clock=lambda: 1010)
+    before = Ticket("login.test", "dta-1", "aa", Purpose.CLIENT_SHARE, None, "1" * 32, 1000, 1100)
+    records.spend(before, 1000)
+    with records.state.write() as connection:  # yesterday's database is put back
+        connection.exec_driver_sql("DELETE FROM spent_ticket")
+        connection.exec_driver_sql("UPDATE schema_state SET epoch = 0")
+    records.state.close()
+    for now in (1010, 1020):  # it is recognised at the first start, and stays known
+        records = DtaRecords(guarded, clock=lambda now=now: now)  # type: ignore[misc]
+        with pytest.raises(TicketExpired, match="older than this D-TA's database"):
+            records.spend(before, now)
+        records.spend(Ticket("login.test", "dta-1", "aa", before.purpose, None, f"{now}" * 8, 1016, 1111), now)
+        records.state.close()
 
 
 def test_the_registration_key_shows_only_its_public_part() -> None:

@@ -24,6 +24,7 @@ from milagro.roles.peer import Peer
 from milagro.stores.keys import Argon2Cost, Passphrase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from milagro.roles.messages import LoginAnswer
@@ -51,7 +52,9 @@ class SetClock:
         return self.now
 
 
-def toml_dta(name: str, key: bytes, port: int = 8001, slot: int = SLOT, authority: str = "login.test") -> str:
+def toml_dta(
+    name: str, key: bytes, port: int = 8001, slot: int = SLOT, authority: str = "login.test", store: str = ""
+) -> str:
     return f"""
 role = "dta"
 [server]
@@ -64,10 +67,10 @@ name = "{name}"
 [[dta.authorities]]
 name = "{authority}"
 public_key = "{key.hex()}"
-"""
+{store}"""
 
 
-def toml_mfa(slot: int = SLOT, urls: dict[str, str] = DTA_URLS, port: int = 8000) -> str:
+def toml_mfa(slot: int = SLOT, urls: dict[str, str] = DTA_URLS, port: int = 8000, store: str = "") -> str:
     dtas = "".join(f'[[mfa.dtas]]\nname = "{name}"\nurl = "{url}"\n' for name, url in urls.items())
     return f"""
 role = "mfa"
@@ -79,7 +82,7 @@ slot_seconds = {slot}
 [mfa]
 name = "login.test"
 dta_wait_seconds = 0
-{dtas}"""
+{dtas}{store}"""
 
 
 def write(path: Path, text: str) -> Path:
@@ -96,6 +99,7 @@ class World:
     clock: Any  # a SetClock, or the real one
     slot: int = SLOT
     checkpoint: Checkpoint = no_checkpoint
+    store: Callable[[], str] = str  # the table [store] of each server; none: a SQLite file
     dtas: dict[str, DtaService] = field(default_factory=dict)
     http: dict[str, TestClient] = field(default_factory=dict)
     mfa: MfaService = field(init=False)
@@ -103,12 +107,12 @@ class World:
     config: MfaConfig = field(init=False)
 
     def build(self) -> World:
-        path = write(self.folder / "mfa" / "milagro.toml", toml_mfa(self.slot))
+        path = write(self.folder / "mfa" / "milagro.toml", toml_mfa(self.slot, store=self.store()))
         self.config = mfa_config.read_config(path)
         key = mfa_keys.create_registration_key(self.config, PASSPHRASE, secrets.token_bytes, CHEAP)
         self.authority = mfa_keys.open_authority(self.config, PASSPHRASE)
         for name, url in DTA_URLS.items():
-            text = toml_dta(name, key, int(url.rsplit(":", 1)[1]), self.slot)
+            text = toml_dta(name, key, int(url.rsplit(":", 1)[1]), self.slot, store=self.store())
             config = dta_config.read_config(write(self.folder / name / "milagro.toml", text))
             dta_service.create_master_share(config, PASSPHRASE, secrets.token_bytes, CHEAP)
             self.start_dta(name)

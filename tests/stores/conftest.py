@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stores.daemons import Daemon, binary, make_swarm
+from tests.stores.databases import database, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+__all__ = ["database", "postgres"]  # fixtures
 
 
 @pytest.fixture(scope="session")

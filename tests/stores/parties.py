@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from milagro.stores.content import ContentStore
     from milagro.stores.messaging.channel import Channel, Receive, Subscription
     from milagro.stores.messaging.entry import Fork
+    from milagro.stores.state import Database
 
 FAST = Timing(
     announce_seconds=0.01,
@@ -106,7 +107,7 @@ class Party:
     identity: Identity
     store: ContentStore
     channel: Channel
-    database: Path
+    database: Path | Database
     topic: str = "topic"
     timing: Timing = FAST
     on_fork: Callable[[Fork], None] | None = None

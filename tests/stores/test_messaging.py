@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
+from sqlalchemy import text
 
 from milagro.errors import BrokenChain, NotFound, ParameterError, WrongRound
 from milagro.stores.content import MAX_BLOCK_OCTETS
@@ -25,6 +26,7 @@ from milagro.stores.messaging.channel import InProcess
 from milagro.stores.messaging.entry import MAX_PAYLOAD_OCTETS
 from milagro.stores.messaging.http import HttpBlocks, HttpPush
 from milagro.stores.messaging.pubsub import Pubsub
+from milagro.stores.state import Database
 from tests.stores.parties import FAST, Faulty, Identity, Party
 from tests.stores.test_content import ipfs_library
 
@@ -39,8 +41,9 @@ if TYPE_CHECKING:
     from milagro.stores.messaging.herald import Timing
     from milagro.stores.messaging.mailbox import Delivery
     from tests.stores.daemons import Daemon
+    from tests.stores.databases import Postgres
 
-KINDS = ("in-process", "http", "pubsub")
+KINDS = ("in-process", "postgresql", "http", "pubsub")
 
 
 @dataclass
@@ -57,12 +60,15 @@ class World:
     def ends(self, number: int) -> tuple[ContentStore, Channel]:
         raise NotImplementedError
 
+    def database(self, name: str) -> Path | Database:
+        return self.folder / f"{name}.sqlite"
+
     def party(self, name: str) -> Party:
         number = len(self.parties)
         store, channel = self.ends(number)
         if self.faults:
             channel = Faulty(channel, number, **self.faults)
-        party = Party(Identity.of(name), store, channel, self.folder / f"{name}.sqlite", self.topic, self.timing)
+        party = Party(Identity.of(name), store, channel, self.database(name), self.topic, self.timing)
         self.parties[name] = party
         return self.stack.enter_context(party)
 
@@ -76,6 +82,17 @@ class InProcessWorld(World):
 
     def ends(self, number: int) -> tuple[ContentStore, Channel]:
         return self.store, self.channel
+
+
+@dataclass
+class PostgresWorld(InProcessWorld):
+    """The same, and databases on a server."""
+
+    server: Postgres | None = None
+
+    def database(self, name: str) -> Path | Database:
+        assert self.server is not None
+        return Database(url=self.server.new_schema())
 
 
 @dataclass
@@ -124,6 +141,8 @@ class PubsubWorld(World):
 def make_world(kind: str, folder: Path, request: pytest.FixtureRequest) -> World:
     if kind == "in-process":
         return InProcessWorld(folder)
+    if kind == "postgresql":
+        return PostgresWorld(folder, server=request.getfixturevalue("postgres"))
     if kind == "http":
         return HttpWorld(folder)
     ipfs_library()
@@ -274,10 +293,10 @@ def test_an_application_that_fails_gets_it_again(world: World) -> None:
     alice.mailbox.send(b"1")
 
     with bob.state.write() as connection:
-        connection.exec_driver_sql("CREATE TABLE seen (sequence)")
+        connection.exec_driver_sql("CREATE TABLE seen (sequence INTEGER)")
 
     def write(connection: Connection, delivery: Delivery) -> None:
-        connection.exec_driver_sql("INSERT INTO seen VALUES (?)", (delivery.sequence,))
+        connection.execute(text("INSERT INTO seen VALUES (:number)"), {"number": delivery.sequence})
 
     def write_and_fail(connection: Connection, delivery: Delivery) -> None:
         write(connection, delivery)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from milagro.roles.clock import Clock, unix_now
 from milagro.roles.refusals import TicketExpired, TicketReused
-from milagro.stores.state import Schema, State
+from milagro.roles.tickets import LEEWAY
+from milagro.stores.state import Database, Int64, Schema, State, larger
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from milagro.roles.tickets import Ticket
 
 _tables = MetaData()
@@ -21,36 +22,36 @@ _spent = Table(
     "spent_ticket",
     _tables,
     Column("jti", String, primary_key=True),
-    Column("expires", Integer, nullable=False, index=True),
+    Column("expires", Int64, nullable=False, index=True),
     sqlite_with_rowid=False,
 )
 
 # Tickets that end at or before `forgotten` are refused even where a clock that runs backwards calls them fresh,
 # because their spent ids may have been deleted.
 _horizon = Table(
-    "horizon", _tables, Column("id", Integer, primary_key=True), Column("forgotten", Integer, nullable=False)
+    "horizon", _tables, Column("id", Integer, primary_key=True), Column("forgotten", Int64, nullable=False)
 )
 
 _issue = Table(
     "issue",
     _tables,
-    Column("id", Integer, primary_key=True),
+    Column("id", Int64, primary_key=True),
     Column("jti", String, nullable=False),
     Column("authority", String, nullable=False),
     Column("purpose", String, nullable=False),
     Column("subject", String, nullable=False),
-    Column("slot", Integer),
-    Column("at", Integer, nullable=False),
+    Column("slot", Int64),
+    Column("at", Int64, nullable=False),
 )
 
-SCHEMA = Schema(_tables, version=1, application=0x4D444154)
+SCHEMA = Schema(_tables, version=1, application=0x4D444154, migrations=Path(__file__).with_name("migrations"))
 
 
 class DtaRecords:
-    """The D-TA's database."""
+    """The D-TA's database: a file, or what [store] says."""
 
-    def __init__(self, path: Path, busy_timeout_ms: int = 5000) -> None:
-        self.state = State(path, SCHEMA, busy_timeout_ms)
+    def __init__(self, database: Database | Path, busy_timeout_ms: int = 5000, clock: Clock = unix_now) -> None:
+        self.state = State(database, SCHEMA, busy_timeout_ms, clock=clock)
 
     def spend(self, ticket: Ticket, now: int) -> None:
         """Spends the ticket and notes the issue, in one transaction that is durable on return.
@@ -58,7 +59,10 @@ class DtaRecords:
         Raises: TicketReused, TicketExpired, Unavailable
         """
         try:
-            with self.state.write() as connection:
+            with self.state.write(lock=f"ticket {ticket.jti}") as connection:
+                restored = self.state.restored_at(connection)
+                if restored is not None and ticket.issued_at <= restored + LEEWAY:
+                    raise TicketExpired("the ticket is older than this D-TA's database; ask for a new one")
                 forgotten = connection.execute(select(_horizon.c.forgotten)).scalar()
                 if forgotten is not None and ticket.expires_at <= forgotten:
                     raise TicketExpired("the ticket's time is over; ask for a new one")
@@ -73,10 +77,8 @@ class DtaRecords:
             last = connection.execute(select(func.max(_spent.c.expires)).where(_spent.c.expires < before)).scalar()
             if last is None:
                 return 0
-            if (
-                connection.execute(update(_horizon).values(forgotten=func.max(_horizon.c.forgotten, last))).rowcount
-                == 0
-            ):
+            later = update(_horizon).values(forgotten=larger(_horizon.c.forgotten, last))
+            if connection.execute(later).rowcount == 0:
                 connection.execute(insert(_horizon).values(id=1, forgotten=last))
             return connection.execute(delete(_spent).where(_spent.c.expires < before)).rowcount
 

@@ -45,7 +45,7 @@ class DtaService:
         self._suite = suite
         self._clock = clock
         self._checker = TicketChecker(config.name, config.authorities)
-        self._records = DtaRecords(config.common.store.path, config.common.store.busy_timeout_ms)
+        self._records = DtaRecords(config.common.store, clock=clock)
         self._forget_at = 0
         self._commitment = master.commitment()
 

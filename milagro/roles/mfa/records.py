@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -28,10 +29,7 @@ from sqlalchemy import (
 from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
-from milagro.stores.state import Schema, State
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from milagro.stores.state import Database, Int64, Schema, State, larger
 
 MAX_ATTEMPTS = 3
 _SESSIONS_PER_DEVICE = 64
@@ -44,7 +42,7 @@ _account = Table(
     _tables,
     Column("user", String, primary_key=True),
     Column("suspended", Boolean, nullable=False, default=False),
-    Column("created", Integer, nullable=False),
+    Column("created", Int64, nullable=False),
 )
 
 _device = Table(
@@ -56,18 +54,25 @@ _device = Table(
     Column("identity", LargeBinary, nullable=False),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("created", Integer, nullable=False),
-    Column("last_login", Integer),
+    Column("created", Int64, nullable=False),
+    Column("last_login", Int64),
 )
 # One identity is pinned per account and device. Removed ones stay on record and do not count.
-Index("one_identity", _device.c.user, _device.c.name, unique=True, sqlite_where=_device.c.state != "removed")
+Index(
+    "one_identity",
+    _device.c.user,
+    _device.c.name,
+    unique=True,
+    sqlite_where=_device.c.state != "removed",
+    postgresql_where=_device.c.state != "removed",
+)
 
 _invitation = Table(
     "invitation",
     _tables,
     Column("code_hash", LargeBinary, primary_key=True),
     Column("user", String, nullable=False),
-    Column("expires", Integer, nullable=False),
+    Column("expires", Int64, nullable=False),
     Column("device", ForeignKey("device.digest")),
 )
 
@@ -77,14 +82,14 @@ _session = Table(
     Column("id", LargeBinary, primary_key=True),
     Column("device", ForeignKey("device.digest"), nullable=False),
     Column("first_pass", LargeBinary, nullable=False, unique=True),  # hashed: a recorded one opens no second session
-    Column("expires", Integer, nullable=False, index=True),
+    Column("expires", Int64, nullable=False, index=True),
     Column("state", LargeBinary, nullable=False),
 )
 
 # The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
-_clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Integer, nullable=False))
+_clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
-SCHEMA = Schema(_tables, version=1, application=0x4D4D4641)
+SCHEMA = Schema(_tables, version=1, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
@@ -125,8 +130,8 @@ class StoredSession:
 class MfaRecords:
     """The MFA server's database. Every method is one transaction and durable on return."""
 
-    def __init__(self, path: Path, busy_timeout_ms: int = 5000) -> None:
-        self.state = State(path, SCHEMA, busy_timeout_ms)
+    def __init__(self, database: Database | Path, busy_timeout_ms: int = 5000) -> None:
+        self.state = State(database, SCHEMA, busy_timeout_ms)
 
     # -- invitations and enrolment ---------------------------------------------------------------------------
     def invite(self, code_hash: bytes, user: str, expires: int) -> None:
@@ -219,7 +224,7 @@ class MfaRecords:
                 "state": session.octets,
             }
             connection.execute(insert(_session).values(values))
-            later = update(_clock).values(latest=func.max(_clock.c.latest, now))
+            later = update(_clock).values(latest=larger(_clock.c.latest, now))
             if connection.execute(later).rowcount == 0:
                 connection.execute(insert(_clock).values(id=1, latest=now))
 
@@ -239,7 +244,7 @@ class MfaRecords:
 
         Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed
         """
-        with self.state.write() as connection:
+        with self.state.write(_lock(session.digest)) as connection:
             if connection.execute(delete(_session).where(_session.c.id == session.session_id)).rowcount != 1:
                 return False
             taken = update(_device).where(
@@ -257,10 +262,15 @@ class MfaRecords:
 
     def succeed(self, digest: bytes, now: int) -> None:
         """Gives all attempts back after a right PIN."""
-        with self.state.write() as connection:
+        with self.state.write(_lock(digest)) as connection:
             _activate(connection, digest)
             done = update(_device).where(_device.c.digest == digest)
             connection.execute(done.values(attempts=0, last_login=now))
+
+
+def _lock(digest: bytes) -> str:
+    """Attempts of one device wait for each other, those of others do not."""
+    return f"device {digest.hex()}"
 
 
 _INVITATION = "there is no such invitation for this user, or it was used or is over; ask for a new one"

@@ -84,7 +84,7 @@ class MfaService:
     ) -> None:
         self.config = config
         self.suite = suite
-        self.records = MfaRecords(config.common.store.path, config.common.store.busy_timeout_ms)
+        self.records = MfaRecords(config.common.store)
         self._authority = authority
         self._server_secret = server_secret
         self._clock = clock

@@ -9,23 +9,23 @@ log_fork     two entries of one sender under one number
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Table, Text, delete, select
-from sqlalchemy.dialects.sqlite import insert
 
 from milagro.cid import CID
 from milagro.stores.messaging.entry import Entry, Fork
-from milagro.stores.state import Schema, State
+from milagro.stores.state import Database, Schema, State, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from sqlalchemy import Connection
 
 _APPLICATION: Final = 0x4D4C4F47  # "MLOG"
 _VERSION: Final = 1
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
 class Tables:
@@ -87,7 +87,7 @@ class Tables:
 
     def advance(self, connection: Connection, entry: Entry, kept: int) -> None:
         """Moves the cursor to `entry`, keeps its block, and lets go of blocks more than `kept` numbers back."""
-        self._put(connection, self._cursor, _log_of(entry) | {"cid": entry.cid.to_bytes()})
+        put(connection, self._cursor, _log_of(entry) | {"cid": entry.cid.to_bytes()})
         connection.execute(self._entry.insert().values(_log_of(entry) | {"block": entry.block}))
         column = self._entry.c
         old = column.seq <= entry.sequence - kept
@@ -110,7 +110,7 @@ class Tables:
 
     def set_head(self, connection: Connection, entry: Entry) -> None:
         """Remembers the newest entry seen of a log."""
-        self._put(connection, self._head, _log_of(entry) | {"block": entry.block})
+        put(connection, self._head, _log_of(entry) | {"block": entry.block})
 
     def remove_head(self, connection: Connection, topic: str, sender: str) -> None:
         """Forgets the newest entry seen of a log."""
@@ -120,7 +120,7 @@ class Tables:
     def add_fork(self, connection: Connection, fork: Fork) -> None:
         """Keeps the evidence; the first one of a sender stays."""
         row = _log_of(fork.first) | {"first": fork.first.block, "second": fork.second.block}
-        connection.execute(insert(self._fork).values(row).on_conflict_do_nothing())
+        put(connection, self._fork, row, keep=True)
 
     def forks(self, connection: Connection, topic: str) -> Iterator[Fork]:
         """The evidence that is kept."""
@@ -133,20 +133,15 @@ class Tables:
         column = self._fork.c
         connection.execute(delete(self._fork).where(column.topic == topic, column.sender == sender))
 
-    def _put(self, connection: Connection, table: Table, row: dict[str, object]) -> None:
-        statement = insert(table).values(row)
-        changed = {name: value for name, value in row.items() if name not in ("topic", "sender")}
-        connection.execute(statement.on_conflict_do_update(index_elements=["topic", "sender"], set_=changed))
 
-
-def open_state(path: Path) -> tuple[State, Tables]:
+def open_state(database: Database | Path) -> tuple[State, Tables]:
     """A database with these tables only, made if it is new.
 
     Raises: ConfigError, StoreError, Unavailable
     """
     metadata = MetaData()
     tables = Tables(metadata)
-    return State(path, Schema(metadata, _VERSION, _APPLICATION)), tables
+    return State(database, Schema(metadata, _VERSION, _APPLICATION, _MIGRATIONS)), tables
 
 
 def _log_columns() -> tuple[Column[str], Column[str], Column[int]]:

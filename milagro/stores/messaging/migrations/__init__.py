@@ -1,0 +1,1 @@
+"""The numbered migrations of a mailbox that has its own database; see `milagro.stores.state.schema`."""

@@ -1,0 +1,69 @@
+"""What a replica of a server does in a process of its own: it uses one ticket, or guesses at one device, again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import secrets
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from milagro.errors import MilagroError
+from milagro.roles.dta.records import DtaRecords
+from milagro.roles.mfa.records import MfaRecords, StoredSession
+from milagro.roles.refusals import code_of
+from milagro.roles.tickets import Purpose, Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milagro.stores.state import Database
+
+NOW = 1_800_000_000
+THREADS = 10
+
+
+def in_processes(count: int, task: Callable[[Database, int], list[str]], database: Database, uses: int) -> Counter[str]:
+    """How often each outcome came, over `count` processes that do `task` at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # imports once, for all of them
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        outcomes = [pool.submit(task, database, uses) for _ in range(count)]
+        return Counter(code for outcome in outcomes for code in outcome.result())
+
+
+def spend(database: Database, uses: int) -> list[str]:
+    ticket = Ticket("login.test", "dta-1", "aa", Purpose.CLIENT_SHARE, None, "1" * 32, NOW, NOW + 100)
+    records = DtaRecords(database)
+    try:
+        return _at_once(lambda: records.spend(ticket, NOW), uses)
+    finally:
+        records.state.close()
+
+
+def guess(database: Database, uses: int) -> list[str]:
+    records = MfaRecords(database)
+    digest = records.devices()[0].identity.digest()
+
+    def one() -> None:
+        session = StoredSession(secrets.token_bytes(16), digest, secrets.token_bytes(16), NOW + 100, b"")
+        records.open_session(session, NOW, 1000)
+        if not records.count_attempt(session):
+            raise AssertionError("nobody else has this session")
+
+    try:
+        return _at_once(one, uses)
+    finally:
+        records.state.close()
+
+
+def _at_once(use: Callable[[], object], uses: int) -> list[str]:
+    def outcome(_: int) -> str:
+        try:
+            use()
+        except MilagroError as error:
+            return code_of(error)
+        return "done"
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(outcome, range(uses)))
