@@ -14,6 +14,7 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _PR_SET_DUMPABLE = 4
 _CAP_IPC_LOCK = 14
 _STATUS: Final = Path("/proc/self/status")
+_UID_MAP: Final = Path("/proc/self/uid_map")
 _SPARE: Final = 1 << 20
 
 
@@ -75,7 +76,9 @@ def _raised_limit() -> int:
 
 
 def _may_lock_all() -> bool:
-    return bool(int(_status("CapEff"), 16) >> _CAP_IPC_LOCK & 1)
+    """Whether the kernel holds no limit against this process: in a user namespace the capability does not count."""
+    whole_system = _UID_MAP.read_text().split() == ["0", "0", "4294967295"]
+    return whole_system and bool(int(_status("CapEff"), 16) >> _CAP_IPC_LOCK & 1)
 
 
 def _size() -> int:

@@ -13,7 +13,15 @@ from __future__ import annotations
 from milagro.stores.keys.data_key import DataKey
 from milagro.stores.keys.passphrase import Passphrase, PassphraseSource, Pin, PinSource
 from milagro.stores.keys.resealing import context_of, reseal, reseal_file
-from milagro.stores.keys.sealed_file import Argon2Cost, PassphraseSealer, SealedFile, seal, sealer_of, unseal
+from milagro.stores.keys.sealed_file import (
+    Argon2Cost,
+    PassphraseSealer,
+    SealedFile,
+    SealingKey,
+    seal,
+    sealer_of,
+    unseal,
+)
 from milagro.stores.keys.sealer import Sealer, Succession
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "PinSource",
     "SealedFile",
     "Sealer",
+    "SealingKey",
     "Succession",
     "context_of",
     "reseal",

@@ -126,3 +126,15 @@ def context_of(content: bytes) -> dict[str, str]:
     Raises: MalformedEnvelope
     """
     return dict(parse(content)["context"])
+
+
+def sealed_under(content: bytes) -> str:
+    """What a sealed file says that it is sealed under, in words.
+
+    Raises: MalformedEnvelope
+    """
+    header = parse(content)
+    if header["version"] == TOKEN:
+        return f"key {header['key']['label']!r} of a token, id {header['key']['id']}"
+    kdf = header["kdf"]
+    return f"passphrase, Argon2id with {kdf['memory_kib']} KiB, {kdf['iterations']} passes, {kdf['lanes']} lanes"

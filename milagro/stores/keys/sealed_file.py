@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from milagro.stores.keys.sealer import Sealer
+
+SealingKey: TypeAlias = "Passphrase | Sealer"
 
 _KDF = "argon2id"
 _KEY_OCTETS = 32
@@ -125,7 +127,7 @@ class PassphraseSealer:
         return header["version"] == form.PASSPHRASE and _cost(header) == self._cost
 
 
-def sealer_of(key: Passphrase | Sealer, cost: Argon2Cost | None = None) -> Sealer:
+def sealer_of(key: SealingKey, cost: Argon2Cost | None = None) -> Sealer:
     """A sealer as it is, or one that uses this passphrase."""
     return PassphraseSealer(key, cost) if isinstance(key, Passphrase) else key
 
@@ -141,7 +143,7 @@ class SealedFile:
         return self.path.exists()
 
     def create(
-        self, secret: bytes, key: Passphrase | Sealer, context: Mapping[str, str], cost: Argon2Cost | None = None
+        self, secret: bytes, key: SealingKey, context: Mapping[str, str], cost: Argon2Cost | None = None
     ) -> None:
         """Seals `secret` into a new file of mode 0600.
 
@@ -150,7 +152,7 @@ class SealedFile:
         files.write_new(self.path, sealer_of(key, cost).seal(secret, context))
 
     def replace(
-        self, secret: bytes, key: Passphrase | Sealer, context: Mapping[str, str], cost: Argon2Cost | None = None
+        self, secret: bytes, key: SealingKey, context: Mapping[str, str], cost: Argon2Cost | None = None
     ) -> None:
         """Seals `secret` over whatever was there; after a crash the file is the old one or the new one.
 
@@ -158,7 +160,7 @@ class SealedFile:
         """
         files.replace(self.path, sealer_of(key, cost).seal(secret, context))
 
-    def open(self, key: Passphrase | Sealer, context: Mapping[str, str]) -> bytes:
+    def open(self, key: SealingKey, context: Mapping[str, str]) -> bytes:
         """The secret, if the key and every entry of `context` fit.
 
         Raises: NotFound, MalformedEnvelope, ConfigError, DecryptionFailed; each names the file

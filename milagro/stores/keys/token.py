@@ -214,6 +214,10 @@ class Token:
         """
         return self._ask(lambda session: _decrypt(_found(session, key_id), nonce, ciphertext, associated))
 
+    def close(self) -> None:
+        """Logs out of all tokens of this module; the next use of one opens it again."""
+        _owner(self._module).call(_Owner.close, self._seconds)
+
     def _ask(self, work: Callable[[_Session], Result], *, again: bool = True) -> Result:
         return _owner(self._module).call(lambda owner: self._attempt(owner, work, again=again), self._seconds)
 
