@@ -162,8 +162,9 @@ def xaes(key: bytes, nonce: bytes) -> AESGCM:
     K_x = CMAC_K(00 01 | "X" | 00 | N[:12]) | CMAC_K(00 02 | "X" | 00 | N[:12]) (C2SP XAES-256-GCM); N[12:] is for it.
     Secret: the key and the result
     """
+    fixed = b"X\0" + nonce[:12]
     derivation = KBKDFCMAC(
-        algorithms.AES256, Mode.CounterMode, 32, 2, None, CounterLocation.BeforeFixed, b"X", nonce[:12], None
+        algorithms.AES256, Mode.CounterMode, 32, 2, None, CounterLocation.BeforeFixed, None, None, fixed
     )
     return AESGCM(derivation.derive(key))
 
