@@ -25,10 +25,10 @@ _MODULES = (
 
 def module() -> Path:
     """The module; without one the test is skipped, and fails in CI."""
-    for path in (os.environ.get("MILAGRO_SOFTHSM", ""), *_MODULES):
-        if path and Path(path).is_file() and shutil.which("softhsm2-util"):
-            return Path(path)
-    missing("SoftHSM is not installed; install the package softhsm2")
+    found = [path for path in (os.environ.get("MILAGRO_SOFTHSM", ""), *_MODULES) if path and Path(path).is_file()]
+    if not found or not shutil.which("softhsm2-util"):
+        missing("SoftHSM is not installed; install the package softhsm2")
+    return Path(found[0])
 
 
 @dataclass(frozen=True)

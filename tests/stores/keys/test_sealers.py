@@ -120,7 +120,7 @@ def test_a_second_object_of_the_same_key_opens_it(make: Make, place: Path) -> No
 def test_no_two_sealings_are_alike_and_none_shows_the_secret(sealer: Sealer) -> None:
     sealings = [sealer.seal(SECRET, CONTEXT) for _ in range(8)]
     assert len(set(sealings)) == 8
-    ends = {sealed.rstrip(b"\n}\" ")[-20:] for sealed in sealings}
+    ends = {sealed.rstrip(b'\n}" ')[-20:] for sealed in sealings}
     assert len(ends) > 1
     for sealed in sealings:
         assert SECRET not in sealed
