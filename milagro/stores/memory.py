@@ -77,7 +77,7 @@ def _raised_limit() -> int:
 
 def _may_lock_all() -> bool:
     """Whether the kernel holds no limit against this process: in a user namespace the capability does not count."""
-    whole_system = _UID_MAP.read_text().split() == ["0", "0", "4294967295"]
+    whole_system = _UID_MAP.read_bytes().split() == [b"0", b"0", b"4294967295"]
     return whole_system and bool(int(_status("CapEff"), 16) >> _CAP_IPC_LOCK & 1)
 
 
@@ -92,10 +92,10 @@ def _stack_growth() -> int:
 
 
 def _status(field: str) -> str:
-    for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return value.strip()
+    for line in _STATUS.read_bytes().splitlines():
+        name, _, value = line.partition(b":")
+        if name == field.encode():
+            return value.strip().decode()
     return "0"
 
 

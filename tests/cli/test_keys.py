@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,6 @@ from milagro.roles.sealing import open_sealer
 from milagro.stores.keys import Passphrase
 from tests.conftest import require_backend
 from tests.roles.test_crash import free_port
-from tests.stores.keys.conftest import hsm, keyed  # noqa: F401 - fixtures
 from tests.stores.keys.softhsm import KEY, LABEL, PIN, SoftHsm, module
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def serve_once(path: Path, hsm: SoftHsm, url: str, expected: str) -> list[dict[s
         for _ in range(300):
             try:
                 with urllib.request.urlopen(url, timeout=1) as answer:
-                    assert json.loads(answer.read())["commitment"] == expected
+                    assert urlsafe_b64decode(json.loads(answer.read())["commitment"] + "==").hex() == expected
                 break
             except OSError:
                 assert process.poll() is None, process.stderr.read()  # type: ignore[union-attr]
@@ -180,8 +180,16 @@ def test_the_disk_without_the_token_opens_nothing(tmp_path: Path, hsm: SoftHsm) 
     hsm.token().close()
     shutil.rmtree(hsm.tokens)
     hsm.tokens.mkdir()
-    assert "is not there" in run("serve", "dta", "--config", str(path), code=6).output
+    assert "is not there" in serve_in_vain(path, hsm, 6)
     hsm.add(LABEL)  # another token under the same name, and even with a key of the same label
     hsm.token().close()
     run("keys", "generate", "--config", str(path))
-    assert "this token does not have" in run("serve", "dta", "--config", str(path), code=3).output
+    assert "this token does not have" in serve_in_vain(path, hsm, 3)
+
+
+def serve_in_vain(path: Path, hsm: SoftHsm, code: int) -> str:
+    environment = {**os.environ, **hsm.environment, "PYTHONPATH": str(Path(milagro.__file__).parent.parent)}
+    command = [sys.executable, "-m", "milagro", "serve", "dta", "--config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stderr

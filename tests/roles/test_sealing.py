@@ -14,7 +14,6 @@ from milagro.roles.dta import config as dta_config
 from milagro.roles.sealing import KeysConfig, NodeKeys, open_node_keys, open_sealer
 from milagro.stores.keys import context_of, reseal
 from tests.roles.world import toml_dta, write
-from tests.stores.keys.conftest import hsm, keyed  # noqa: F401 - fixtures
 from tests.stores.keys.softhsm import KEY, SoftHsm, module
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def test_a_passphrase_takes_over_from_another(tmp_path: Path) -> None:
         older.unseal(both.seal(b"secret", ROLE), ROLE)
 
 
-# -- what a node uses -----------------------------------------------------------------------------------------------------
+# -- what a node uses -------------------------------------------------------------------------------------------------
 def node(folder: Path, tables: str) -> tuple[NodeKeys, Sealer]:
     keys = read(folder, tables)
     sealer = open_sealer(keys)

@@ -132,7 +132,7 @@ _owners_lock = threading.Lock()
 
 
 def _owner(module: Path) -> _Owner:
-    name = str(module)
+    name = os.path.realpath(module)  # one module under two names is one module
     if name in _inherited:
         raise ConfigError(
             f"this process was forked from one that had opened {name}; a token is opened after the fork, by one process"
@@ -255,8 +255,6 @@ class Token:
     def _find(self, library: Any) -> Any:
         try:
             return library.get_token(token_label=self._label)
-        except refusals.NoSuchToken:
-            raise Unavailable(f"the token {self._label!r} is not there; is it plugged in and initialised?") from None
         except refusals.MultipleTokensReturned:
             raise ConfigError(f"there is more than one token {self._label!r}; give one another label") from None
 
@@ -300,6 +298,8 @@ def _translated(error: pkcs11.PKCS11Error, label: str) -> MilagroError:
     match error:
         case _NoSuchKey():
             return error.verdict
+        case refusals.NoSuchToken():
+            return Unavailable(f"the token {label!r} is not there; is it plugged in and initialised?")
         case refusals.PinIncorrect() | refusals.PinInvalid() | refusals.PinLenRange():
             return _pin_refused(label)
         case refusals.PinLocked():

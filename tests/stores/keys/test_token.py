@@ -280,6 +280,13 @@ def test_threads_share_a_token(keyed: SoftHsm) -> None:
     assert most == [1]
 
 
+def test_two_names_of_a_module_are_one_module(keyed: SoftHsm, tmp_path: Path) -> None:
+    link = tmp_path / "link.so"
+    link.symlink_to(module())
+    assert _owner(link) is _owner(module())
+    assert Token(link, LABEL, PinSource(file=keyed.pin_file)).key_id(KEY) == keyed.token().key_id(KEY)
+
+
 FORKED = """
 import os, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fixtures of sealed secrets: a token of SoftHSM for one test."""
+"""Fixtures for tests in several folders: a token of SoftHSM for one test."""
 
 from __future__ import annotations
 
