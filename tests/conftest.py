@@ -12,6 +12,8 @@ from milagro import backend, params
 from milagro.errors import BackendUnavailable
 from milagro.groups import Curve, curve
 
+pytest_plugins = ["tests.tokens"]
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 

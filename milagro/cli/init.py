@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Iterable
@@ -12,10 +13,11 @@ import click
 
 from milagro.cli import prompts
 from milagro.errors import AlreadyExists, ConfigError
-from milagro.roles.config import FILE_NAME
+from milagro.roles.config import FILE_NAME, CommonConfig
+from milagro.roles.sealing import open_token
 from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES, open_suite
 from milagro.stores import files
-from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSource
+from milagro.stores.keys import Argon2Cost, PassphraseSource, SealingKey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +38,13 @@ _SHARED_OPTIONS = (
     ),
     click.option("--passphrase-file", type=prompts.FILE, help="File that holds the passphrase, now and when serving."),
     click.option("--passphrase-env", help="Environment variable that holds the passphrase, now and when serving."),
+    click.option("--pkcs11-module", type=prompts.FILE, help="Seal under a key in a token, by this PKCS#11 module."),
+    click.option("--token", help="The token's label."),
+    click.option(
+        "--key", help="The label of its key, which is made if there is none; the default is the server's name."
+    ),
+    click.option("--pin-file", type=prompts.FILE, help="File that holds the token's PIN, now and when serving."),
+    click.option("--pin-env", help="Environment variable that holds the token's PIN, now and when serving."),
     click.option(
         "--argon2-memory-mib", type=click.IntRange(8, 2048), default=64, show_default=True, help="Cost of a guess."
     ),
@@ -73,13 +82,13 @@ def init_dta(folder: Path, name: str, port: int, authorities: tuple[str, ...], *
 
     trusted = [_pair(entry, "--authority") for entry in authorities]
     tables = [
-        *_common_tables("dta", port, shared),
+        *_common_tables("dta", name, port, shared),
         ("dta", {"name": name}),
         *(("[dta.authorities]", {"name": who, "public_key": key}) for who, key in trusted),
     ]
     with _Setup(folder, tables, shared) as setup:
         config = read_config(setup.path)
-        commitment = create_master_share(config, setup.passphrase, secrets.token_bytes, setup.cost)
+        commitment = create_master_share(config, setup.key(config.common), secrets.token_bytes, setup.cost)
     click.echo(f"D-TA {name!r} is ready in {folder}.")
     click.echo(f"Its commitment, which an MFA server may pin: {commitment.hex()}")
     click.echo(f"Next: milagro serve dta --config {setup.path}")
@@ -107,13 +116,13 @@ def init_mfa(
     from milagro.roles.mfa.keys import create_registration_key  # noqa: PLC0415
 
     tables = [
-        *_common_tables("mfa", port, shared),
+        *_common_tables("mfa", name, port, shared),
         ("mfa", {"name": name, "relying_party": relying_party or name}),
         *(("[mfa.dtas]", dict(zip(("name", "url"), _pair(entry, "--dta"), strict=True))) for entry in dtas),
     ]
     with _Setup(folder, tables, shared) as setup:
         config = read_config(setup.path)
-        public_key = create_registration_key(config, setup.passphrase, secrets.token_bytes, setup.cost)
+        public_key = create_registration_key(config, setup.key(config.common), secrets.token_bytes, setup.cost)
     click.echo(f"MFA server {name!r} is ready in {folder}.")
     click.echo(f"Each D-TA must trust it: milagro init dta FOLDER --authority {name}={public_key.hex()}")
     click.echo(f"Next, once they run: milagro serve mfa --config {setup.path}")
@@ -135,17 +144,26 @@ class _Setup:
         # Before anything is written: is there arithmetic for this curve at all?
         open_suite(self._shared["curve"], self._shared["hash_name"], self._shared["slot_seconds"])
         source = PassphraseSource(self._shared["passphrase_file"], self._shared["passphrase_env"])
-        self.passphrase: Passphrase = prompts.passphrase(source, prompts.choose_passphrase)
+        if not self._shared["pkcs11_module"]:
+            self._passphrase = prompts.passphrase(source, prompts.choose_passphrase)
         files.make_folder(self._folder)
         files.write_new(self.path, to_toml(self._tables).encode())
         return self
+
+    def key(self, config: CommonConfig) -> SealingKey:
+        """What the new server's secrets are sealed with: a passphrase, or a token's key, made if there is none."""
+        if config.keys.token is None:
+            return self._passphrase
+        with contextlib.suppress(AlreadyExists):
+            open_token(config.keys.token).generate_key(config.keys.token.key)
+        return prompts.sealer(config.keys)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.path.unlink(missing_ok=True)
 
 
-def _common_tables(role: str, port: int, shared: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _common_tables(role: str, name: str, port: int, shared: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     certificate, key = shared["tls_certificate"], shared["tls_key"]
     scheme = "https" if certificate or shared["behind_proxy"] else "http"
     host = f"[{shared['host']}]" if ":" in shared["host"] else shared["host"]
@@ -160,7 +178,31 @@ def _common_tables(role: str, port: int, shared: dict[str, Any]) -> list[tuple[s
     passphrase = {"file": _absolute(shared["passphrase_file"]), "env": shared["passphrase_env"]}
     suite = {"curve": shared["curve"], "hash": shared["hash_name"], "slot_seconds": shared["slot_seconds"]}
     tables = [("", {"role": role}), ("server", server), ("suite", suite), ("store", {"path": "state.sqlite"})]
-    return [*tables, ("passphrase", passphrase), ("log", {"level": "info", "format": "json"})]
+    return [
+        *tables,
+        ("passphrase", passphrase),
+        ("keys", _keys_table(name, shared)),
+        ("log", {"level": "info", "format": "json"}),
+    ]
+
+
+def _keys_table(name: str, shared: dict[str, Any]) -> dict[str, Any]:
+    module, token = shared["pkcs11_module"], shared["token"]
+    if not module:
+        given = [option for option in ("token", "key", "pin_file", "pin_env") if shared[option]]
+        if given:
+            raise ConfigError(f"--{given[0].replace('_', '-')} is for a token: give --pkcs11-module, too")
+        return {}
+    if not token:
+        raise ConfigError("--pkcs11-module needs --token, the token's label")
+    return {
+        "kind": "pkcs11",
+        "module": _absolute(module),
+        "token": token,
+        "key": shared["key"] or name,
+        "pin_file": _absolute(shared["pin_file"]),
+        "pin_env": shared["pin_env"],
+    }
 
 
 def to_toml(tables: Iterable[tuple[str, dict[str, Any]]]) -> str:

@@ -100,9 +100,9 @@ def list_users(as_json: bool, path: Path) -> None:
 def fetch_keys(path: Path) -> None:
     """Fetch the server's key from all its D-TAs and seal it, as `serve` does when there is none."""
     config = read_config(path)
-    passphrase = prompts.passphrase(config.common.passphrase)
-    authority = keys.open_authority(config, passphrase)
-    keys.KeyFetch(config, config.suite.open(), authority).run(passphrase)
+    sealer = prompts.sealer(config.common.keys)
+    authority = keys.open_authority(config, sealer)
+    keys.KeyFetch(config, config.suite.open(), authority).run(sealer)
     click.echo(f"The key shares of {', '.join(dta.name for dta in config.dtas)} fit; their sum is sealed.")
 
 

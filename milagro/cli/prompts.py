@@ -19,7 +19,8 @@ from milagro.stores.keys import PassphraseSource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from milagro.stores.keys import Passphrase
+    from milagro.roles.sealing import KeysConfig
+    from milagro.stores.keys import Passphrase, PassphraseSource, Sealer
 
 _PIN_LIMIT = 4096
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -53,6 +54,16 @@ def passphrase(source: PassphraseSource, ask: Callable[[], str] = ask_passphrase
     Raises: ConfigError
     """
     return source.read(ask if is_terminal() else None)
+
+
+def sealer(keys: KeysConfig) -> Sealer:
+    """What a server seals with; a passphrase without a source is asked for if a person sits there.
+
+    Raises: ConfigError
+    """
+    from milagro.roles.sealing import open_sealer  # noqa: PLC0415 - commands without a server need none of it
+
+    return open_sealer(keys, ask_passphrase if is_terminal() else None)
 
 
 def pin(file: Path | None, env: str | None, *, choose: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
 from milagro.roles.mfa.service import MfaService
+from milagro.stores import memory
 
 CONFIG = click.option(
     "--config",
@@ -36,10 +38,11 @@ def serve() -> None:
 @CONFIG
 def serve_dta(path: Path) -> None:
     """Run a D-TA."""
+    protection = memory.protect()
     config = dta_config.read_config(path)
     listener = serving.listen(config.common.server)
-    service = dta_service.open_service(config, prompts.passphrase(config.common.passphrase))
-    _start(config.common, "dta", config.name)
+    service = dta_service.open_service(config, prompts.sealer(config.common.keys))
+    _start(config.common, "dta", config.name, protection)
     try:
         serving.run(dta_http.create_app(service, config.common.server), config.common.server, listener)
     finally:
@@ -50,13 +53,14 @@ def serve_dta(path: Path) -> None:
 @CONFIG
 def serve_mfa(path: Path) -> None:
     """Run an MFA server; the first time, its key is fetched from all its D-TAs."""
+    protection = memory.protect()
     config = mfa_config.read_config(path)
     listener = serving.listen(config.common.server)
-    passphrase = prompts.passphrase(config.common.passphrase)
-    _start(config.common, "mfa", config.name)
+    sealer = prompts.sealer(config.common.keys)
+    _start(config.common, "mfa", config.name, protection)
     suite = config.suite.open()
-    authority = mfa_keys.open_authority(config, passphrase)
-    secret = mfa_keys.open_or_fetch_server_secret(config, suite, authority, passphrase)
+    authority = mfa_keys.open_authority(config, sealer)
+    secret = mfa_keys.open_or_fetch_server_secret(config, suite, authority, sealer)
     service = MfaService(config, suite, authority, secret)
     try:
         serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
@@ -64,6 +68,8 @@ def serve_mfa(path: Path) -> None:
         service.close()
 
 
-def _start(config: CommonConfig, role: str, name: str) -> None:
+def _start(config: CommonConfig, role: str, name: str, protection: memory.Protection) -> None:
     logs.configure(config.log, role)
-    logs.logger(__name__).info("serving", name=name, url=config.server.public_url)
+    log = logs.logger(__name__)
+    (log.info if protection.locked == "all" else log.warning)("memory", **asdict(protection))
+    log.info("serving", name=name, url=config.server.public_url)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from milagro.errors import ConfigError
+from milagro.roles.sealing import KeysConfig, read_keys
 from milagro.stores.keys import PassphraseSource
 from milagro.stores.state import Database
 from milagro.stores.state import url_fault as database_fault
@@ -56,6 +57,7 @@ class CommonConfig:
     store: Database
     log: LogConfig
     passphrase: PassphraseSource
+    keys: KeysConfig
 
 
 class Reader:
@@ -68,6 +70,9 @@ class Reader:
         self._asked: set[str] = set()
         self._children: list[Reader] = []
         self.problems: list[str] = problems if problems is not None else []
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._table
 
     def table(self, key: str, required: bool = True) -> Reader:
         """The table under `key`; an empty one if it is missing or is something else."""
@@ -215,17 +220,19 @@ def read(path: Path) -> Reader:
 
 
 def read_common(reader: Reader) -> CommonConfig:
-    """[server], [store], [log] and [passphrase]."""
-    passphrase = reader.table("passphrase", required=False)
+    """[server], [store], [log], [passphrase] and [keys]."""
+    passphrase = _read_passphrase(reader.table("passphrase", required=False))
     return CommonConfig(
         server=_read_server(reader.table("server")),
         store=_read_store(reader.table("store", required=False)),
         log=_read_log(reader.table("log", required=False)),
-        passphrase=PassphraseSource(
-            file=passphrase.path("file") if "file" in passphrase._table else None,
-            env=passphrase.text("env", "") or None,
-        ),
+        passphrase=passphrase,
+        keys=read_keys(reader.table("keys", required=False), passphrase),
     )
+
+
+def _read_passphrase(reader: Reader) -> PassphraseSource:
+    return PassphraseSource(file=reader.path("file") if "file" in reader else None, env=reader.text("env", "") or None)
 
 
 def _read_server(reader: Reader) -> ServerConfig:

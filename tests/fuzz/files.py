@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from itertools import islice
@@ -19,7 +20,7 @@ from milagro.conformance.kinds import NotUnderstood, open_file
 from milagro.conformance.own_files import case_digest, head_digest
 from milagro.conformance.report import FileReport
 from milagro.conformance.textfiles import JsonFault, read_json
-from milagro.stores.keys import Argon2Cost, Passphrase, context_of, seal, unseal
+from milagro.stores.keys import Argon2Cost, DataKey, Passphrase, PassphraseSealer, context_of, seal, unseal
 from milagro.stores.messaging import frames
 from milagro.stores.messaging.entry import Entry, Fork
 from tests.fuzz.target import Target, numbered, one_of, parses, random, refused_in_the_tree
@@ -94,7 +95,7 @@ def check_sealed(octets: bytes) -> None:
     with refused_in_the_tree():
         if not all(isinstance(one, str) for one in context_of(octets).values()):
             raise AssertionError("the context of a sealed file is no map of texts")
-        kdf = json.loads(octets)["kdf"]
+        kdf = json.loads(octets).get("kdf", {"memory_kib": 0, "iterations": 0, "lanes": 0})
         numbers = [kdf[name] for name in ("memory_kib", "iterations", "lanes")]
         if all(not isinstance(one, int) or one <= limit for one, limit in zip(numbers, (256, 2, 4), strict=True)):
             unseal(octets, PASSPHRASE, {"role": "dta"})
@@ -102,7 +103,30 @@ def check_sealed(octets: bytes) -> None:
 
 @cache
 def seeds_of_sealed() -> list[bytes]:
-    return [seal(b"secret", PASSPHRASE, {"role": "dta"}, CHEAP), seal(b"", PASSPHRASE, {}, CHEAP)]
+    of_token = json.loads(seal(b"secret", PASSPHRASE, {"role": "dta"}, CHEAP))
+    del of_token["kdf"]
+    of_token |= {"version": 2, "key": {"name": "pkcs11", "label": "node", "id": "00ff"}}
+    texts = [seal(b"secret", PASSPHRASE, {"role": "dta"}, CHEAP), seal(b"", PASSPHRASE, {}, CHEAP)]
+    return [*texts, json.dumps(of_token).encode()]
+
+
+@cache
+def _data_key() -> DataKey:
+    with tempfile.TemporaryDirectory() as folder:
+        return DataKey.open_or_create(Path(folder) / "data.key", PassphraseSealer(PASSPHRASE, CHEAP), {})
+
+
+def check_record(octets: bytes) -> None:
+    """A record opens only as it was sealed."""
+    with refused_in_the_tree():
+        secret = _data_key().unseal(octets, {"role": "dta"})
+        if octets not in seeds_of_records():
+            raise AssertionError(f"{octets.hex()} opens as {secret.hex()} and was never sealed")
+
+
+@cache
+def seeds_of_records() -> list[bytes]:
+    return [_data_key().seal(secret, {"role": "dta", "epoch": "7"}) for secret in (b"secret", b"")]
 
 
 # -- vector files ------------------------------------------------------------------------------------------------------
@@ -185,5 +209,6 @@ def damaged_json(octets: bytes) -> bytes:
 TARGETS = {
     "messaging": Target(one_of(MESSAGING), seeds_of_messaging),
     "sealed-keys": Target(check_sealed, seeds_of_sealed),
+    "sealed-records": Target(check_record, seeds_of_records),
     "vector-files": Target(check_vectors, seeds_of_vectors),
 }

@@ -23,6 +23,11 @@ class DtaConfig:
     authorities: dict[str, bytes]
     slots_ahead: int
 
+    @property
+    def sealed_files(self) -> tuple[Path, ...]:
+        """The files that `milagro keys` is about."""
+        return (self.sealed_share,)
+
 
 def read_config(path: Path) -> DtaConfig:
     """The configuration in `path`.

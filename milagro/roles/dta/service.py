@@ -12,7 +12,7 @@ from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.records import DtaRecords
 from milagro.roles.refusals import HolderNotProven, TicketIdentity, TicketSlot
 from milagro.roles.tickets import MAX_LIFETIME, Purpose, Ticket, TicketChecker, check_slot, check_subject
-from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
+from milagro.stores.keys import Argon2Cost, SealedFile, SealingKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +142,7 @@ def sealing_context(config: DtaConfig) -> dict[str, str]:
 
 
 def create_master_share(
-    config: DtaConfig, passphrase: Passphrase, random: Callable[[int], bytes], cost: Argon2Cost | None = None
+    config: DtaConfig, key: SealingKey, random: Callable[[int], bytes], cost: Argon2Cost | None = None
 ) -> bytes:
     """Makes and seals a new share of the master secret; its commitment.
 
@@ -151,17 +151,17 @@ def create_master_share(
     master = MasterShare.generate(config.suite.open(), config.name, random)
     commitment = master.commitment().to_bytes()
     context = {**sealing_context(config), "key_id": commitment.hex()}
-    SealedFile(config.sealed_share).create(master.to_bytes(), passphrase, context, cost)
+    SealedFile(config.sealed_share).create(master.to_bytes(), key, context, cost)
     return commitment
 
 
-def open_service(config: DtaConfig, passphrase: Passphrase, clock: Clock = unix_now) -> DtaService:
+def open_service(config: DtaConfig, key: SealingKey, clock: Clock = unix_now) -> DtaService:
     """A D-TA from its configuration and its sealed share.
 
     Raises: NotFound, DecryptionFailed, ConfigError, BackendUnavailable
     """
     suite = config.suite.open()
-    octets = SealedFile(config.sealed_share).open(passphrase, sealing_context(config))
+    octets = SealedFile(config.sealed_share).open(key, sealing_context(config))
     try:
         master = MasterShare.from_bytes(suite, config.name, octets)
     except MilagroError as error:

@@ -51,6 +51,11 @@ class MfaConfig:
         """The origin that logins are bound to."""
         return canonical_origin(self.common.server.public_url)
 
+    @property
+    def sealed_files(self) -> tuple[Path, ...]:
+        """The files that `milagro keys` is about."""
+        return (self.registration_key, self.server_secret)
+
 
 def read_config(path: Path) -> MfaConfig:
     """The configuration in `path`.

@@ -21,7 +21,7 @@ from milagro.roles.messages import DtaStatusAnswer, ServerShareRequest, ShareAns
 from milagro.roles.mfa.config import DtaAddress, MfaConfig
 from milagro.roles.peer import Peer
 from milagro.roles.tickets import Authority, Purpose, RegistrationKey
-from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
+from milagro.stores.keys import Argon2Cost, SealedFile, SealingKey
 
 _log = logs.logger(__name__)
 _RETRY_SECONDS = 0.5
@@ -35,7 +35,7 @@ def connect(dta: DtaAddress) -> Peer:
 
 
 def create_registration_key(
-    config: MfaConfig, passphrase: Passphrase, random: Callable[[int], bytes], cost: Argon2Cost | None = None
+    config: MfaConfig, key: SealingKey, random: Callable[[int], bytes], cost: Argon2Cost | None = None
 ) -> bytes:
     """Makes and seals a new registration key; its public part, which D-TAs are to trust.
 
@@ -44,16 +44,16 @@ def create_registration_key(
     seed = random(32)
     public = RegistrationKey(seed).public_key
     context = {**_registration_context(config), "key_id": public.hex()}
-    SealedFile(config.registration_key).create(seed, passphrase, context, cost)
+    SealedFile(config.registration_key).create(seed, key, context, cost)
     return public
 
 
-def open_authority(config: MfaConfig, passphrase: Passphrase) -> Authority:
+def open_authority(config: MfaConfig, key: SealingKey) -> Authority:
     """The registration authority that this server is.
 
     Raises: NotFound, DecryptionFailed, ConfigError
     """
-    seed = SealedFile(config.registration_key).open(passphrase, _registration_context(config))
+    seed = SealedFile(config.registration_key).open(key, _registration_context(config))
     return Authority(config.name, RegistrationKey(seed))
 
 
@@ -69,7 +69,7 @@ class KeyFetch:
         self._dial = dial
         self._clock = clock
 
-    def run(self, passphrase: Passphrase) -> ServerSecret:
+    def run(self, key: SealingKey) -> ServerSecret:
         """Fetches all shares, checks each against its D-TA's commitment, and seals their sum.
 
         Spec: spec/mpin.md#recombination
@@ -85,7 +85,7 @@ class KeyFetch:
             _log.info("fetched", dta=dta.name)
         secret = combine_server_shares(shares, commitments)  # checks each share first
         context = {**_secret_context(self._config), "key_id": _key_id(commitments)}
-        SealedFile(self._config.server_secret).create(secret.to_bytes(), passphrase, context)
+        SealedFile(self._config.server_secret).create(secret.to_bytes(), key, context)
         return secret
 
     def _fetch_patiently(self, dta: DtaAddress) -> tuple[ServerShare, Commitment]:
@@ -111,26 +111,24 @@ class KeyFetch:
         return ServerShare.from_bytes(self._suite, answer.share), commitment
 
 
-def open_or_fetch_server_secret(
-    config: MfaConfig, suite: Suite, authority: Authority, passphrase: Passphrase
-) -> ServerSecret:
+def open_or_fetch_server_secret(config: MfaConfig, suite: Suite, authority: Authority, key: SealingKey) -> ServerSecret:
     """The sealed server secret, fetched first if there is none.
 
     Raises: as `open_server_secret` and `KeyFetch.run`
     Secret: the result
     """
     if SealedFile(config.server_secret).exists():
-        return open_server_secret(config, suite, passphrase)
-    return KeyFetch(config, suite, authority).run(passphrase)
+        return open_server_secret(config, suite, key)
+    return KeyFetch(config, suite, authority).run(key)
 
 
-def open_server_secret(config: MfaConfig, suite: Suite, passphrase: Passphrase) -> ServerSecret:
+def open_server_secret(config: MfaConfig, suite: Suite, key: SealingKey) -> ServerSecret:
     """The server secret that was sealed before.
 
     Raises: NotFound, DecryptionFailed, ConfigError if it was made by other D-TAs
     Secret: the result
     """
-    octets = SealedFile(config.server_secret).open(passphrase, _secret_context(config))
+    octets = SealedFile(config.server_secret).open(key, _secret_context(config))
     try:
         return ServerSecret.from_bytes(suite, octets)
     except MilagroError as error:
