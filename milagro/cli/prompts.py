@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milagro.roles.sealing import KeysConfig
-    from milagro.stores.keys import Passphrase, PassphraseSource, Sealer
+    from milagro.stores.keys import Passphrase, Sealer
 
 _PIN_LIMIT = 4096
 FILE = click.Path(dir_okay=False, path_type=Path)
