@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.stores.keys.softhsm import KEY, SoftHsm, module
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.stores.keys.softhsm import SoftHsm
 
 
 @pytest.fixture
 def hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHsm]:
     """A token with a PIN and no key."""
+    # Not above: every test run loads this file, also where the library for tokens is not installed.
+    from tests.stores.keys.softhsm import SoftHsm, module
+
     module()
     made = SoftHsm(tmp_path / "hsm").build()
     for name, value in made.environment.items():
@@ -28,5 +31,7 @@ def hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHsm]:
 @pytest.fixture
 def keyed(hsm: SoftHsm) -> SoftHsm:
     """A token with a key."""
+    from tests.stores.keys.softhsm import KEY
+
     hsm.token().generate_key(KEY)
     return hsm
