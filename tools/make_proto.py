@@ -1,6 +1,7 @@
-"""Writes the .proto file of every service from the models of its operations. `--check` writes nothing and fails where one is old.
+"""Writes the .proto file of every service from the models of its operations; with `--check`, says which ones are old.
 
-Numbers are read from the file that is there: a field keeps its number, a new one gets the next, one that went is reserved.
+Numbers are read from the file that is there: a field keeps its number, a new one gets the next, one that went leaves
+its own reserved.
 """
 
 from __future__ import annotations

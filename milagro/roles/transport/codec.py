@@ -50,16 +50,16 @@ class Codec:
             for name in file.messages
         }
 
-    def frame(self, model: type[Message]) -> type[Frame]:
-        """The class of protobuf messages for this model."""
-        return self._frames[model.__name__]
+    def frame(self, model: type[Message]) -> Frame:
+        """An empty protobuf message for this model."""
+        return self._frames[model.__name__]()
 
     def read(self, model: type[Model], octets: bytes) -> Model:
         """The model in these octets. Unknown fields are refused, as unknown members of JSON are.
 
         Raises: InvalidRequest, without what the octets held
         """
-        frame = self.frame(model)()
+        frame = self.frame(model)
         try:
             frame.ParseFromString(octets)
         except DecodeError:
@@ -71,9 +71,10 @@ class Codec:
 
     def write(self, message: Message) -> bytes:
         """The octets of a model."""
-        frame = self.frame(type(message))()
+        frame = self.frame(type(message))
         _fill(frame, message)
-        return frame.SerializeToString(deterministic=True)
+        octets: bytes = frame.SerializeToString(deterministic=True)
+        return octets
 
 
 def file_descriptor(file: proto.ProtoFile, name: str) -> descriptor_pb2.FileDescriptorProto:

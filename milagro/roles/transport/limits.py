@@ -83,7 +83,14 @@ class Admission:
 
     def release(self, seconds: float) -> None:
         """Gives a place back after `seconds` of work, to the first who waits."""
+        self.note(seconds)
+        self._hand_on()
+
+    def note(self, seconds: float) -> None:
+        """Takes `seconds` into the mean of what a place is taken for."""
         self._mean += (seconds - self._mean) * (_SMOOTHING if self._mean else 1.0)
+
+    def _hand_on(self) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -93,7 +100,7 @@ class Admission:
 
     def _give_up(self, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
-            self.release(self._mean)  # the place came as the wait ended
+            self._hand_on()  # the place came as the wait ended
         elif turn in self._waiting:
             self._waiting.remove(turn)
 

@@ -4,7 +4,7 @@ The shipped text is what a server serves. Nothing is generated into code: a smal
 `written` writes, and protobuf's own pool checks what it makes of them. The file is also the record of the field
 numbers: a field keeps its number for ever, and the number of a field that went is reserved.
 
-    str -> string, bytes -> bytes, bool -> bool, float -> double, int -> uint64 where it has a lower bound of 0, else int64,
+    str -> string, bytes -> bytes, bool -> bool, float -> double, int -> uint64 where its lower bound is 0, else int64,
     list[X] -> repeated, X | None or a default -> optional, a model -> its message
 """
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _WIDTH = 120
 _TOKEN = re.compile(r'\s*(?://[^\n]*\n\s*)*("[^"\n]*"|[A-Za-z_][\w.]*|\d+|[{}()=;,])')
 _SCALARS = {str: "string", bytes: "bytes", bool: "bool", float: "double"}
-HEADER = "Written by tools/make_proto.py from the models of the operations. A field's number is never given to another field."
+HEADER = "Written by tools/make_proto.py from the models of the operations. A field keeps its number for ever."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +126,10 @@ def parse(text: str) -> ProtoFile:
 def differences(service: Service, file: ProtoFile) -> list[str]:
     """Where the file is not what the models make; each line says what `tools/make_proto.py` would change."""
     wanted = described(service, file)
-    found = [f"{kind}: {getattr(file, kind)!r} is not {getattr(wanted, kind)!r}" for kind in ("package", "service", "methods")
-             if getattr(file, kind) != getattr(wanted, kind)]  # fmt: skip
-    for name in sorted({*wanted.messages, *file.messages}):
-        if wanted.messages.get(name) != file.messages.get(name):
-            found.append(f"message {name}: {file.messages.get(name)} is not {wanted.messages.get(name)}")
-    return found
+    pairs = [(kind, getattr(file, kind), getattr(wanted, kind)) for kind in ("package", "service", "methods")]
+    names = sorted({*wanted.messages, *file.messages})
+    pairs += [(f"message {name}", file.messages.get(name), wanted.messages.get(name)) for name in names]
+    return [f"{what}: {has} is not {should}" for what, has, should in pairs if has != should]
 
 
 def _field(where: str, name: str, info: FieldInfo) -> Field:
@@ -195,8 +193,8 @@ def _numbered(model: type[Message], before: MessageText) -> MessageText:
     if back:
         raise ParameterError(f"{model.__name__}: {sorted(back)} went once and cannot come back; take another name")
     gone = [entry for entry in before.fields if entry.name not in {kept.name for kept in wanted}]
-    changed = [entry.name for entry in wanted for old in before.fields
-               if old.name == entry.name and (old.kind, old.label == "repeated") != (entry.kind, entry.label == "repeated")]  # fmt: skip
+    types_before = {entry.name: _type(entry) for entry in before.fields}
+    changed = [entry.name for entry in wanted if types_before.get(entry.name, _type(entry)) != _type(entry)]
     if changed:
         raise ParameterError(f"{model.__name__}: {changed} changed its type; give the new field a new name")
     following = 1 + max([0, *numbers.values(), *before.reserved_numbers])
@@ -211,6 +209,10 @@ def _numbered(model: type[Message], before: MessageText) -> MessageText:
         sorted([*before.reserved_numbers, *(entry.number for entry in gone)]),
         [*before.reserved_names, *(entry.name for entry in gone)],
     )
+
+
+def _type(entry: Field) -> tuple[str, bool]:
+    return entry.kind, entry.label == "repeated"
 
 
 def _message_lines(message: MessageText) -> Iterator[str]:

@@ -1,29 +1,27 @@
 """The gRPC server of a front: the same operations, limits and refusals as over HTTP, with health and reflection.
 
-    HTTP's status, code, message, request id, Retry-After  ->  gRPC's status, milagro-code, message, x-request-id, retry-after
+    over HTTP  status  error.code    error.message  error.request_id  Retry-After  WWW-Authenticate
+    over gRPC  code    milagro-code  details        x-request-id      retry-after  www-authenticate
 
-The last four go in the trailing metadata. Every method takes one message and gives one, but is read as a stream of one:
+What has a hyphen stands in the trailing metadata. Every method takes one message and gives one, but is read as a stream of one:
 so the server sees a call when its headers come, counts it from then on, and bounds how long its message takes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import grpc
-import structlog
 from anyio import to_thread
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
-from milagro.errors import ConfigError, MalformedEnvelope, MilagroError, TooLarge, Unavailable
+from milagro.errors import ConfigError, MalformedEnvelope, TooLarge, Unavailable
 from milagro.roles import logs
-from milagro.roles.refusals import NotArrived
 from milagro.roles.transport.certificates import PeerCertificate
 from milagro.roles.transport.codec import Codec
 from milagro.roles.transport.front import Arrival, Front
@@ -139,22 +137,22 @@ async def answer(front: Front, context: Any, name: str, run: Callable[[Arrival],
     """What `run` gives for this call; a refusal becomes a status with trailing metadata."""
     arrival = _arrival(context, name)
     started = time.perf_counter()
-    code = "OK"
+    octets, fault, code = b"", None, "OK"
     async with front.visit(arrival):
         try:
             octets = await run(arrival)
-            context.set_trailing_metadata((("x-request-id", arrival.request_id),))
-            return octets
         except asyncio.CancelledError:
             code = "CANCELLED"
             raise
         except Exception as error:  # noqa: BLE001 - whatever leaves, leaves through here
             fault = front.fault(arrival, error)
             code = fault.status.grpc
-            await context.abort(grpc.StatusCode[code], fault.message, _trailing(fault, arrival.request_id))
         finally:
             _record(front, name, code, time.perf_counter() - started)
-    raise AssertionError("abort raises")
+    if fault is not None:
+        await context.abort(grpc.StatusCode[code], fault.message, _trailing(fault, arrival.request_id))
+    context.set_trailing_metadata((("x-request-id", arrival.request_id),))
+    return octets
 
 
 def _record(front: Front, name: str, code: str, seconds: float) -> None:
@@ -234,8 +232,7 @@ class Health(health.HealthServicer):
 
     async def Check(self, request: Any, context: Any) -> Any:
         """The status now."""
-        if not self._front.readiness.draining:
-            await self.refresh()
+        await self.refresh()
         return await super().Check(request, context)
 
     async def Watch(self, request: Any, context: Any) -> None:
