@@ -67,6 +67,19 @@ def run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
     Raises: ConfigError if the certificate and its key do not fit, or gRPC is asked for and not installed;
         Unavailable if the port for gRPC is taken
     """
+    made = server(app, config)
+    try:
+        made.run(sockets=[listener])
+    finally:
+        made.front.tracer.close()
+    _log.info("stopped")
+
+
+def server(app: FastAPI, config: ServerConfig) -> Server:
+    """What `run` runs: the server of both transports, not started.
+
+    Raises: ConfigError
+    """
     front: Front = app.state.front
     settings = uvicorn.Config(
         app,
@@ -88,11 +101,7 @@ def run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
         settings.load()
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(f"[server] tls_certificate and tls_key cannot be used together: {error}") from error
-    try:
-        _Server(settings, front, _rpc_server(front)).run(sockets=[listener])
-    finally:
-        front.tracer.close()
-    _log.info("stopped")
+    return Server(settings, front, _rpc_server(front))
 
 
 def _rpc_server(front: Front) -> RpcServer | None:
@@ -105,20 +114,20 @@ def _rpc_server(front: Front) -> RpcServer | None:
     return RpcServer(front)
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server of both transports, for which being told to stop is no failure."""
 
     def __init__(self, settings: uvicorn.Config, front: Front, rpc: RpcServer | None) -> None:
         super().__init__(settings)
-        self._front = front
-        self._rpc = rpc
+        self.front = front
+        self.rpc = rpc
         self._stop_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serves from now on."""
-        to_thread.current_default_thread_limiter().total_tokens = self._front.config.limits.running + _SPARE_THREADS
-        if self._rpc is not None:
-            await self._rpc.start()
+        to_thread.current_default_thread_limiter().total_tokens = self.front.config.limits.running + _SPARE_THREADS
+        if self.rpc is not None:
+            await self.rpc.start()
         await super().startup(sockets)
 
     async def on_tick(self, counter: int) -> bool:
@@ -129,8 +138,8 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes nothing new, and waits for what is under way."""
-        self._front.readiness.drain()
-        rpc = self._rpc.stop(self._front.config.shutdown_seconds) if self._rpc is not None else _nothing()
+        self.front.readiness.drain()
+        rpc = self.rpc.stop(self.front.config.shutdown_seconds) if self.rpc is not None else _nothing()
         await asyncio.gather(super().shutdown(sockets), rpc)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -139,8 +148,8 @@ class _Server(uvicorn.Server):
             signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
             return
-        self._front.readiness.drain()
-        self._stop_at = time.monotonic() + self._front.config.drain_seconds
+        self.front.readiness.drain()
+        self._stop_at = time.monotonic() + self.front.config.drain_seconds
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

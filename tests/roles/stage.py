@@ -26,6 +26,7 @@ from milagro.roles.wire import Message, Octets, UnixTime, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Future
 
 TRANSPORTS = ("http", "grpc")
 CONFIG = ServerConfig(
@@ -131,8 +132,11 @@ class Loop:
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
+    def start(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return self.start(work).result(30)
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)

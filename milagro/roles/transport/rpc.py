@@ -3,8 +3,8 @@
     over HTTP  status  error.code    error.message  error.request_id  Retry-After  WWW-Authenticate
     over gRPC  code    milagro-code  details        x-request-id      retry-after  www-authenticate
 
-What has a hyphen stands in the trailing metadata. Every method takes one message and gives one, but is read as a stream of one:
-so the server sees a call when its headers come, counts it from then on, and bounds how long its message takes.
+What has a hyphen stands in the trailing metadata. Every method takes one message and gives one, but is read as a stream
+of one: so the server sees a call when its headers come, counts it from then on, and bounds how long its message takes.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ class RpcServer:
         self._health = Health(front)
         self._watch: asyncio.Task[None] | None = None
         self._server: grpc.aio.Server | None = None
+        self.port = 0
 
     async def start(self) -> int:
         """Serves from now on; the port.
@@ -86,10 +87,10 @@ class RpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if self._config.reflection:
             add_reflection(self._server, self._codec.pool, front.service.full_name)
-        port = self._bind(self._server)
+        self.port = self._bind(self._server)
         await self._server.start()
         self._watch = asyncio.create_task(self._health.watch())
-        return port
+        return self.port
 
     async def stop(self, grace: float) -> None:
         """Takes no new call, and ends when those under way have, or after `grace` seconds."""
