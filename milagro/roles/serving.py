@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _log = logs.logger(__name__)
 _BACKLOG = 512
 _IDLE_SECONDS = 15
+_CLOSING_SECONDS = 1.0  # for the caller of `run` to let its databases go
 _SPARE_THREADS = 24  # for health, metrics and tokens, beside those of handlers
 _CLIENT_CERTIFICATES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 
@@ -72,7 +74,17 @@ def run(app: FastAPI, config: ServerConfig, listener: socket.socket) -> None:
         made.run(sockets=[listener])
     finally:
         made.front.tracer.close()
+    if made.left_at_work:
+        _log.warning("handlers are still at work and are left", handlers=made.left_at_work)
+        _end_without_them()
     _log.info("stopped")
+
+
+def _end_without_them() -> None:
+    # Python waits for threads at its end, and nothing stops a thread. What they do was never answered.
+    timer = threading.Timer(_CLOSING_SECONDS, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def server(app: FastAPI, config: ServerConfig) -> Server:
@@ -121,6 +133,7 @@ class Server(uvicorn.Server):
         super().__init__(settings)
         self.front = front
         self.rpc = rpc
+        self.left_at_work = 0
         self._stop_at: float | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -141,6 +154,7 @@ class Server(uvicorn.Server):
         self.front.readiness.drain()
         rpc = self.rpc.stop(self.front.config.shutdown_seconds) if self.rpc is not None else _nothing()
         await asyncio.gather(super().shutdown(sockets), rpc)
+        self.left_at_work = self.front.admission.running
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """The first signal begins the end, the second is the end."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import structlog
+from anyio import to_thread
 
 from milagro.errors import MilagroError
 from milagro.roles.refusals import CertificateMissing, NotArrived, TimedOut
@@ -164,7 +165,7 @@ class Front:
     async def _authorize(self, arrival: Arrival, authorizer: Authorizer) -> Any:
         header = arrival.headers.get("authorization")
         try:
-            operator = await asyncio.to_thread(authorizer.check, header)
+            operator = await to_thread.run_sync(authorizer.check, header)
         except MilagroError as error:
             self.metrics.tokens.labels(getattr(error, "code", "unavailable")).inc()
             raise

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.responses import JSONResponse
 
-from milagro.errors import TooLarge
+from milagro.errors import TooLarge, Unavailable
 from milagro.roles import logs
 from milagro.roles.transport.certificates import PeerCertificate
 from milagro.roles.transport.faults import Fault
@@ -56,6 +57,9 @@ class Gate:
                 await self._run(scope, receive, reply, arrival)
             except ClientGone:
                 reply.close()
+            except asyncio.CancelledError:  # the time to end has come before this request's end
+                stopping = Unavailable("the server is stopping; try again")
+                await reply.refuse(answer(self._front.fault(arrival, stopping)), scope)
             except Exception as error:  # noqa: BLE001 - whatever leaves, leaves through here
                 await reply.refuse(answer(self._front.fault(arrival, error)), scope)
             finally:

@@ -125,7 +125,10 @@ def parse(text: str) -> ProtoFile:
 
 def differences(service: Service, file: ProtoFile) -> list[str]:
     """Where the file is not what the models make; each line says what `tools/make_proto.py` would change."""
-    wanted = described(service, file)
+    try:
+        wanted = described(service, file)
+    except ParameterError as error:
+        return [str(error)]
     pairs = [(kind, getattr(file, kind), getattr(wanted, kind)) for kind in ("package", "service", "methods")]
     names = sorted({*wanted.messages, *file.messages})
     pairs += [(f"message {name}", file.messages.get(name), wanted.messages.get(name)) for name in names]
