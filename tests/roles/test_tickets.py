@@ -17,6 +17,7 @@ from milagro.roles.dta.records import DtaRecords
 from milagro.roles.refusals import TicketExpired, TicketReused
 from milagro.roles.tickets import Authority, Purpose, RegistrationKey, Ticket
 from milagro.roles.wire import to_octets, to_text
+from tests.roles.rpc_world import RpcWorld
 from tests.roles.world import DTA_URLS, SetClock, World
 
 if TYPE_CHECKING:
@@ -68,12 +69,15 @@ class Holder:
         return status, body["error"]["code"] if status != 200 else "issued"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One for all tests here: each has an identity of its own, and none sets the clock."""
-    built = World(tmp_path_factory.mktemp("world"), SetClock()).build()
+@pytest.fixture(scope="module", params=["http", "grpc"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One for all tests of a transport: each has an identity of its own, and none sets the clock."""
+    kind = RpcWorld if request.param == "grpc" else World
+    built = kind(tmp_path_factory.mktemp("world"), SetClock()).build()
     yield built
     built.mfa.close()
+    if isinstance(built, RpcWorld):
+        built.close()
 
 
 @pytest.fixture

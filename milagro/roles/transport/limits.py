@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import threading
 import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ class Admission:
         self._free = running
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._mean = 0.0
+        self._lock = threading.Lock()  # the transports may have an event loop each
         self.under_way = 0
 
     @property
@@ -51,27 +53,30 @@ class Admission:
 
         Raises: Busy
         """
-        if self.under_way >= self._limit:
-            raise self._busy()
-        self.under_way += 1
+        with self._lock:
+            if self.under_way >= self._limit:
+                raise self._busy()
+            self.under_way += 1
 
     def leave(self) -> None:
         """Counts a request out."""
-        self.under_way -= 1
+        with self._lock:
+            self.under_way -= 1
 
     async def place(self, deadline: float) -> None:
         """Waits for a place to run in, in order of arrival.
 
         Raises: Busy if it would come too late, TimedOut if it did
         """
-        if self._free:
-            self._free -= 1
-            return
         remaining = deadline - time.monotonic()
-        if self._expected_wait() >= remaining:
-            raise self._busy()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            if self._expected_wait() >= remaining:
+                raise self._busy()
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
         try:
             async with asyncio.timeout(remaining):
                 await turn
@@ -91,18 +96,29 @@ class Admission:
         self._mean += (seconds - self._mean) * (_SMOOTHING if self._mean else 1.0)
 
     def _hand_on(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+        with self._lock:
+            if not self._waiting:
+                self._free += 1
                 return
-        self._free += 1
+            turn = self._waiting.popleft()
+        try:
+            turn.get_loop().call_soon_threadsafe(self._grant, turn)
+        except RuntimeError:  # that loop has ended, and with it whoever waited
+            self._hand_on()
+
+    def _grant(self, turn: asyncio.Future[None]) -> None:
+        if turn.done():
+            self._hand_on()
+        else:
+            turn.set_result(None)
 
     def _give_up(self, turn: asyncio.Future[None]) -> None:
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                return
         if turn.done() and not turn.cancelled():
             self._hand_on()  # the place came as the wait ended
-        elif turn in self._waiting:
-            self._waiting.remove(turn)
 
     def _expected_wait(self) -> float:
         return self._mean * (len(self._waiting) + 1) / self._places
