@@ -13,7 +13,14 @@ from pathlib import Path
 
 SOURCE_ONLY = {".c", ".h", ".pxi", ".pyx", ".pxd"}
 GENERATED = {".c", ".so", ".pyd"}
-NEEDED = ("milagro/py.typed", "milagro/params/bls12_381.py", "milagro/_native/__init__.py")
+NEEDED = (
+    "milagro/py.typed",
+    "milagro/params/bls12_381.py",
+    "milagro/_native/__init__.py",
+    "milagro/roles/dta/dta.proto",
+    "milagro/roles/mfa/mfa.proto",
+    "milagro/roles/transport/grafana.json",
+)
 TRIAL = """
 from milagro.groups import curve
 for name in ("BN254", "BLS12-381", "FP512BN"):
