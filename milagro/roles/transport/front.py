@@ -74,6 +74,7 @@ class Front:
             "milagro_requests_waiting", "Requests that wait for a place to run", lambda: self.admission.waiting
         )
         metrics.watch("milagro_callers", "Addresses in the table of the rate limiter", lambda: self.limiter.callers)
+        metrics.watch("milagro_ready", "1 while the server can do its work, found out when asked", readiness.holds)
         metrics.watch("milagro_draining", "1 from the signal to stop until the end", lambda: self.readiness.draining)
 
     def operations(self) -> tuple[Operation, ...]:
