@@ -204,7 +204,8 @@ def test_spans(open_stage: Callable[..., Stage]) -> None:
 def test_servers_are_imported_where_the_extras_are_not_installed() -> None:
     # FastAPI itself brings OpenTelemetry's API, without the part that makes spans and sends them.
     code = (
-        "import sys; sys.modules.update(dict.fromkeys(['opentelemetry.sdk', 'opentelemetry.exporter', 'grpc', 'google.protobuf']));"
+        "import sys; absent = ['opentelemetry.sdk', 'opentelemetry.exporter', 'grpc', 'google.protobuf'];"
+        "sys.modules.update(dict.fromkeys(absent));"
         "import milagro.cli, milagro.roles.dta.http, milagro.roles.mfa.http, milagro.roles.serving, milagro.roles.peer"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=DASHBOARD.parents[3])
@@ -215,6 +216,23 @@ def test_traces_without_the_extra_are_a_fault_of_the_configuration(monkeypatch: 
     monkeypatch.setitem(sys.modules, "milagro.roles.transport.spans", None)
     with pytest.raises(ConfigError, match=r"milagro\[otel\]"):
         tracing.tracer(TracesConfig("http://127.0.0.1:4318/v1/traces", 1.0, "dta-1"))
+
+
+def test_the_framework_records_nothing_of_its_own(open_stage: Callable[..., Stage]) -> None:
+    trace = pytest.importorskip("opentelemetry.sdk.trace")
+    memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter")
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    from opentelemetry import trace as api
+
+    exporter, provider = memory.InMemorySpanExporter(), trace.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(exporter))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "_TRACER_PROVIDER", provider)  # as a program around ours may have set it
+        stage = open_stage()
+        stage.send("Act", {"secret": b"a"})
+        if stage.transport == "http":
+            stage.client.post("/act", json={"secret": "CANARY!"})  # type: ignore[union-attr]
+    assert exporter.get_finished_spans() == ()
 
 
 # -- no secret ----------------------------------------------------------------------------------------------------

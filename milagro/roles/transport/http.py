@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from milagro.roles.transport.readiness import Readiness
 
 _CODES = {404: "not-found", 405: "method-not-allowed"}
+# FastAPI's own spans and logs would show what a refused request held.
+_NO_TELEMETRY = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
 _SECURITY: dict[Caller, list[dict[str, list[str]]]] = {
     Caller.PUBLIC: [],
     Caller.OPERATOR: [{"operator": []}],
@@ -50,6 +52,7 @@ def application(title: str, description: str, front: Front) -> FastAPI:
         version=milagro.__version__,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
         responses={"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}},
     )
     app.state.front = front
