@@ -112,7 +112,7 @@ def test_a_large_request_is_refused(stage: Stage) -> None:
 
 
 def test_a_slow_handler_is_answered_for(open_stage: Callable[..., Stage]) -> None:
-    stage, over = open_stage(request_timeout_seconds=0.3), threading.Event()
+    stage, over = open_stage(request_timeout_seconds=1), threading.Event()
     stage.role.action = lambda _call: over.wait(10)
     answer = stage.send("Act", SECRET)
     over.set()
@@ -187,7 +187,7 @@ def test_whoever_would_wait_too_long_is_turned_away_at_once(open_stage: Callable
 
 
 def test_a_place_is_held_until_the_handler_is_done(open_stage: Callable[..., Stage]) -> None:
-    stage = open_stage(request_timeout_seconds=0.3, max_requests=8, limits=LimitsConfig(running=1))
+    stage = open_stage(request_timeout_seconds=1, max_requests=8, limits=LimitsConfig(running=1))
     over = threading.Event()
     stage.role.action = lambda _call: over.wait(10)
     assert stage.send("Act", SECRET).code == "timed-out"
