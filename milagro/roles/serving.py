@@ -119,6 +119,8 @@ def server(app: FastAPI, config: ServerConfig) -> Server:
 def _rpc_server(front: Front) -> RpcServer | None:
     if front.config.grpc is None:
         return None
+    # Its core writes lines of its own, which are no JSON, whenever a stranger's handshake fails.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from milagro.roles.transport.rpc import RpcServer  # noqa: PLC0415 - only with the extra
     except ImportError as error:

@@ -49,7 +49,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        arrival = _arrival(scope)
+        known = scope["path"] in _ALWAYS or (scope["method"], scope["path"]) in self._operations
+        arrival = _arrival(scope, scope["path"] if known else "")
         reply = _Reply(send, arrival.request_id)
         started = time.perf_counter()
         async with self._front.visit(arrival):
@@ -133,16 +134,15 @@ async def _nothing() -> Message:
     return {"type": "http.disconnect"}
 
 
-def _arrival(scope: Scope) -> Arrival:
+def _arrival(scope: Scope, path: str) -> Arrival:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]},{text}" if key in headers else text
     client = scope.get("client")
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    return Arrival(
-        "http", f"{method} {scope['path']}"[:200], client[0] if client else None, headers, _certificate(scope)
-    )
+    address = client[0] if client else None
+    return Arrival("http", f"{method} {path}".strip(), address, headers, _certificate(scope))
 
 
 def _certificate(scope: Scope) -> PeerCertificate | None:
