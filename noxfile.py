@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent
 NATIVE = ROOT / "milagro" / "_native"
 SHARED_VECTORS = ROOT.parent / "shared" / "vectors"
 BACKENDS = ("native", "reference")
+SERVERS = ("server", "grpc", "otel")
 UNDEFINED = "-fsanitize=undefined -fno-sanitize-recover=all"
 SANITIZED = f"-O1 -g1 -fno-omit-frame-pointer -fsanitize=address {UNDEFINED}"
 SANITIZED_ADX = f"-O2 -g1 {UNDEFINED}"  # beside the address sanitizer the assembly would lack registers
@@ -51,7 +52,7 @@ def install(session: nox.Session, *extras: str, native: bool = True) -> None:
 
 def build_apart(session: nox.Session, name: str, *options: str) -> Path:
     """The folder of a copy of the project whose native modules are built with these options; the session goes there."""
-    install(session, "server", "test", native=False)
+    install(session, *SERVERS, "test", native=False)
     session.install(*nox.project.load_toml(ROOT / "pyproject.toml")["build-system"]["requires"])
     folder = Path(session.create_tmp()).resolve() / name
     session.run("python", str(ROOT / "tools" / "build_apart.py"), str(folder), *options)
@@ -65,19 +66,20 @@ def build_apart(session: nox.Session, name: str, *options: str) -> Path:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, types, Cython, the direction of imports, and the links between spec, code and vectors."""
-    install(session, "server", "test", "lint", native=False)
+    install(session, *SERVERS, "test", "lint", native=False)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("cython-lint", "milagro/_native")
     session.run("lint-imports")
     session.run("python", "tools/check_spec.py")
+    session.run("python", "tools/make_proto.py", "--check")
 
 
 @nox.session
 def test(session: nox.Session) -> None:
     """The whole suite; what can run on both backends does. Arguments go to pytest."""
-    install(session, "server", "ipfs", "postgres", "test")
+    install(session, *SERVERS, "ipfs", "postgres", "test")
     session.run("pytest", *(session.posargs or ["-n", "auto"]))
 
 
@@ -215,6 +217,17 @@ def fuzz(session: nox.Session) -> None:
     if not any(option.startswith(("-max_total_time=", "-runs=")) for option in options):
         options.append("-max_total_time=120")
     session.run("python", "-m", "tests.fuzz.run", ",".join(given) or "all", *options)
+
+
+@nox.session
+def api_fuzz(session: nox.Session) -> None:
+    """Requests by schemathesis over the OpenAPI and random protobuf, 2,000 an operation; `test` does a few.
+
+    MILAGRO_API_FUZZ is their number. Arguments go to pytest.
+    """
+    install(session, *SERVERS, "test")
+    session.env["MILAGRO_API_FUZZ"] = os.environ.get("MILAGRO_API_FUZZ", "2000")
+    session.run("pytest", "tests/roles/test_api_fuzz.py", "--timeout=3600", *session.posargs)
 
 
 @nox.session

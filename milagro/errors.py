@@ -8,13 +8,14 @@ authentication fails are one `AuthenticationFailed` with one text.
     +- EncodingError        octets that do not decode
     |  +- WrongLength  NonCanonical  InvalidFlags  NotOnCurve  NotInSubgroup  IdentityElement  MalformedEnvelope
     +- ParameterError       an argument that no honest caller passes
-    |  +- RetiredSuite
+    |  +- RetiredSuite  TooLarge
     +- VerificationError    something that should hold does not
     |  +- AuthenticationFailed  InvalidSignature  InvalidShare  DecryptionFailed  BrokenChain
     +- ProtocolError        the right message at the wrong time
-    |  +- WrongRound  Replay  OutOfOrder  Expired
+    |  +- WrongRound  Replay  OutOfOrder  Expired  Late
     +- StoreError           the world outside said no
-    |  +- NotFound  AlreadyExists  Unavailable  CorruptBlock
+    |  +- NotFound  AlreadyExists  CorruptBlock  Unavailable
+    |                                           +- RateLimited
     +- ConfigError
     +- BackendUnavailable
 """
@@ -67,6 +68,10 @@ class ParameterError(MilagroError):
 
 class RetiredSuite(ParameterError):
     """A suite that is no longer trusted was used, and nobody said that it should be."""
+
+
+class TooLarge(ParameterError):
+    """More octets than are taken."""
 
 
 class VerificationError(MilagroError):
@@ -124,6 +129,10 @@ class Expired(ProtocolError):
     """A value was used after, or too long before, its time."""
 
 
+class Late(ProtocolError):
+    """A message did not arrive whole in the time that it has."""
+
+
 class StoreError(MilagroError):
     """An adapter to the world outside failed."""
 
@@ -137,7 +146,13 @@ class AlreadyExists(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store cannot be reached now; trying again later can help."""
+    """The store cannot be reached now; trying again later can help, after `retry_after` seconds if that is known."""
+
+    retry_after: float | None = None
+
+
+class RateLimited(Unavailable):
+    """This caller asks too often; others are served."""
 
 
 class CorruptBlock(StoreError):
@@ -168,13 +183,16 @@ _STATUS: tuple[tuple[type[MilagroError], Status], ...] = (
     # The first row whose class fits is used, so a subclass stands above its parent.
     (AuthenticationFailed, Status(401, "UNAUTHENTICATED", 3)),
     (Replay, Status(409, "ALREADY_EXISTS", 4)),
+    (Late, Status(408, "DEADLINE_EXCEEDED", 6)),
     (Expired, Status(410, "FAILED_PRECONDITION", 4)),
     (ProtocolError, Status(409, "FAILED_PRECONDITION", 4)),
     (VerificationError, Status(403, "PERMISSION_DENIED", 3)),
     (EncodingError, Status(400, "INVALID_ARGUMENT", 2)),
+    (TooLarge, Status(413, "RESOURCE_EXHAUSTED", 2)),
     (ParameterError, Status(400, "INVALID_ARGUMENT", 2)),
     (NotFound, Status(404, "NOT_FOUND", 5)),
     (AlreadyExists, Status(409, "ALREADY_EXISTS", 5)),
+    (RateLimited, Status(429, "RESOURCE_EXHAUSTED", 6)),
     (Unavailable, Status(503, "UNAVAILABLE", 6)),
     (StoreError, Status(500, "INTERNAL", 5)),
     (ConfigError, Status(500, "FAILED_PRECONDITION", 2)),

@@ -18,6 +18,9 @@ NEEDED = (
     "milagro/params/bls12_381.py",
     "milagro/_native/__init__.py",
     "milagro/roles/dta/migrations/m0001_tickets.py",
+    "milagro/roles/dta/dta.proto",
+    "milagro/roles/mfa/mfa.proto",
+    "milagro/roles/transport/grafana.json",
 )
 TRIAL = """
 from milagro.groups import curve

@@ -9,12 +9,22 @@ from __future__ import annotations
 import difflib
 import tomllib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from milagro.errors import ConfigError
 from milagro.roles.sealing import KeysConfig, read_keys
+from milagro.roles.transport.config import (
+    GrpcConfig,
+    LimitsConfig,
+    OperatorsConfig,
+    TracesConfig,
+    read_grpc,
+    read_limits,
+    read_operators,
+    read_traces,
+)
 from milagro.stores.keys import PassphraseSource
 from milagro.stores.state import Database
 from milagro.stores.state import url_fault as database_fault
@@ -29,7 +39,7 @@ FILE_NAME = "milagro.toml"
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """[server]: where the role listens and how much it takes on."""
+    """[server], [grpc], [limits], [operators] and [traces]: where the role listens, and what it takes on from whom."""
 
     host: str
     port: int
@@ -39,6 +49,14 @@ class ServerConfig:
     body_limit: int
     request_timeout_seconds: float
     max_requests: int
+    tls_client_ca: Path | None = None
+    tls_client: str = "none"
+    drain_seconds: int = 0
+    shutdown_seconds: int = 10
+    limits: LimitsConfig = field(default_factory=LimitsConfig)
+    grpc: GrpcConfig | None = None
+    operators: OperatorsConfig | None = None
+    traces: TracesConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,23 @@ class Reader:
         if key in self._table and isinstance(self._table[key], str) and not 1 <= len(value) <= limit:
             self._fault(key, f"must have 1 to {limit} characters")
         return value
+
+    def boolean(self, key: str, *, default: bool) -> bool:
+        """True or false."""
+        value: bool = self._take(key, bool, "true or false", required=False, default=default)
+        return value
+
+    def texts(self, key: str, default: Sequence[str]) -> list[str]:
+        """A list of strings."""
+        value: list[Any] = self._take(key, list, "an array of strings", required=False, default=list(default))
+        if not all(isinstance(entry, str) and entry for entry in value):
+            self._fault(key, "must be an array of strings, none of them empty")
+            return list(default)
+        return value
+
+    def optional(self, key: str) -> Reader | None:
+        """The table under `key`, if there is one."""
+        return self.table(key) if key in self._table else None
 
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> str:
         """One of `choices`."""
@@ -223,7 +258,7 @@ def read_common(reader: Reader) -> CommonConfig:
     """[server], [store], [log], [passphrase] and [keys]."""
     passphrase = _read_passphrase(reader.table("passphrase", required=False))
     return CommonConfig(
-        server=_read_server(reader.table("server")),
+        server=_read_server(reader.table("server"), reader),
         store=_read_store(reader.table("store", required=False)),
         log=_read_log(reader.table("log", required=False)),
         passphrase=passphrase,
@@ -235,7 +270,9 @@ def _read_passphrase(reader: Reader) -> PassphraseSource:
     return PassphraseSource(file=reader.path("file") if "file" in reader else None, env=reader.text("env", "") or None)
 
 
-def _read_server(reader: Reader) -> ServerConfig:
+def _read_server(reader: Reader, top: Reader) -> ServerConfig:
+    client_ca = reader.file("tls_client_ca", required=False)
+    grpc, operators, traces = (top.optional(key) for key in ("grpc", "operators", "traces"))
     config = ServerConfig(
         host=reader.text("host", "127.0.0.1"),
         port=reader.integer("port", 1, 65535),
@@ -245,9 +282,20 @@ def _read_server(reader: Reader) -> ServerConfig:
         body_limit=reader.integer("body_limit", 1024, 1 << 20, 65536),
         request_timeout_seconds=reader.integer("request_timeout_seconds", 1, 300, 10),
         max_requests=reader.integer("max_requests", 1, 10000, 256),
+        tls_client_ca=client_ca,
+        tls_client=reader.choice("tls_client", ("none", "optional", "required"), "required" if client_ca else "none"),
+        drain_seconds=reader.integer("drain_seconds", 0, 300, 0),
+        shutdown_seconds=reader.integer("shutdown_seconds", 1, 300, 10),
+        limits=read_limits(top.table("limits", required=False)),
+        grpc=read_grpc(grpc) if grpc else None,
+        operators=read_operators(operators) if operators else None,
+        traces=read_traces(traces) if traces else None,
     )
     proxied = reader.choice("tls", ("here", "proxy", "none"), "here" if config.tls_certificate else "none")
     _check_tls(reader, config, proxied)
+    _check_client_tls(reader, config)
+    if config.grpc and config.grpc.port == config.port:
+        top.fault("grpc.port", f"is {config.port}, on which this server speaks HTTP")
     return config
 
 
@@ -286,6 +334,15 @@ def _read_store(reader: Reader) -> Database:
         epoch_file=reader.path("epoch_file", "state.epoch"),
         upgrade=reader.choice("upgrade", ("start", "command"), "start") == "start",
     )
+
+
+def _check_client_tls(reader: Reader, config: ServerConfig) -> None:
+    if (config.tls_client == "none") != (config.tls_client_ca is None):
+        reader.fault("tls_client_ca", "says whose client certificates tls_client asks for: give both or neither")
+    if config.tls_client != "none" and config.tls_certificate is None:
+        reader.fault("tls_client", "needs TLS here: give tls_certificate and tls_key")
+    if config.tls_client == "optional" and config.grpc is not None:
+        reader.fault("tls_client", "can be 'required' or 'none' beside [grpc], which cannot ask without insisting")
 
 
 def _read_password(reader: Reader) -> PassphraseSource | None:

@@ -139,3 +139,17 @@ class MfaStatusAnswer(Message):
     slot_seconds: int
     time: UnixTime
     dtas: list[DtaName]
+
+
+class DtaOperatorStatusAnswer(Message):
+    """How this D-TA is: what its operator may know."""
+
+    name: str
+    version: str
+    suite: str
+    ready: bool
+    draining: bool
+    started: UnixTime
+    authorities: list[str]
+    issued: int
+    spent_tickets: int

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from milagro.errors import ConfigError, MalformedEnvelope, Unavailable
 from milagro.roles.refusals import refusal
+from milagro.roles.transport.tracing import outgoing
 from milagro.roles.wire import ErrorBody, Message
 from milagro.stores.urls import is_loopback, url_fault
 
@@ -27,7 +28,11 @@ class Peer:
     """One server at `url`, over TLS unless it is on this machine."""
 
     def __init__(
-        self, url: str, ca_certificate: Path | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        ca_certificate: Path | None = None,
+        transport: httpx.BaseTransport | None = None,
+        client_certificate: tuple[Path, Path] | None = None,
     ) -> None:
         fault = url_fault(url)
         if fault:
@@ -36,26 +41,26 @@ class Peer:
         local = is_loopback(urlsplit(url).hostname or "")
         self._client = httpx.Client(
             base_url=self.url,
-            verify=_trust(ca_certificate),
+            verify=_trust(ca_certificate, client_certificate),
             timeout=_TIMEOUT,
             transport=transport,
             trust_env=not local,  # a proxy named in the environment does not reach this machine's own ports
             follow_redirects=False,
         )
 
-    def get(self, path: str, answer: type[Answer]) -> Answer:
+    def get(self, path: str, answer: type[Answer], token: str | None = None) -> Answer:
         """The answer to a GET.
 
         Raises: Unavailable, MalformedEnvelope, and whatever the server refuses with
         """
-        return self._ask("GET", path, None, answer)
+        return self._ask("GET", path, None, answer, token)
 
-    def post(self, path: str, message: Message, answer: type[Answer]) -> Answer:
+    def post(self, path: str, message: Message, answer: type[Answer], token: str | None = None) -> Answer:
         """The answer to a POST of `message`.
 
         Raises: Unavailable, MalformedEnvelope, and whatever the server refuses with
         """
-        return self._ask("POST", path, message.model_dump(mode="json", exclude_none=True), answer)
+        return self._ask("POST", path, message.model_dump(mode="json", exclude_none=True), answer, token)
 
     def close(self) -> None:
         """Ends all connections."""
@@ -69,14 +74,17 @@ class Peer:
     ) -> None:
         self.close()
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None, answer: type[Answer]) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, answer: type[Answer], token: str | None
+    ) -> Answer:
+        headers = {**outgoing(), **({"authorization": f"Bearer {token}"} if token else {})}
         try:
-            with self._client.stream(method, path, json=body) as response:
+            with self._client.stream(method, path, json=body, headers=headers) as response:
                 content = self._read(response)
         except httpx.HTTPError as error:
             raise Unavailable(f"the server {self.url} cannot be reached: {error or type(error).__name__}") from error
         if response.status_code != httpx.codes.OK:
-            raise self._refusal(response.status_code, content)
+            raise self._refusal(response, content)
         return self._parse(content, answer)
 
     def _read(self, response: httpx.Response) -> bytes:
@@ -87,12 +95,14 @@ class Peer:
                 raise MalformedEnvelope(f"the server {self.url} sent more than an answer can have")
         return bytes(content)
 
-    def _refusal(self, status: int, content: bytes) -> Exception:
+    def _refusal(self, response: httpx.Response, content: bytes) -> Exception:
+        status, after = response.status_code, response.headers.get("retry-after", "")
+        seconds = float(after) if after.isdecimal() else None
         try:
             error = ErrorBody.model_validate_json(content).error
         except ValidationError:
-            return refusal(status, "refused", f"the server {self.url} answered with status {status}")
-        return refusal(status, error.code, f"{error.message} [{error.code}]")
+            return refusal(status, "refused", f"the server {self.url} answered with status {status}", seconds)
+        return refusal(status, error.code, f"{error.message} [{error.code}]", seconds)
 
     def _parse(self, content: bytes, answer: type[Answer]) -> Answer:
         try:
@@ -101,8 +111,11 @@ class Peer:
             raise MalformedEnvelope(f"the server {self.url} sent an answer of an unknown shape") from None
 
 
-def _trust(ca_certificate: Path | None) -> ssl.SSLContext:
+def _trust(ca_certificate: Path | None, client_certificate: tuple[Path, Path] | None) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=str(ca_certificate) if ca_certificate else None)
+        trust = ssl.create_default_context(cafile=str(ca_certificate) if ca_certificate else None)
+        if client_certificate is not None:
+            trust.load_cert_chain(*client_certificate)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"the CA certificate {ca_certificate} cannot be used: {error}") from error
+        raise ConfigError(f"a certificate for connections to servers cannot be used: {error}") from error
+    return trust

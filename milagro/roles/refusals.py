@@ -14,12 +14,15 @@ from milagro.errors import (
     AuthenticationFailed,
     Expired,
     InvalidSignature,
+    Late,
     MalformedEnvelope,
     MilagroError,
     NotFound,
     ParameterError,
     ProtocolError,
+    RateLimited,
     Replay,
+    TooLarge,
     Unavailable,
     VerificationError,
 )
@@ -121,10 +124,70 @@ class TimedOut(Unavailable):
     code: ClassVar[str] = "timed-out"
 
 
+class NotArrived(Late):
+    """The request's body did not arrive in time."""
+
+    code: ClassVar[str] = "timed-out"
+
+
 class InvalidRequest(ParameterError):
-    """The request's JSON does not have the shape that the endpoint documents."""
+    """The request does not have the shape that is documented."""
 
     code: ClassVar[str] = "invalid-request"
+
+
+class TokenMissing(AuthenticationFailed):
+    """The operation is for operators, and the request has no bearer token."""
+
+    code: ClassVar[str] = "token-missing"
+
+
+class TokenMalformed(AuthenticationFailed):
+    """The bearer token is not a signed JWT with the claims that are needed, or its algorithm is not allowed."""
+
+    code: ClassVar[str] = "token-malformed"
+
+
+class TokenForged(AuthenticationFailed):
+    """The bearer token is not signed by a key of the issuer."""
+
+    code: ClassVar[str] = "token-forged"
+
+
+class TokenExpired(AuthenticationFailed):
+    """The bearer token's time is over."""
+
+    code: ClassVar[str] = "token-expired"
+
+
+class TokenNotYetValid(AuthenticationFailed):
+    """The bearer token's time has not come."""
+
+    code: ClassVar[str] = "token-not-yet-valid"
+
+
+class TokenIssuer(AuthenticationFailed):
+    """The bearer token was made by another issuer."""
+
+    code: ClassVar[str] = "token-issuer"
+
+
+class TokenAudience(AuthenticationFailed):
+    """The bearer token was made for another server."""
+
+    code: ClassVar[str] = "token-audience"
+
+
+class TokenScope(VerificationError):
+    """The bearer token does not allow what was asked for."""
+
+    code: ClassVar[str] = "token-scope"
+
+
+class CertificateMissing(AuthenticationFailed):
+    """The operation is for peers, and the connection has no client certificate."""
+
+    code: ClassVar[str] = "certificate-missing"
 
 
 _BY_STATUS: dict[int, type[MilagroError]] = {
@@ -132,19 +195,22 @@ _BY_STATUS: dict[int, type[MilagroError]] = {
     401: AuthenticationFailed,
     403: VerificationError,
     404: NotFound,
-    408: Unavailable,
+    408: Late,
     409: ProtocolError,
     410: Expired,
-    413: ParameterError,
+    413: TooLarge,
     422: ParameterError,
+    429: RateLimited,
     503: Unavailable,
 }
 
 
-def refusal(status: int, code: str, message: str) -> MilagroError:
+def refusal(status: int, code: str, message: str, retry_after: float | None = None) -> MilagroError:
     """The error that another server's answer stands for: class by status, with that server's own code."""
     error = _BY_STATUS.get(status, MilagroError)(message)
     error.__dict__["code"] = code
+    if isinstance(error, Unavailable):
+        error.retry_after = retry_after
     return error
 
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_FAULTS_SHOWN = 10
+_NAME_SHOWN = 40
 
 
 class Message(BaseModel):
@@ -59,6 +65,18 @@ def _bounded(low: int, high: int) -> Any:
         return octets
 
     return decode
+
+
+def faults_text(faults: Sequence[Mapping[str, Any]], skip: int = 0) -> str:
+    """Where a message differs from its model and how, in ASCII, without the values, which may be secrets.
+
+    The first `skip` parts of each place are left out. Names that a caller made up are cut.
+    """
+    return "; ".join(f"{_place(fault['loc'][skip:])}: {fault['msg']}" for fault in faults[:_FAULTS_SHOWN])
+
+
+def _place(parts: Sequence[object]) -> str:
+    return ".".join(ascii(str(part)[:_NAME_SHOWN])[1:-1] for part in parts) or "body"
 
 
 Octets = _octets(1, 4096)

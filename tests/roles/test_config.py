@@ -218,3 +218,83 @@ def test_a_role_refuses_the_reference_backend(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MILAGRO_BACKEND", "reference")
     with pytest.raises(BackendUnavailable, match="not constant-time"):
         open_suite("BLS12-381", "sha256", 0)
+
+
+# -- how a server is reached ----------------------------------------------------------------------------------------
+def with_tables(server: str = "", tables: str = "") -> str:
+    return toml_dta("dta-1", KEY).replace("[suite]", f"{server}\n[suite]") + tables
+
+
+def test_tables_of_the_transports_are_read(tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem", "ca.pem", "keys.json"):
+        write(tmp_path / name, "x")
+    server = 'tls_certificate = "cert.pem"\ntls_key = "key.pem"\ntls_client_ca = "ca.pem"\ndrain_seconds = 5'
+    tables = """
+[grpc]
+port = 9001
+reflection = false
+[limits]
+running = 8
+per_second = 50
+proxies = ["10.0.0.0/8", "::1"]
+address_header = "x-forwarded-for"
+[operators]
+issuer = "https://login.example"
+audience = "dta-1"
+jwks_file = "keys.json"
+algorithms = ["ES256"]
+[traces]
+endpoint = "http://127.0.0.1:4318/v1/traces"
+percent = 10
+"""
+    found = dta_config.read_config(write(tmp_path / "milagro.toml", with_tables(server, tables))).common.server
+    assert (found.tls_client_ca, found.tls_client, found.drain_seconds) == (tmp_path / "ca.pem", "required", 5)
+    assert found.grpc is not None
+    assert (found.grpc.port, found.grpc.reflection) == (9001, False)
+    assert (found.limits.running, found.limits.per_second, found.limits.burst) == (8, 50, 100)
+    assert [str(network) for network in found.limits.proxies] == ["10.0.0.0/8", "::1/128"]
+    assert found.operators is not None
+    assert (found.operators.jwks_file, found.operators.algorithms) == (tmp_path / "keys.json", ("ES256",))
+    assert found.operators.scope == "milagro.operator"
+    assert found.traces is not None
+    assert found.traces.ratio == 0.1
+
+
+def test_without_the_tables_there_is_http_with_limits_alone(tmp_path: Path) -> None:
+    found = dta_config.read_config(write(tmp_path / "milagro.toml", toml_dta("dta-1", KEY))).common.server
+    assert (found.grpc, found.operators, found.traces, found.tls_client) == (None, None, None, "none")
+    assert (found.limits.per_second, found.limits.burst, found.limits.running) == (200, 400, 32)
+
+
+OPERATORS = '[operators]\nissuer = "https://login.example"\naudience = "dta-1"\n'
+
+
+@pytest.mark.parametrize(
+    ("server", "tables", "pattern"),
+    [
+        ("", "[grpc]\nport = 8001\n", r"grpc\.port is 8001, on which this server speaks HTTP"),
+        ("", "[grpc]\n", r"grpc\.port is missing"),
+        ("", '[grpc]\nport = 9\nreflection = "yes"\n', r"grpc\.reflection must be true or false"),
+        ("", '[limits]\nproxies = ["10.0.0.1/8"]\n', r"limits\.proxies has something that is no network"),
+        ("", "[limits]\nproxies = [5]\n", r"limits\.proxies must be an array of strings"),
+        ("", '[limits]\naddress_header = "x-evil"\n', r"limits\.address_header is 'x-evil'"),
+        ("", "[limits]\nrunnin = 5\n", r"limits\.runnin .* did you mean 'running'"),
+        ("", OPERATORS, r"operators\.jwks_file or jwks_url must be given"),
+        ("", OPERATORS + 'jwks_url = "http://login.example/keys"\n', r"operators\.jwks_url .* without https"),
+        ("", OPERATORS + 'jwks_url = "https://login.example/keys"\nalgorithms = ["HS256"]\n', "must be some of"),
+        ("", OPERATORS + 'jwks_url = "https://login.example/keys"\nalgorithms = []\n', "must be some of"),
+        ("", OPERATORS + 'jwks_url = "https://login.example/keys"\nscope = "a b"\n', r"operators\.scope is one scope"),
+        ("", '[operators]\njwks_url = "https://login.example/keys"\n', r"operators\.issuer is missing"),
+        ("", '[traces]\nendpoint = "collector:4318"\n', r"traces\.endpoint must be the http or https URL"),
+        ('tls_client = "required"', "", r"server\.tls_client_ca says whose"),
+        ('tls_client_ca = "milagro.toml"', "", r"server\.tls_client needs TLS here"),
+        (
+            'tls_client_ca = "milagro.toml"\ntls_client = "optional"',
+            "[grpc]\nport = 9001\n",
+            r"server\.tls_client can be 'required' or 'none' beside \[grpc\]",
+        ),
+    ],
+)
+def test_a_fault_of_how_a_server_is_reached(tmp_path: Path, server: str, tables: str, pattern: str) -> None:
+    found = "\n".join(faults(tmp_path, with_tables(server, tables)))
+    assert re.search(pattern, found), found

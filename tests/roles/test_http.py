@@ -6,84 +6,44 @@ import io
 import json
 import logging
 import re
-import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi.testclient import TestClient
 
 from milagro import errors
-from milagro.errors import MilagroError, StoreError, Unavailable, status_of
+from milagro.errors import StoreError, status_of
 from milagro.roles import logs
 from milagro.roles.config import LogConfig, ServerConfig
-from milagro.roles.http import Metrics, application
 from milagro.roles.refusals import Locked, TicketReused, code_of, refusal
-from milagro.roles.wire import Message, Octets, to_octets, to_text
+from milagro.roles.wire import to_octets, to_text
+from tests.roles.stage import CONFIG, HttpStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CONFIG = ServerConfig(
-    host="127.0.0.1",
-    port=8000,
-    public_url="http://127.0.0.1:8000",
-    tls_certificate=None,
-    tls_key=None,
-    body_limit=2000,
-    request_timeout_seconds=5,
-    max_requests=4,
-)
+    from pathlib import Path
 
 
-class Body(Message):
-    secret: Octets
-    count: int = 0
+class Stage(HttpStage):
+    """The stage, and JSON as a test wants it."""
 
-
-class Stage:
-    """An application whose one endpoint does what the test wants."""
-
-    def __init__(self, config: ServerConfig = CONFIG) -> None:
-        self.action: Any = lambda: None
-        self.ready: Any = lambda: None
-        self.metrics = Metrics()
-        app = application("Test", "A test.", config, lambda: self.ready(), self.metrics)  # noqa: PLW0108 - set later
-
-        @app.post("/act")
-        def act(_body: Body) -> dict[str, bool]:
-            self.action()
-            return {"done": True}
-
-        self.client = TestClient(app, raise_server_exceptions=False)
+    def __init__(self, folder: Path, config: ServerConfig = CONFIG) -> None:
+        super().__init__(folder, config)
+        self.client.__exit__(None, None, None)
 
     def act(self, **headers: str) -> Any:
         return self.client.post("/act", json={"secret": "AAAA"}, headers=headers)
 
     def fail(self, error: Exception) -> Any:
-        def action() -> None:
+        def action(_call: Any) -> None:
             raise error
 
-        self.action = action
+        self.role.action = action
         return self.act()
 
 
-def all_errors() -> Iterator[type[MilagroError]]:
-    yield from (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MilagroError))
-    yield from (Locked, TicketReused)
-
-
-@pytest.mark.parametrize("kind", list(all_errors()), ids=lambda kind: kind.__name__)
-def test_every_error_has_one_shape_and_its_own_status(kind: type[MilagroError]) -> None:
-    error = kind("what went wrong")
-    answer = Stage().fail(error)
-    body = answer.json()["error"]
-    assert answer.status_code == status_of(error).http
-    assert set(body) == {"code", "message", "request_id"}
-    assert body["request_id"] == answer.headers["x-request-id"]
-    internal = answer.status_code >= 500 and not isinstance(error, Unavailable)
-    assert body["code"] == ("internal" if internal else code_of(error))
-    assert (body["message"] == "what went wrong") is not internal
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
 
 
 def test_codes() -> None:
@@ -92,17 +52,6 @@ def test_codes() -> None:
     assert code_of(refusal(403, "locked", "x")) == "locked"
     assert status_of(refusal(401, "authentication-failed", "x")).exit_code == 3
     assert status_of(refusal(599, "odd", "x")).exit_code == 1
-
-
-def test_a_crash_tells_nothing() -> None:
-    answer = Stage().fail(RuntimeError("the master secret is forty-two"))
-    assert answer.status_code == 500
-    assert answer.json()["error"]["code"] == "internal"
-    assert "forty" not in answer.text
-
-
-def test_a_store_that_fails_tells_nothing() -> None:
-    assert "secret-path" not in Stage().fail(StoreError("/secret-path is full")).text
 
 
 @pytest.mark.parametrize(
@@ -117,19 +66,21 @@ def test_a_store_that_fails_tells_nothing() -> None:
         {"secret": 5},
         {"secret": ""},
         {"secret": "AB"},
+        {"secret": "Q0FOQVJZ", "\ud800": 1},
+        {"secret": "Q0FOQVJZ", "items": [{"name": "Q0FOQVJZ", "weight": "Q0FOQVJZ"}]},
         [],
         None,
     ],
 )
-def test_a_body_of_the_wrong_shape_is_refused_without_an_echo(body: Any) -> None:
-    answer = Stage().client.post("/act", json=body)
+def test_a_body_of_the_wrong_shape_is_refused_without_an_echo(stage: Stage, body: Any) -> None:
+    answer = stage.client.post("/act", content=json.dumps(body), headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid-request")
     assert "Q0FOQVJZ" not in answer.text
     assert "CANARY" not in answer.text
 
 
-def test_text_that_is_not_json_is_refused() -> None:
-    answer = Stage().client.post("/act", content=b'{"secret": "CANARY', headers={"content-type": "application/json"})
+def test_text_that_is_not_json_is_refused(stage: Stage) -> None:
+    answer = stage.client.post("/act", content=b'{"secret": "CANARY', headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid-request")
     assert "CANARY" not in answer.text
 
@@ -144,8 +95,7 @@ def test_octets_have_one_spelling() -> None:
             to_octets(text)
 
 
-def test_a_large_body_is_refused_before_it_is_read_whole() -> None:
-    stage = Stage()
+def test_a_large_body_is_refused_before_it_is_read_whole(stage: Stage) -> None:
     sent = []
 
     def chunks() -> Iterator[bytes]:
@@ -159,65 +109,21 @@ def test_a_large_body_is_refused_before_it_is_read_whole() -> None:
     assert stage.client.post("/act", content=fits, headers={"content-type": "application/json"}).status_code == 200
 
 
-def test_a_slow_handler_is_answered_for() -> None:
-    stage = Stage(replace(CONFIG, request_timeout_seconds=0.2))
-    over = threading.Event()
-    stage.action = lambda: over.wait(10)
-    answer = stage.act()
-    over.set()
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "timed-out")
-    stage.action = lambda: None
-    assert stage.act().status_code == 200
-
-
-def test_too_many_requests_at_once_are_shed() -> None:
-    stage = Stage(replace(CONFIG, max_requests=2))
-    inside, over = threading.Semaphore(0), threading.Event()
-
-    def wait() -> None:
-        inside.release()
-        over.wait(10)
-
-    stage.action = wait
-    answers: list[int] = []
-    with stage.client:  # one event loop for all threads
-        threads = [threading.Thread(target=lambda: answers.append(stage.act().status_code)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        assert inside.acquire(timeout=5)
-        assert inside.acquire(timeout=5)
-        answer = stage.act()
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
-    assert answers == [200, 200]
-
-
-def test_request_ids_are_taken_over_if_they_are_harmless() -> None:
-    stage = Stage()
-    assert stage.act(**{"x-request-id": "abc-123.DEF_4"}).headers["x-request-id"] == "abc-123.DEF_4"
-    for odd in ("short", "a" * 65, "with space", 'quote"quote'):
-        assert stage.act(**{"x-request-id": odd}).headers["x-request-id"] != odd
-
-
-def test_health_says_alive_and_readiness_says_the_truth() -> None:
-    stage = Stage()
+def test_health_says_alive_and_readiness_says_the_truth(stage: Stage) -> None:
     assert stage.client.get("/healthz").json() == {"status": "ok"}
     assert stage.client.get("/readyz").status_code == 200
 
     def broken() -> None:
         raise StoreError("the disk is gone")
 
-    stage.ready = broken
+    stage.role.ready = broken
     answer = stage.client.get("/readyz")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
     assert "disk" not in answer.text  # strangers may ask, too
     assert stage.client.get("/healthz").status_code == 200
 
 
-def test_metrics_count_requests_by_route() -> None:
-    stage = Stage()
+def test_metrics_count_requests_by_route(stage: Stage) -> None:
     stage.act()
     stage.client.get("/no/such/page?q=CANARY")
     text = stage.client.get("/metrics").text
@@ -226,20 +132,20 @@ def test_metrics_count_requests_by_route() -> None:
     assert "CANARY" not in text
 
 
-def test_the_api_describes_itself() -> None:
-    client = Stage().client
+def test_the_api_describes_itself(stage: Stage) -> None:
+    client = stage.client
     page = client.get("/docs")
     assert page.status_code == 200
     for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
         assert source.startswith("/"), "the page asks a third party"
         assert client.get(source).status_code == 200
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {"/act", "/healthz", "/readyz", "/metrics"}
+    assert set(described["paths"]) == {"/act", "/public", "/healthz", "/readyz", "/metrics"}
     assert described["components"]["schemas"]["Body"]["properties"]["secret"]["format"] == "base64url"
 
 
-def test_unknown_pages_and_methods_answer_in_the_same_shape() -> None:
-    client = Stage().client
+def test_unknown_pages_and_methods_answer_in_the_same_shape(stage: Stage) -> None:
+    client = stage.client
     for answer, code in ((client.get("/nowhere"), "not-found"), (client.get("/act"), "method-not-allowed")):
         assert answer.json()["error"]["code"] == code
         assert answer.headers["cache-control"] == "no-store"
@@ -261,8 +167,8 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     structlog.contextvars.clear_contextvars()
 
 
-def test_logs_are_json_lines_with_the_request_id(log: io.StringIO) -> None:
-    answer = Stage().fail(Locked("three wrong PINs"))
+def test_logs_are_json_lines_with_the_request_id(stage: Stage, log: io.StringIO) -> None:
+    answer = stage.fail(Locked("three wrong PINs"))
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     mine = [line for line in lines if line.get("request_id") == answer.headers["x-request-id"]]
     assert [(line["event"], line["status"]) for line in mine] == [("refused", 403), ("request", 403)]
@@ -270,8 +176,8 @@ def test_logs_are_json_lines_with_the_request_id(log: io.StringIO) -> None:
     assert all(line["role"] == "test" for line in mine)
 
 
-def test_a_crash_is_logged_with_its_place(log: io.StringIO) -> None:
-    Stage().fail(RuntimeError("a fault in the program"))
+def test_a_crash_is_logged_with_its_place(stage: Stage, log: io.StringIO) -> None:
+    stage.fail(RuntimeError("a fault in the program"))
     assert "a fault in the program" in log.getvalue()
     assert "Traceback" in log.getvalue()
 

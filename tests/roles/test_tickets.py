@@ -17,8 +17,9 @@ from milagro.roles.dta.records import DtaRecords
 from milagro.roles.refusals import TicketExpired, TicketReused
 from milagro.roles.tickets import Authority, Purpose, RegistrationKey, Ticket
 from milagro.roles.wire import to_octets, to_text
+from tests.roles.rpc_world import RpcWorld
 from tests.roles.world import DTA_URLS, SetClock, World
-from tests.stores.databases import KINDS, store_table
+from tests.stores.databases import store_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,16 +72,21 @@ class Holder:
         return status, body["error"]["code"] if status != 200 else "issued"
 
 
-@pytest.fixture(scope="module", params=KINDS)
+PLACES = [("http", "sqlite"), ("http", "postgresql"), ("grpc", "sqlite")]
+
+
+@pytest.fixture(scope="module", params=PLACES, ids="-".join)
 def world(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[World]:
-    """One for all tests here: each has an identity of its own, and none sets the clock."""
-    built = World(
-        tmp_path_factory.mktemp("world"), SetClock(), store=lambda: store_table(request.param, request)
-    ).build()
+    """One for all tests of a transport and a database: each has an identity of its own, and none sets the clock."""
+    transport, store = request.param
+    kind = RpcWorld if transport == "grpc" else World
+    built = kind(tmp_path_factory.mktemp("world"), SetClock(), store=lambda: store_table(store, request)).build()
     yield built
     built.mfa.close()
     for dta in built.dtas.values():
         dta.close()
+    if isinstance(built, RpcWorld):
+        built.close()
 
 
 @pytest.fixture

@@ -82,6 +82,12 @@ class DtaRecords:
                 connection.execute(insert(_horizon).values(id=1, forgotten=last))
             return connection.execute(delete(_spent).where(_spent.c.expires < before)).rowcount
 
+    def counts(self) -> tuple[int, int]:
+        """How much was issued in all, and how many spent tickets are remembered."""
+        with self.state.read() as connection:
+            issued = connection.execute(select(func.count()).select_from(_issue)).scalar_one()
+            return issued, connection.execute(select(func.count()).select_from(_spent)).scalar_one()
+
     def issued(self, subject: str, purpose: str) -> int:
         """How often something was issued for this subject and purpose."""
         with self.state.read() as connection:

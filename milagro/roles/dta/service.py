@@ -33,6 +33,15 @@ class DtaStatus:
     commitment: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class DtaReport:
+    """What a D-TA tells its operator besides."""
+
+    authorities: list[str]
+    issued: int
+    spent_tickets: int
+
+
 class DtaService:
     """One D-TA at work.
 
@@ -58,6 +67,14 @@ class DtaService:
             slot_seconds=self._config.suite.slot_seconds,
             commitment=self._commitment.to_bytes(),
         )
+
+    def report(self) -> DtaReport:
+        """Whose tickets are taken, and how much was issued.
+
+        Raises: Unavailable
+        """
+        issued, spent = self._records.counts()
+        return DtaReport(sorted(self._config.authorities), issued, spent)
 
     def client_share(self, token: str, identity: bytes, signature: bytes) -> bytes:
         """s_i * A for the holder of the identity's key.

@@ -1,0 +1,173 @@
+"""The operations of an MFA server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from milagro.errors import MilagroError
+from milagro.roles import logs
+from milagro.roles.messages import (
+    ConfirmationAnswer,
+    DtaName,
+    DtaTicket,
+    EnrolmentAnswer,
+    EnrolmentRequest,
+    HolderRequest,
+    LoginAnswer,
+    MfaStatusAnswer,
+    PassMessage,
+    PermitsAnswer,
+)
+from milagro.roles.proofs import Applicant
+from milagro.roles.refusals import DevicePinned, code_of
+from milagro.roles.transport.operations import Call, NoRequest, Operation, Service
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter
+
+    from milagro.roles.mfa.service import MfaService
+
+_log = logs.logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the operations work with."""
+
+    service: MfaService
+    logins: Counter
+
+    def listed(self, tickets: dict[str, str]) -> list[DtaTicket]:
+        """Tickets, each with the address of its D-TA."""
+        addresses = {dta.name: dta.url for dta in self.service.config.dtas}
+        return [DtaTicket(name=name, url=addresses[name], ticket=ticket) for name, ticket in tickets.items()]
+
+
+def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer:
+    """A pinned identity, and the tickets for its shares."""
+    applicant = Applicant(request.user, request.device, request.code, request.algorithm, request.public_key)
+    try:
+        enrolment = desk.service.enrol(applicant, request.signature)
+    except DevicePinned:
+        _log.warning("a second identity for a pinned device was refused", user=request.user, device=request.device)
+        raise
+    _log.info("enrolled", identity=enrolment.identity.digest().hex())
+    return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=desk.listed(enrolment.tickets))
+
+
+def confirm(desk: Desk, request: HolderRequest, _call: Call) -> ConfirmationAnswer:
+    """The device is active."""
+    desk.service.confirm(request.identity, request.at, request.signature)
+    return ConfirmationAnswer(status="active")
+
+
+def permits(desk: Desk, request: HolderRequest, _call: Call) -> PermitsAnswer:
+    """Tickets for the current slot's permit."""
+    found = desk.service.permits(request.identity, request.at, request.signature)
+    return PermitsAnswer(slot=found.slot, dtas=desk.listed(found.tickets))
+
+
+def pass_one(desk: Desk, request: PassMessage, _call: Call) -> PassMessage:
+    """A challenge."""
+    try:
+        return PassMessage(message=desk.service.pass_one(request.message))
+    except MilagroError as error:
+        desk.logins.labels(code_of(error)).inc()
+        raise
+
+
+def pass_two(desk: Desk, request: PassMessage, _call: Call) -> LoginAnswer:
+    """Who logged in."""
+    try:
+        who = desk.service.pass_two(request.message)
+    except MilagroError as error:
+        desk.logins.labels(code_of(error)).inc()
+        raise
+    desk.logins.labels("accepted").inc()
+    _log.info("logged in", identity=who.identity.digest().hex())
+    return LoginAnswer(
+        user=who.identity.user, device=who.identity.device, identity_digest=who.identity.digest(), at=who.at
+    )
+
+
+def status(desk: Desk, _request: NoRequest, _call: Call) -> MfaStatusAnswer:
+    """What everyone may know."""
+    service, config = desk.service, desk.service.config
+    return MfaStatusAnswer(
+        role="mfa",
+        name=config.name,
+        origin=config.origin,
+        relying_party=config.relying_party,
+        suite=service.suite.id,
+        curve=config.suite.curve,
+        hash=config.suite.hash,
+        slot_seconds=config.suite.slot_seconds,
+        time=service.now(),
+        dtas=[DtaName(name=dta.name, url=dta.url) for dta in config.dtas],
+    )
+
+
+SERVICE = Service(
+    name="Mfa",
+    package="milagro.mfa.v1",
+    summary="An MFA server: it enrols clients and checks their logins.",
+    proto=Path(__file__).with_name("mfa.proto"),
+    operations=(
+        Operation(
+            "Enrol",
+            "Pins an identity for an invited user's device. Repeating it with the same key gives fresh tickets.",
+            enrol,
+            EnrolmentRequest,
+            EnrolmentAnswer,
+            "/v1/enrolments",
+            tag="enrolment",
+        ),
+        Operation(
+            "Confirm",
+            "Uses the invitation up, now that the device has its shares.",
+            confirm,
+            HolderRequest,
+            ConfirmationAnswer,
+            "/v1/enrolments/confirm",
+            tag="enrolment",
+        ),
+        Operation(
+            "Permits",
+            "Tickets for the shares of the current slot's permit.",
+            permits,
+            HolderRequest,
+            PermitsAnswer,
+            "/v1/permits",
+            tag="enrolment",
+        ),
+        Operation(
+            "PassOne",
+            "The first pass: a commitment in, a challenge out.",
+            pass_one,
+            PassMessage,
+            PassMessage,
+            "/v1/login/pass1",
+            tag="login",
+        ),
+        Operation(
+            "PassTwo",
+            "The second pass: the answer to the challenge in, the outcome out.",
+            pass_two,
+            PassMessage,
+            LoginAnswer,
+            "/v1/login/pass2",
+            tag="login",
+        ),
+        Operation(
+            "Status",
+            "The server's name, origin, suite and D-TAs.",
+            status,
+            NoRequest,
+            MfaStatusAnswer,
+            "/v1/status",
+            "GET",
+        ),
+    ),
+)
