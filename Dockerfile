@@ -15,15 +15,24 @@ RUN apt-get update -q \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 RUN python3 -m venv --without-pip /opt/milagro
+# What each call of pip begins with.
+RUN printf '%s\n' \
+    'if [ -s /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.conf; fi' \
+    'if [ -s /run/secrets/ca-certificates.pem ]; then export PIP_CERT=/run/secrets/ca-certificates.pem; fi' \
+    'export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore' > pip.sh
 COPY pyproject.toml README.md LICENSE NOTICE MANIFEST.in ./
+# Once without the rest, so that a change of Python text compiles no C anew.
+COPY milagro/_native ./milagro/_native
+RUN --mount=type=secret,id=pip.conf,target=/run/secrets/pip.conf \
+    --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates.pem \
+    . ./pip.sh && python3 -m pip wheel --quiet --no-deps --wheel-dir /tmp/unused .
 COPY milagro ./milagro
 # The package and the extras that servers use; `postgres` is a database for several replicas, `hsm` PKCS#11.
 ARG EXTRAS=server,ipfs,hsm
 RUN --mount=type=secret,id=pip.conf,target=/run/secrets/pip.conf \
     --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates.pem \
-    if [ -s /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.conf; fi \
-    && if [ -s /run/secrets/ca-certificates.pem ]; then export PIP_CERT=/run/secrets/ca-certificates.pem; fi \
-    && export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+    . ./pip.sh \
+    && find milagro/_native -name '*.c' -exec touch {} + && find build -type f -exec touch {} + \
     && python3 -m pip wheel --quiet --no-deps --wheel-dir /wheel . \
     && python3 -m pip --python /opt/milagro/bin/python install --quiet "$(echo /wheel/milagro-*.whl)[${EXTRAS}]"
 
@@ -38,7 +47,8 @@ LABEL org.opencontainers.image.title="Milagro" \
 # A number, not a name, in USER: Kubernetes can then see that it is not root.
 RUN groupadd --gid 10001 milagro \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/milagro --shell /usr/sbin/nologin milagro \
-    && install -d -m 0700 -o 10001 -g 10001 /etc/milagro /var/lib/milagro /run/milagro \
+    && install -d -m 0700 -o 10001 -g 10001 /etc/milagro /var/lib/milagro \
+    && install -d -m 0755 -o 10001 -g 10001 /run/milagro \
     && install -d -m 0755 /usr/local/lib/pkcs11
 COPY --from=build /opt/milagro /opt/milagro
 # PYTHONSAFEPATH: a folder that happens to be the current one is no place for modules.

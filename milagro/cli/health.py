@@ -31,17 +31,28 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a serve
 @click.option("--config", "path", type=prompts.FILE, help="Ask the server of this configuration, on this machine.")
 @click.option("--url", help="Ask the server at this address.")
 @click.option("--ca-certificate", type=prompts.FILE, help="With --url: trust this CA instead of the system's.")
+@click.option("--client-certificate", type=prompts.FILE, help="PEM, for a server that asks callers for one.")
+@click.option("--client-key", type=prompts.FILE, help="Its private key, PEM.")
 @click.option("--timeout", "seconds", type=click.FloatRange(0.1, 300), default=5.0, show_default=True)
-def health(path: Path | None, url: str | None, ca_certificate: Path | None, seconds: float) -> None:
+def health(
+    path: Path | None,
+    url: str | None,
+    ca_certificate: Path | None,
+    client_certificate: Path | None,
+    client_key: Path | None,
+    seconds: float,
+) -> None:
     """Say whether a server is ready: exit code 0 if it is, 1 if it is not or does not answer.
 
-    The server of a configuration is asked at its own port, and its certificate must be the one in the configuration
-    and hold for its public URL.
+    The server of a configuration is asked at its own port. Its certificate must be the one in the configuration and
+    hold for its public URL; it is also what the server is shown if it asks for a certificate.
     """
     try:
         target = _configured(path) if path is not None else _named(url, ca_certificate)
         if path is not None and url is not None:
             raise ConfigError("name one server: --config FILE or --url URL")
+        if client_certificate is not None and target.tls is not None:
+            _present(target.tls, client_certificate, client_key)
         _ask(target, seconds)
     except MilagroError as error:
         # Never the error's own code: Docker keeps every code but 0 and 1 of a health check for itself.
@@ -75,6 +86,7 @@ def _own_trust(server: ServerConfig) -> ssl.SSLContext | None:
     trust = _trust(server.tls_certificate)
     # The chain in the file ends at an intermediate CA, or with a private CA at the server itself: that is far enough.
     trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    _present(trust, server.tls_certificate, server.tls_key)
     return trust
 
 
@@ -94,6 +106,13 @@ def _trust(certificates: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(certificates) if certificates else None)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"the certificate {certificates} cannot be used: {error}") from error
+
+
+def _present(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"the certificate {certificate} and its key cannot be used: {error}") from error
 
 
 def _ask(target: _Target, seconds: float) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +19,9 @@ from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
 from milagro.roles.mfa.service import MfaService
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 CONFIG = click.option(
     "--config",
@@ -36,6 +42,7 @@ def serve() -> None:
 @CONFIG
 def serve_dta(path: Path) -> None:
     """Run a D-TA."""
+    _stop_on_sigterm()
     config = dta_config.read_config(path)
     listener = serving.listen(config.common.server)
     service = dta_service.open_service(config, prompts.passphrase(config.common.passphrase))
@@ -50,6 +57,7 @@ def serve_dta(path: Path) -> None:
 @CONFIG
 def serve_mfa(path: Path) -> None:
     """Run an MFA server; the first time, its key is fetched from all its D-TAs."""
+    _stop_on_sigterm()
     config = mfa_config.read_config(path)
     listener = serving.listen(config.common.server)
     passphrase = prompts.passphrase(config.common.passphrase)
@@ -62,6 +70,18 @@ def serve_mfa(path: Path) -> None:
         serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
     finally:
         service.close()
+
+
+def _stop_on_sigterm() -> None:
+    """Ends the process with 0 if it is told to stop before it serves; while it serves, `serving.run` listens.
+
+    The first process of a container is sent no signal that it has no handler for.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _start(config: CommonConfig, role: str, name: str) -> None:

@@ -145,6 +145,19 @@ def test_a_private_certificate_from_the_configuration(tmp_path: Path) -> None:
     assert len(asked) == 1
 
 
+def test_a_server_that_asks_for_a_certificate_is_shown_its_own_or_the_one_named(tmp_path: Path) -> None:
+    files, other = certificate(tmp_path, NAME), certificate(tmp_path / "other", NAME)
+    asking = serving(files)
+    asking.verify_mode = ssl.CERT_REQUIRED
+    asking.load_verify_locations(files[0])
+    with server(tls=asking) as (port, asked):
+        path = config(tmp_path, port, files)
+        assert run("--config", path).exit_code == 0
+        assert run("--config", path, "--client-certificate", other[0], "--client-key", other[1]).exit_code == 1
+        assert run("--config", path, "--client-certificate", other[0], "--client-key", files[1]).exit_code == 1
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     ("names", "days", "text"), [(("other.test",), 1, "ostname mismatch"), ((NAME,), -1, "certificate has expired")]
 )
