@@ -27,8 +27,8 @@ RUN --mount=type=secret,id=pip.conf,target=/run/secrets/pip.conf \
     --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates.pem \
     . ./pip.sh && python3 -m pip wheel --quiet --no-deps --wheel-dir /tmp/unused .
 COPY milagro ./milagro
-# The package and the extras that servers use; `postgres` is a database for several replicas, `hsm` PKCS#11.
-ARG EXTRAS=server,ipfs,hsm
+# The package and what its servers can use: IPFS, tokens of PKCS#11, PostgreSQL, gRPC.
+ARG EXTRAS=server,ipfs,hsm,postgres,grpc
 RUN --mount=type=secret,id=pip.conf,target=/run/secrets/pip.conf \
     --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates.pem \
     . ./pip.sh \
