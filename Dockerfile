@@ -14,18 +14,21 @@ RUN apt-get update -q \
     && apt-get install -qy --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-RUN python3 -m venv --without-pip /opt/milagro
 # What each call of pip begins with.
 RUN printf '%s\n' \
     'if [ -s /run/secrets/pip.conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip.conf; fi' \
     'if [ -s /run/secrets/ca-certificates.pem ]; then export PIP_CERT=/run/secrets/ca-certificates.pem; fi' \
-    'export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore' > pip.sh
-COPY pyproject.toml README.md LICENSE NOTICE MANIFEST.in ./
-# Once without the rest, so that a change of Python text compiles no C anew.
-COPY milagro/_native ./milagro/_native
+    'export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1' > pip.sh
+COPY pyproject.toml ./
 RUN --mount=type=secret,id=pip.conf,target=/run/secrets/pip.conf \
     --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates.pem \
-    . ./pip.sh && python3 -m pip wheel --quiet --no-deps --wheel-dir /tmp/unused .
+    . ./pip.sh && python3 -m venv /tools && python3 -m venv --without-pip /opt/milagro \
+    && /tools/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])' \
+    | xargs /tools/bin/pip install --quiet
+# The native modules first, without the rest, so that a change of Python text compiles no C anew.
+COPY README.md LICENSE NOTICE MANIFEST.in ./
+COPY milagro/_native ./milagro/_native
+RUN /tools/bin/pip wheel --quiet --no-index --no-build-isolation --no-deps --wheel-dir /tmp/unused .
 COPY milagro ./milagro
 # The package and what its servers can use: IPFS, tokens of PKCS#11, PostgreSQL, gRPC.
 ARG EXTRAS=server,ipfs,hsm,postgres,grpc
@@ -33,8 +36,8 @@ RUN --mount=type=secret,id=pip.conf,target=/run/secrets/pip.conf \
     --mount=type=secret,id=ca-certificates,target=/run/secrets/ca-certificates.pem \
     . ./pip.sh \
     && find milagro/_native -name '*.c' -exec touch {} + && find build -type f -exec touch {} + \
-    && python3 -m pip wheel --quiet --no-deps --wheel-dir /wheel . \
-    && python3 -m pip --python /opt/milagro/bin/python install --quiet "$(echo /wheel/milagro-*.whl)[${EXTRAS}]"
+    && /tools/bin/pip wheel --quiet --no-index --no-build-isolation --no-deps --wheel-dir /wheel . \
+    && /tools/bin/pip --python /opt/milagro/bin/python install --quiet "$(echo /wheel/milagro-*.whl)[${EXTRAS}]"
 
 FROM ${BASE}
 ARG VERSION=0.1.0
