@@ -14,6 +14,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -22,15 +23,16 @@ from typing import Any
 import pytest
 import yaml
 
-from milagro.roles.dta import config as dta_config
-from milagro.roles.mfa import config as mfa_config
+from milagro.cli.init import init_dta
 from tests.conftest import require_backend
 
 ROOT = Path(__file__).resolve().parents[2]
 DTAS = tuple(f"dta-{number}" for number in range(1, 6))
-SERVERS = (*DTAS, "login")
-SETUPS = tuple(f"setup-{name}" for name in SERVERS)
-PUBLISHED = {**{name: f"{8000 + number}:8001" for number, name in enumerate(DTAS, 1)}, "login": "8000:8000"}
+KEYS = tuple(f"keys-{name}" for name in DTAS)
+JOINS = tuple(f"join-{name}" for name in DTAS)
+ALL = (*DTAS, *KEYS, *JOINS, "postgres", "kubo")
+DTA_OPTIONS = {option.name for option in init_dta.params}
+DONE, HEALTHY = "service_completed_successfully", "service_healthy"
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +46,10 @@ def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_what_is_there(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == {*SERVERS, *SETUPS, "postgres", "kubo"}
+    assert set(services) == set(ALL)
 
 
-@pytest.mark.parametrize("name", [*SERVERS, *SETUPS, "postgres", "kubo"])
+@pytest.mark.parametrize("name", ALL)
 def test_every_container_is_locked_down(services: dict[str, dict[str, Any]], name: str) -> None:
     service = services[name]
     assert re.search(r":v?[0-9]", service["image"].rpartition("/")[2]), "a version, not whatever is newest"
@@ -63,37 +65,39 @@ def test_every_container_is_locked_down(services: dict[str, dict[str, Any]], nam
     assert not any("docker.sock" in volume or volume.startswith("/") for volume in service["volumes"])
 
 
-@pytest.mark.parametrize("name", [*SERVERS, "postgres", "kubo"])
+@pytest.mark.parametrize("name", [*DTAS, "postgres", "kubo"])
 def test_every_server_is_watched_and_comes_back(services: dict[str, dict[str, Any]], name: str) -> None:
     service = services[name]
     assert service["restart"] == "unless-stopped"
     check = service["healthcheck"]
     assert {"test", "interval", "timeout", "start_period", "retries"} == set(check)
-    if name in SERVERS:
+    if name in DTAS:
         assert check["test"] == ["CMD", "milagro", "health", "--config", "/etc/milagro/milagro.toml"]
 
 
 def test_only_what_clients_need_is_published(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
-    here = "${MILAGRO_ADDRESS:-127.0.0.1}"
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published == {name: [f"{here}:{ports}"] for name, ports in PUBLISHED.items()}
+    here = "${MILAGRO_ADDRESS:-127.0.0.1}"
+    assert published == {name: [f"{here}:{8000 + number}:8001"] for number, name in enumerate(DTAS, 1)}
     assert compose["networks"]["peers"] == {"internal": True}
     for name, service in services.items():
-        if name in SERVERS:
-            assert set(service["networks"]) == ({"public", "peers"} if name in DTAS else {"public"})
+        if name in DTAS:
+            assert set(service["networks"]) == {"public", "peers"}
         else:
             assert service["network_mode"] == "none"
 
 
-def test_no_server_sees_another_servers_secrets(services: dict[str, dict[str, Any]]) -> None:
+def test_no_dta_sees_anothers_secrets(services: dict[str, dict[str, Any]]) -> None:
     holders: dict[str, set[str]] = {}
     for name, service in services.items():
         for volume in service["volumes"]:
             holders.setdefault(volume.split(":")[0], set()).add(name)
-    for server in SERVERS:
-        assert holders[f"{server}-config"] == holders[f"{server}-state"] == {server, f"setup-{server}"}
-        assert f"{server}-config:/etc/milagro:ro" in services[server]["volumes"]
-    assert holders["exchange"] == {*SETUPS, "postgres"}
+    for name in DTAS:
+        assert holders[f"{name}-config"] == holders[f"{name}-state"] == {name, f"keys-{name}", f"join-{name}"}
+        for reader in (name, f"join-{name}"):
+            assert f"{name}-config:/etc/milagro:ro" in services[reader]["volumes"]
+    assert holders["exchange"] == {*KEYS, *JOINS, "postgres"}
+    assert "exchange:/run/milagro:ro" in services["postgres"]["volumes"]
     assert holders["postgres-data"] == {"postgres"}
     assert holders["kubo-data"] == {"kubo"}
 
@@ -110,13 +114,29 @@ def test_no_secret_is_in_an_environment(services: dict[str, dict[str, Any]]) -> 
             assert not re.search("PASS|SECRET|TOKEN|KEY", key) or key.endswith("_FILE"), (key, value)
 
 
-def test_servers_start_after_what_they_need(services: dict[str, dict[str, Any]]) -> None:
-    for name in SERVERS:
-        needed = {other: how["condition"] for other, how in services[name]["depends_on"].items()}
-        assert needed[f"setup-{name}"] == "service_completed_successfully"
-        assert needed["postgres"] == needed["kubo"] == "service_healthy"
-    assert set(DTAS) < set(services["login"]["depends_on"])
-    assert set(services["postgres"]["depends_on"]) == set(SETUPS)
+def test_what_starts_after_what(services: dict[str, dict[str, Any]]) -> None:
+    def needed(name: str) -> dict[str, str]:
+        return {other: how["condition"] for other, how in services[name]["depends_on"].items()}
+
+    assert needed("postgres") == dict.fromkeys(KEYS, DONE)
+    for name in DTAS:
+        assert needed(f"join-{name}") == {f"keys-{name}": DONE, "postgres": HEALTHY}
+        assert needed(name) == {f"join-{name}": DONE, "postgres": HEALTHY, "kubo": HEALTHY}
+
+
+def test_the_environment_of_each_set_up(services: dict[str, dict[str, Any]], set_up: ModuleType) -> None:
+    choices = {"MILAGRO_STORE": set_up.STORES, "MILAGRO_CHANNEL": set_up.CHANNELS}
+    for step in ("keys", "join"):
+        for name in DTAS:
+            service = services[f"{step}-{name}"]
+            environment = service["environment"]
+            assert service["command"] == [step]
+            assert (environment["MILAGRO_NODE"], tuple(environment["MILAGRO_DTAS"].split())) == (name, DTAS)
+            assert int(environment["MILAGRO_THRESHOLD"]) == 3
+            for key, known in choices.items():
+                default = re.fullmatch(r"\$\{" + key + r":-(\w+)\}", environment[key])
+                assert default is not None
+                assert default[1] in known
 
 
 @pytest.mark.parametrize("script", ["kubo.sh", "postgres.sh"])
@@ -139,78 +159,65 @@ def set_up() -> ModuleType:
     return module
 
 
-def node(set_up: ModuleType, folder: Path, name: str, store: str) -> Any:
+def node(set_up: ModuleType, folder: Path, name: str, **options: str) -> Any:
     folders = {part: folder / name / part for part in ("config", "state")}
-    made = set_up.Node(name, DTAS, store, **folders, exchange=folder / "exchange")
+    made = set_up.Node(name, DTAS, **options, **folders, exchange=folder / "exchange")
     for path in (*folders.values(), made.exchange):
         path.mkdir(parents=True, exist_ok=True)
     return made
 
 
 @pytest.fixture(scope="module")
-def site(set_up: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """All six servers, set up side by side as compose does it."""
-    require_backend("native")
-    folder = tmp_path_factory.mktemp("site")
-    nodes = {name: node(set_up, folder, name, "sqlite") for name in SERVERS}
-    with ThreadPoolExecutor(len(nodes)) as pool:
-        list(pool.map(set_up.set_up, nodes.values()))
+def keyed(set_up: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Certificates and passwords of all five."""
+    folder = tmp_path_factory.mktemp("keyed")
+    nodes = {name: node(set_up, folder, name, store="postgresql") for name in DTAS}
+    for one in nodes.values():
+        set_up.make_certificate(one)
+        set_up.make_secret(one.config / "passphrase")
+        set_up.make_database_password(one)
+    for one in nodes.values():
+        set_up.collect_certificates(one)
     return nodes
 
 
-def test_the_environment_of_each_set_up(services: dict[str, dict[str, Any]], set_up: ModuleType) -> None:
-    for name in SERVERS:
-        environment = services[f"setup-{name}"]["environment"]
-        assert (environment["MILAGRO_NODE"], tuple(environment["MILAGRO_DTAS"].split())) == (name, DTAS)
-        default = re.fullmatch(r"\$\{MILAGRO_STORE:-(\w+)\}", environment["MILAGRO_STORE"])
-        assert default is not None
-        assert default[1] in set_up.STORES
-
-
-def test_the_servers_take_their_configurations(site: dict[str, Any]) -> None:
-    for name in DTAS:
-        config = dta_config.read_config(site[name].config / "milagro.toml")
-        server = config.common.server
-        assert (config.name, server.host, server.port) == (name, "0.0.0.0", 8001)
-        assert server.public_url == f"https://{name}:8001"
-        assert list(config.authorities) == ["login"]
-        assert config.sealed_share.parent == site[name].state
-        assert config.sealed_share.is_file()
-    login = mfa_config.read_config(site["login"].config / "milagro.toml")
-    assert [(dta.name, dta.url) for dta in login.dtas] == [(name, f"https://{name}:8001") for name in DTAS]
-    assert login.common.server.port == 8000
-
-
-def test_secrets_are_their_owners_and_differ(site: dict[str, Any]) -> None:
-    secrets = [(one.config / "passphrase").read_text() for one in site.values()]
-    assert len({*secrets}) == len(SERVERS)
-    for one in site.values():
-        for name in ("passphrase", "tls.key", "milagro.toml"):
-            assert stat.S_IMODE((one.config / name).stat().st_mode) == 0o600
-    shared = "".join(path.read_text() for path in site["login"].exchange.iterdir())
+def test_secrets_are_their_owners_and_differ(keyed: dict[str, Any]) -> None:
+    for name in ("passphrase", "database-password", "tls.key"):
+        paths = [one.config / name for one in keyed.values()]
+        assert len({path.read_text() for path in paths}) == len(DTAS)
+        assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+    shared = "".join(path.read_text() for path in keyed["dta-1"].exchange.iterdir())
     assert "PRIVATE" not in shared
-    assert not any(secret.strip() in shared for secret in secrets)
+    for one in keyed.values():
+        assert (one.config / "database-password").read_text().strip() not in shared
 
 
-def test_a_second_run_changes_no_secret(site: dict[str, Any], set_up: ModuleType) -> None:
-    one = site["dta-2"]
-    before = {path: path.read_bytes() for folder in (one.config, one.state) for path in folder.iterdir()}
-    set_up.set_up(one)
-    assert {path: path.read_bytes() for folder in (one.config, one.state) for path in folder.iterdir()} == before
+def test_a_second_run_changes_no_secret(keyed: dict[str, Any], set_up: ModuleType) -> None:
+    one = keyed["dta-2"]
+    before = {path: path.read_bytes() for path in one.config.iterdir()}
+    set_up.make_certificate(one)
+    set_up.make_secret(one.config / "passphrase")
+    set_up.make_database_password(one)
+    set_up.collect_certificates(one)
+    assert {path: path.read_bytes() for path in one.config.iterdir()} == before
 
 
-def test_the_certificates_hold_for_each_other_and_for_nothing_else(site: dict[str, Any]) -> None:
+def test_the_certificates_hold_for_each_other_and_for_nothing_else(
+    keyed: dict[str, Any], set_up: ModuleType, tmp_path: Path
+) -> None:
     for flags in (ssl.VERIFY_DEFAULT, ssl.VERIFY_X509_STRICT):  # the second is what Python 3.13 does by itself
-        assert handshake(site, "dta-1", "dta-1", flags) is None
-    assert "mismatch" in str(handshake(site, "dta-1", "dta-2", ssl.VERIFY_DEFAULT))
-    assert "self-signed" in str(handshake(site, "login", "login", ssl.VERIFY_DEFAULT))  # no D-TA, so nobody's to trust
+        assert handshake(keyed["dta-4"], keyed["dta-1"], "dta-1", flags) is None
+    assert "mismatch" in str(handshake(keyed["dta-4"], keyed["dta-1"], "dta-2", ssl.VERIFY_DEFAULT))
+    stranger = node(set_up, tmp_path, "dta-1")
+    set_up.make_certificate(stranger)
+    assert "self-signed" in str(handshake(keyed["dta-4"], stranger, "dta-1", ssl.VERIFY_DEFAULT))
 
 
-def handshake(site: dict[str, Any], server: str, name: str, flags: ssl.VerifyFlags) -> ssl.SSLError | None:
+def handshake(client: Any, server: Any, name: str, flags: ssl.VerifyFlags) -> ssl.SSLError | None:
     """What a client, which expects `name`, has against the server."""
     there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    there.load_cert_chain(site[server].config / "tls.pem", site[server].config / "tls.key")
-    here = ssl.create_default_context(cafile=str(site["login"].config / "trusted.pem"))
+    there.load_cert_chain(server.config / "tls.pem", server.config / "tls.key")
+    here = ssl.create_default_context(cafile=str(client.config / "trusted.pem"))
     here.verify_flags |= flags
     one, two = ssl.MemoryBIO(), ssl.MemoryBIO()
     ends = here.wrap_bio(one, two, server_hostname=name), there.wrap_bio(two, one, server_side=True)
@@ -240,16 +247,83 @@ def test_a_verifier_as_postgresql_computes_it(set_up: ModuleType) -> None:
     assert hashlib.sha256(client).digest() == stored
 
 
-def test_the_database_in_a_configuration(site: dict[str, Any], set_up: ModuleType, tmp_path: Path) -> None:
-    one = node(set_up, tmp_path, "dta-3", "postgresql")
-    text = set_up.with_database(one, (site["dta-3"].config / "milagro.toml").read_text())
-    import tomllib
+WRITTEN = """role = "dta"
 
+[server]
+port = 8001
+
+[store]
+path = "state.sqlite"
+busy_timeout_ms = 100
+
+[dta]
+name = "dta-3"
+
+[dta.network]
+identity = "identity"
+approve = ["refresh"]
+"""
+
+
+def test_a_configuration_whose_state_is_elsewhere(set_up: ModuleType, tmp_path: Path) -> None:
+    one = node(set_up, tmp_path, "dta-3")
+    table = tomllib.loads(set_up.completed(one, WRITTEN))
+    assert table["store"] == {"path": str(one.state / "state.sqlite"), "busy_timeout_ms": 100}
+    assert table["dta"]["network"] == {
+        "identity": str(one.state / "identity"),
+        "data_key": str(one.state / "data-key.sealed"),
+        "blocks": str(one.state / "blocks"),
+        "approve": ["refresh"],
+    }
+    assert (table["role"], table["server"], table["dta"]["name"]) == ("dta", {"port": 8001}, "dta-3")
+
+
+def test_a_configuration_with_postgresql_and_kubo(set_up: ModuleType, tmp_path: Path) -> None:
+    one = node(set_up, tmp_path, "dta-3", store="postgresql", channel="ipfs")
+    text = set_up.completed(one, WRITTEN)
     table = tomllib.loads(text)
     assert table["store"] == {
         "url": "postgresql+psycopg://dta_3@/dta_3?host=/run/postgresql",
         "password_file": str(one.config / "database-password"),
         "epoch_file": str(one.state / "state.epoch"),
+        "busy_timeout_ms": 100,
     }
-    assert set(table) == set(tomllib.loads((site["dta-3"].config / "milagro.toml").read_text()))
-    assert set_up.with_database(one, text) == text
+    network = table["dta"]["network"]
+    assert (network["channel"], network["ipfs_url"]) == ("ipfs", "unix:/run/kubo/api.sock")
+    assert set_up.completed(one, text) == text
+
+
+@pytest.mark.skipif("network" not in DTA_OPTIONS, reason="this release has no `milagro dta network`")
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_all_five_are_set_up_and_join(set_up: ModuleType, tmp_path: Path, store: str) -> None:
+    """As compose does it, side by side; the readers of the servers take what comes out."""
+    require_backend("native")
+    if store == "postgresql" and importlib.util.find_spec("milagro.stores.state.database") is None:
+        pytest.skip("this release has no PostgreSQL")
+    from milagro.roles.dta.network.config import require_network
+    from milagro.roles.dta.network.operator import Operator
+
+    nodes = [node(set_up, tmp_path, name, store=store) for name in DTAS]
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        list(pool.map(set_up.make_keys, nodes))
+        list(pool.map(set_up.make_keys, nodes))  # as `docker compose up` does it a second time
+    for one in nodes:
+        config = require_network(one.configuration)
+        server = config.common.server
+        assert (config.name, server.host, server.port) == (one.name, "0.0.0.0", 8001)
+        assert server.public_url == f"https://{one.name}:8001"
+        assert config.network.identity.parent == config.network.data_key.parent == one.state
+        assert config.network.data_key.is_file()
+        assert stat.S_IMODE(one.configuration.stat().st_mode) == 0o600
+        assert not (one.state / "milagro.toml").exists()
+    if store == "postgresql":
+        return  # joining needs the database
+    with ThreadPoolExecutor(len(nodes)) as pool:
+        list(pool.map(set_up.join, nodes))
+        list(pool.map(set_up.join, nodes))
+    for one in nodes:
+        operator = Operator.at(require_network(one.configuration))
+        with operator.database.state.read() as connection:
+            intents = list(operator.database.network.intents(connection))
+        operator.close()
+        assert [kind for _, kind, _ in intents] == ["join"]
