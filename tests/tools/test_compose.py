@@ -1,19 +1,25 @@
 """compose.yaml: every container is locked down, and what sets the servers up makes configurations that they take.
 
-Nothing is started here; tests/container runs the image.
+Of the containers none is started here; tests/container runs the image.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import importlib.util
+import os
 import re
+import secrets
+import shutil
 import ssl
 import stat
 import subprocess
 import sys
+import tempfile
+import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +30,10 @@ import pytest
 import yaml
 
 from milagro.cli.init import init_dta
+from milagro.errors import Unavailable
+from milagro.stores import kubo
 from tests.conftest import require_backend
+from tests.stores.daemons import binary
 
 ROOT = Path(__file__).resolve().parents[2]
 DTAS = tuple(f"dta-{number}" for number in range(1, 6))
@@ -142,6 +151,47 @@ def test_the_environment_of_each_set_up(services: dict[str, dict[str, Any]], set
 @pytest.mark.parametrize("script", ["kubo.sh", "postgres.sh"])
 def test_the_scripts_are_plain_sh(script: str) -> None:
     subprocess.run(["sh", "-n", ROOT / "tools" / "container" / script], check=True)
+
+
+def test_kubo_starts_behind_a_socket_for_its_group_alone(tmp_path: Path) -> None:
+    folder = Path(tempfile.gettempdir()) / f"kubo-{secrets.token_hex(6)}"  # no capital letter, which pytest's may have
+    folder.mkdir(mode=0o700)
+    url = f"unix:{folder}/api.sock"
+    environment = {
+        **os.environ,
+        "PATH": f"{binary().parent}:{os.environ['PATH']}",
+        "IPFS_PATH": str(tmp_path / "repository"),
+        "IPFS_TELEMETRY": "off",
+        "KUBO_SOCKET": url.removeprefix("unix:"),
+    }
+    script = ROOT / "tools" / "container" / "kubo.sh"
+    try:
+        for _ in range(2):  # the second time over what the first has left
+            with (tmp_path / "log").open("wb") as log:
+                process = subprocess.Popen(["sh", script], env=environment, stdout=log, stderr=log)
+            try:
+                until_it_answers(url, tmp_path / "log")
+                assert stat.S_IMODE((folder / "api.sock").stat().st_mode) == 0o770
+                addresses = kubo.Daemon(url).ask("swarm/addrs/listen")["Strings"] or []
+                assert addresses == []
+            finally:
+                process.kill()
+                process.wait()
+    finally:
+        shutil.rmtree(folder)
+
+
+def until_it_answers(url: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    with contextlib.closing(kubo.Daemon(url)) as daemon:
+        while True:
+            try:
+                daemon.require_pubsub()
+            except Unavailable:
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.1)
+            else:
+                return
 
 
 # ---- set_up.py
