@@ -252,3 +252,20 @@ def dudect(session: nox.Session) -> None:
     """The timing experiment; it prints |t| and judges nothing. Arguments: --curve NAME --count N --target NAME."""
     install(session)
     session.run("python", "-m", "tests.constant_time.dudect", *session.posargs)
+
+
+@nox.session
+def container(session: nox.Session) -> None:
+    """The image of the Dockerfile, built and run (tests/container): root, with buildah, podman, runc and mmdebstrap.
+
+    Debian has all four; here they are installed where the session may. Arguments go to pytest.
+    """
+    tools = ["buildah", "podman", "runc", "mmdebstrap"]
+    if any(shutil.which(tool) is None for tool in tools):
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            session.error(f"needs root and {', '.join(tools)}; on Debian: apt-get install {' '.join(tools)}")
+        session.run("apt-get", "update", "-q", external=True)
+        session.run("apt-get", "install", "-qy", "--no-install-recommends", *tools, external=True)
+    install(session, "server", "test")
+    session.env["MILAGRO_CONTAINER"] = "1"
+    session.run("pytest", "-s", "-rs", *(session.posargs or ["tests/container"]))

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 SOURCE_ONLY = {".c", ".h", ".pxi", ".pyx", ".pxd"}
+WHOLE_SITE = ("Dockerfile", ".dockerignore", "compose.yaml", "tools/container/set_up.py", "tools/container/kubo.sh")
 GENERATED = {".c", ".so", ".pyd"}
 NEEDED = (
     "milagro/py.typed",
@@ -71,6 +72,10 @@ def check_sdist(sdist: Path) -> None:
     for suffix in (".pyx", ".pxi", ".h"):
         if not any(name.endswith(suffix) and "/_native/" in name for name in names):
             fail(f"the sdist lacks the native backend's {suffix} files")
+    inside = {name.partition("/")[2] for name in names}
+    missing = [name for name in WHOLE_SITE if name not in inside]
+    if missing:
+        fail(f"the sdist lacks {missing}")
 
 
 def try_wheel(wheel: Path) -> None:

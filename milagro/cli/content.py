@@ -23,7 +23,9 @@ _CODECS = {"raw": Codec.RAW, "dag-cbor": Codec.DAG_CBOR}
 
 def _store_options(command: Command) -> Command:
     folder = click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="A folder of blocks.")
-    daemon = click.option("--ipfs", metavar="URL", help="A Kubo daemon's API, such as http://127.0.0.1:5001.")
+    daemon = click.option(
+        "--ipfs", metavar="URL", help="A Kubo daemon's API, such as http://127.0.0.1:5001 or unix:/run/kubo/api.sock."
+    )
     return folder(daemon(command))
 
 
@@ -95,7 +97,7 @@ def open_named(name: str | None) -> Iterator[ContentStore]:
         with MemoryStore() as empty:
             yield empty
         return
-    is_daemon = name == "ipfs" or "://" in name
+    is_daemon = name == "ipfs" or "://" in name or name.startswith("unix:")
     url = _import("milagro.stores.kubo").DEFAULT_URL if name == "ipfs" else name
     with _open_store(None if is_daemon else Path(name), url if is_daemon else None) as store:
         yield store

@@ -36,6 +36,11 @@ _SHARED_OPTIONS = (
         show_default=True,
         help="Length of a time permit's slot; 0 for logins without permits.",
     ),
+    click.option(
+        "--state-folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where the sealed keys and the database go; the default is FOLDER.",
+    ),
     click.option("--passphrase-file", type=prompts.FILE, help="File that holds the passphrase, now and when serving."),
     click.option("--passphrase-env", help="Environment variable that holds the passphrase, now and when serving."),
     click.option("--pkcs11-module", type=prompts.FILE, help="Seal under a key in a token, by this PKCS#11 module."),
@@ -83,7 +88,7 @@ def init_dta(folder: Path, name: str, port: int, authorities: tuple[str, ...], *
     trusted = [_pair(entry, "--authority") for entry in authorities]
     tables = [
         *_common_tables("dta", name, port, shared),
-        ("dta", {"name": name}),
+        ("dta", {"name": name, **_sealed(shared, ("sealed_share", "master-share.sealed"))}),
         *(("[dta.authorities]", {"name": who, "public_key": key}) for who, key in trusted),
     ]
     with _Setup(folder, tables, shared) as setup:
@@ -115,9 +120,10 @@ def init_mfa(
     from milagro.roles.mfa.config import read_config  # noqa: PLC0415 - needs the server extra
     from milagro.roles.mfa.keys import create_registration_key  # noqa: PLC0415
 
+    files_of_it = ("registration_key", "registration-key.sealed"), ("server_secret", "server-secret.sealed")
     tables = [
         *_common_tables("mfa", name, port, shared),
-        ("mfa", {"name": name, "relying_party": relying_party or name}),
+        ("mfa", {"name": name, "relying_party": relying_party or name, **_sealed(shared, *files_of_it)}),
         *(("[mfa.dtas]", dict(zip(("name", "url"), _pair(entry, "--dta"), strict=True))) for entry in dtas),
     ]
     with _Setup(folder, tables, shared) as setup:
@@ -147,6 +153,8 @@ class _Setup:
         if not self._shared["pkcs11_module"]:
             self._passphrase = prompts.passphrase(source, prompts.choose_passphrase)
         files.make_folder(self._folder)
+        if self._shared["state_folder"] is not None:
+            files.make_folder(self._shared["state_folder"])
         files.write_new(self.path, to_toml(self._tables).encode())
         return self
 
@@ -177,7 +185,11 @@ def _common_tables(role: str, name: str, port: int, shared: dict[str, Any]) -> l
     }
     passphrase = {"file": _absolute(shared["passphrase_file"]), "env": shared["passphrase_env"]}
     suite = {"curve": shared["curve"], "hash": shared["hash_name"], "slot_seconds": shared["slot_seconds"]}
-    tables = [("", {"role": role}), ("server", server), ("suite", suite), ("store", {"path": "state.sqlite"})]
+    store = {
+        "path": _in_state_folder(shared, "state.sqlite") or "state.sqlite",
+        "epoch_file": _in_state_folder(shared, "state.epoch"),
+    }
+    tables = [("", {"role": role}), ("server", server), ("suite", suite), ("store", store)]
     return [
         *tables,
         ("passphrase", passphrase),
@@ -203,6 +215,16 @@ def _keys_table(name: str, shared: dict[str, Any]) -> dict[str, Any]:
         "pin_file": _absolute(shared["pin_file"]),
         "pin_env": shared["pin_env"],
     }
+
+
+def _sealed(shared: dict[str, Any], *entries: tuple[str, str]) -> dict[str, str | None]:
+    """The entries for sealed files; None, so left out, if they lie beside the configuration."""
+    return {key: _in_state_folder(shared, name) for key, name in entries}
+
+
+def _in_state_folder(shared: dict[str, Any], name: str) -> str | None:
+    folder: Path | None = shared["state_folder"]
+    return None if folder is None else str(folder.resolve() / name)
 
 
 def to_toml(tables: Iterable[tuple[str, dict[str, Any]]]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +21,9 @@ from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
 from milagro.roles.mfa.service import MfaService
 from milagro.stores import memory
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 CONFIG = click.option(
     "--config",
@@ -38,6 +44,7 @@ def serve() -> None:
 @CONFIG
 def serve_dta(path: Path) -> None:
     """Run a D-TA."""
+    _stop_on_sigterm()
     protection = memory.protect()
     config = dta_config.read_config(path)
     listener = serving.listen(config.common.server)
@@ -53,6 +60,7 @@ def serve_dta(path: Path) -> None:
 @CONFIG
 def serve_mfa(path: Path) -> None:
     """Run an MFA server; the first time, its key is fetched from all its D-TAs."""
+    _stop_on_sigterm()
     protection = memory.protect()
     config = mfa_config.read_config(path)
     listener = serving.listen(config.common.server)
@@ -66,6 +74,18 @@ def serve_mfa(path: Path) -> None:
         serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
     finally:
         service.close()
+
+
+def _stop_on_sigterm() -> None:
+    """Ends the process with 0 if it is told to stop before it serves; while it serves, `serving.run` listens.
+
+    The first process of a container is sent no signal that it has no handler for.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _start(config: CommonConfig, role: str, name: str, protection: memory.Protection) -> None:

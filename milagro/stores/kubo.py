@@ -30,16 +30,18 @@ SAFE: Final = (0, 43, 0)  # the first without CVE-2026-46679, by which anyone co
 _ANSWER_LIMIT: Final = 1 << 20
 _CONNECT_SECONDS: Final = 3.0
 _BASE64URL: Final = "u"
+_SOCKET: Final = "unix:"
 
 
 class Daemon:
-    """The daemon whose API is at `url`. May be used from several threads.
+    """The daemon whose API is at `url`, or behind the socket that `unix:/path` names. May be used from several threads.
 
     Raises: ConfigError if the URL is not one
     """
 
     def __init__(self, url: str = DEFAULT_URL, timeout_seconds: float = 10.0) -> None:
-        fault = url_fault(url)
+        socket_path = socket_of(url)
+        fault = None if socket_path else url_fault(url)
         if fault:
             raise ConfigError(f"the URL of the Kubo daemon {fault}")
         self.url = url.rstrip("/")
@@ -47,9 +49,10 @@ class Daemon:
         self._lock = threading.Lock()
         self._checked = False
         self._client = httpx.Client(
-            base_url=f"{self.url}/api/v0/",
+            base_url=f"{'http://localhost' if socket_path else self.url}/api/v0/",
             timeout=self._timeout,
-            trust_env=not is_loopback(urlsplit(url).hostname or ""),
+            transport=httpx.HTTPTransport(uds=socket_path) if socket_path else None,
+            trust_env=not is_near(url),
             follow_redirects=False,
         )
 
@@ -188,6 +191,25 @@ class PubsubStream:
         with contextlib.suppress(OSError):
             # Closing would not wake the one who reads.
             stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+def socket_of(url: str) -> str | None:
+    """The path of the socket that the URL names; None if it names none.
+
+    Raises: ConfigError if the path is not one that can be used
+    """
+    if not url.startswith(_SOCKET):
+        return None
+    path = url.removeprefix(_SOCKET)
+    # `ipfshttpclient` takes the path for the name of a host, of which case is no part.
+    if not path.startswith("/") or path != path.lower() or not path.isprintable():
+        raise ConfigError(f"{url!r} names no socket of a Kubo daemon: give a whole path without capital letters")
+    return path
+
+
+def is_near(url: str) -> bool:
+    """Whether the daemon is on this machine, where a proxy that the environment names does not reach it."""
+    return url.startswith(_SOCKET) or is_loopback(urlsplit(url).hostname or "")
 
 
 def unreachable(url: str, reason: str) -> Unavailable:

@@ -126,6 +126,28 @@ def test_a_server_behind_a_proxy_or_with_tls(tmp_path: Path) -> None:
     assert (server.host, server.public_url) == ("0.0.0.0", "https://dta.example")
 
 
+@pytest.mark.parametrize("role", ["dta", "mfa"])
+def test_the_configuration_alone_where_nothing_else_may_be_written(tmp_path: Path, role: str) -> None:
+    """What changes lies in a folder of its own, as in a container whose configuration is mounted read-only."""
+    folder, state = tmp_path / "etc", tmp_path / "var"
+    others = (
+        ("--authority", f"a={KEY}")
+        if role == "dta"
+        else ("--dta", "d=https://d.example", "--dta", "e=https://e.example")
+    )
+    assert init(role, folder, "--name", "one", *others, "--state-folder", str(state)).exit_code == 0
+    assert [path.name for path in folder.iterdir()] == ["milagro.toml"]
+    if role == "dta":
+        config = dta_config.read_config(folder / "milagro.toml")
+        assert config.common.store.path == state / "state.sqlite"
+        assert [path.name for path in state.iterdir()] == ["master-share.sealed"]
+        open_service(config, Passphrase(PASSPHRASE.encode())).close()
+    else:
+        mfa = mfa_config.read_config(folder / "milagro.toml")
+        assert (mfa.common.store.path, mfa.server_secret) == (state / "state.sqlite", state / "server-secret.sealed")
+        assert [path.name for path in state.iterdir()] == ["registration-key.sealed"]
+
+
 def test_toml_text() -> None:
     tables: list[tuple[str, dict[str, Any]]] = [
         ("", {"role": 'a "quoted" \\ name\n'}),

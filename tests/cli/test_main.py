@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+NAMES = ("client", "content", "demo", "envelope", "health", "id", "init", "mfa", "serve", "vectors")
+
 
 def run(*arguments: str, **options: object) -> Result:
     return CliRunner().invoke(main, list(arguments), **options)  # type: ignore[arg-type]
@@ -28,12 +30,11 @@ def test_version_and_help() -> None:
     assert run("--version").output == f"milagro, version {milagro.__version__}\n"
     shown = run("--help")
     assert shown.exit_code == 0
-    names = ("client", "content", "demo", "envelope", "id", "init", "mfa", "serve", "vectors")
-    assert all(f"\n  {name} " in shown.output for name in names)
+    assert all(f"\n  {name} " in shown.output for name in NAMES)
     assert run("nonsense").exit_code == 2
 
 
-@pytest.mark.parametrize("name", ["client", "content", "demo", "envelope", "id", "init", "mfa", "serve", "vectors"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_explains_itself(name: str) -> None:
     shown = run(name, "--help")
     assert shown.exit_code == 0, shown.output

@@ -18,7 +18,6 @@ from milagro.errors import ConfigError, CorruptBlock, NotFound, StoreError, Unav
 from milagro.stores import kubo
 from milagro.stores.content.store import MAX_BLOCK_OCTETS, ContentStore
 from milagro.stores.retry import Backoff
-from milagro.stores.urls import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -173,14 +172,22 @@ def _library() -> Any:
 
 
 def _client(library: Any, url: str) -> Any:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    kind = "ip6" if ":" in host else "ip4" if host.replace(".", "").isdigit() else "dns"
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     # Not `connect`: it would warn that every daemon of the last years is too new.
-    client = library.Client(f"/{kind}/{host}/tcp/{port}/{parts.scheme}", session=False)
-    if is_loopback(host):
+    client = library.Client(_address(url), session=False)
+    if kubo.is_near(url):
         # A proxy named in the environment does not reach this machine's own ports; the library has no other way.
         client._client._session_props["trust_env"] = False
     client._client.open_session()
     return client
+
+
+def _address(url: str) -> str:
+    """The URL as the library wants it, a multiaddr."""
+    socket_path = kubo.socket_of(url)
+    if socket_path:
+        return f"/unix{socket_path}"
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    kind = "ip6" if ":" in host else "ip4" if host.replace(".", "").isdigit() else "dns"
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"/{kind}/{host}/tcp/{port}/{parts.scheme}"
