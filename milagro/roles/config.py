@@ -125,7 +125,7 @@ class Reader:
         value: bool = self._take(key, bool, "true or false", required=False, default=default)
         return value
 
-    def texts(self, key: str, default: Sequence[str]) -> list[str]:
+    def strings(self, key: str, default: Sequence[str]) -> list[str]:
         """A list of strings."""
         value: list[Any] = self._take(key, list, "an array of strings", required=False, default=list(default))
         if not all(isinstance(entry, str) and entry for entry in value):

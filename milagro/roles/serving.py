@@ -49,7 +49,8 @@ def listen(config: ServerConfig) -> socket.socket:
     Raises: Unavailable if the port is taken, ConfigError if the host is not this machine's
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only where TCP is named; with it, a second request waits 40 ms for its answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))

@@ -138,6 +138,16 @@ def ended(connection: socket.socket) -> bool:
         return True
 
 
+def test_answers_do_not_wait_for_acknowledgements(run: Any) -> None:
+    running = run()
+    with socket.create_connection(("127.0.0.1", running.port)) as kept:
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert kept.recv(100)
+        (connection,) = running.server.server_state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_body_that_never_ends_is_refused(run: Any) -> None:
     running = run(request_timeout_seconds=0.5)
     slow = socket.create_connection(("127.0.0.1", running.port))
