@@ -14,7 +14,8 @@ authentication fails are one `AuthenticationFailed` with one text.
     +- ProtocolError        the right message at the wrong time
     |  +- WrongRound  Replay  OutOfOrder  Expired
     +- StoreError           the world outside said no
-    |  +- NotFound  AlreadyExists  Unavailable  CorruptBlock
+    |  +- NotFound  AlreadyExists  CorruptBlock  Unavailable
+    |                                           +- RateLimited
     +- ConfigError
     +- BackendUnavailable
 """
@@ -137,7 +138,13 @@ class AlreadyExists(StoreError):
 
 
 class Unavailable(StoreError):
-    """The store cannot be reached now; trying again later can help."""
+    """The store cannot be reached now; trying again later can help, after `retry_after` seconds if that is known."""
+
+    retry_after: float | None = None
+
+
+class RateLimited(Unavailable):
+    """This caller asks too often; others are served."""
 
 
 class CorruptBlock(StoreError):
@@ -175,6 +182,7 @@ _STATUS: tuple[tuple[type[MilagroError], Status], ...] = (
     (ParameterError, Status(400, "INVALID_ARGUMENT", 2)),
     (NotFound, Status(404, "NOT_FOUND", 5)),
     (AlreadyExists, Status(409, "ALREADY_EXISTS", 5)),
+    (RateLimited, Status(429, "RESOURCE_EXHAUSTED", 6)),
     (Unavailable, Status(503, "UNAVAILABLE", 6)),
     (StoreError, Status(500, "INTERNAL", 5)),
     (ConfigError, Status(500, "FAILED_PRECONDITION", 2)),

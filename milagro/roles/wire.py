@@ -39,7 +39,8 @@ def to_octets(text: object) -> bytes:
     return octets
 
 
-def _octets(low: int, high: int) -> Any:
+def bounded_octets(low: int, high: int) -> Any:
+    """The type of octets with a length within the bounds, base64url in JSON."""
     return Annotated[
         bytes,
         BeforeValidator(_bounded(low, high)),
@@ -61,11 +62,11 @@ def _bounded(low: int, high: int) -> Any:
     return decode
 
 
-Octets = _octets(1, 4096)
+Octets = bounded_octets(1, 4096)
 """A protocol message, point, identity or share; its own decoder checks the rest."""
 
-PublicKey = _octets(32, 133)
-SignatureOctets = _octets(64, 132)
+PublicKey = bounded_octets(32, 133)
+SignatureOctets = bounded_octets(64, 132)
 
 TicketText = Annotated[
     str, Field(min_length=20, max_length=2048, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")

@@ -158,6 +158,17 @@ def combine_client_shares(
         verify_equal_batch(key.suite, proofs, random, secret=True)
     except InvalidProof as error:
         raise InvalidProof("client shares do not fit their commitments", _indices(shares, error)) from None
+    return combine_checked_client_shares(key, shares)
+
+
+def combine_checked_client_shares(key: SharedKey, shares: Sequence[ClientShare]) -> G1Point:
+    """s A of shares for one point that `check_client_share` has taken, each in its own context.
+
+    Spec: spec/sharing.md#issuing
+    Raises: MixedShares, DuplicateShare, TooFewShares
+    Secret: the result
+    """
+    check_set([share.header for share in shares])
     some = shares[: key.threshold]
     weights = lagrange(key.suite.curve, [share.header.index for share in some])
     return key.suite.curve.multi_multiply_g1([share.point for share in some], weights)
