@@ -265,6 +265,7 @@ class _Round:
     def __init__(self, requester: Requester, kind: _Kind, holder: _Holder, key: SharedKey, deadline: float) -> None:
         self._view, self._patience = requester.view, requester.patience
         self._kind, self._holder, self._key, self._deadline = kind, holder, key, deadline
+        self._last: dict[int, Fault] = {}  # of those who are asked again
 
     async def run(self, callers: dict[int, Caller | NoAnswer]) -> tuple[list[_Good], Report]:
         """The good shares in the order in which they came, and the report."""
@@ -292,13 +293,15 @@ class _Round:
         return min(left, self._patience.linger) if len(good) >= self._key.threshold else left
 
     def _report(self, good: list[_Good], bad: dict[int, Fault], unheard: list[Node]) -> Report:
+        bad = self._last | bad
         if len(good) < self._key.threshold:
-            late = {
-                node.index: Fault(node.name, Reason.SILENT, "no answer before the time was over") for node in unheard
-            }
-            bad, unheard = bad | late, []
+            late = {one.index: Fault(one.name, Reason.SILENT, "no answer before the time was over") for one in unheard}
+            bad = late | bad
+        for one in good:
+            bad.pop(one.node.index, None)
         faults = tuple(bad[index] for index in sorted(bad))
-        return Report(tuple(one.node.name for one in good), faults, tuple(node.name for node in unheard))
+        names = tuple(node.name for node in unheard if node.index not in bad)
+        return Report(tuple(one.node.name for one in good), faults, names)
 
     # -- one D-TA ------------------------------------------------------------------------------------------------------
     async def _one(self, node: Node, caller: Caller | NoAnswer) -> _Good | Fault:
@@ -306,24 +309,25 @@ class _Round:
             return _fault(node, caller)
         try:
             asked, request = self._holder.request(node)
-            envelope = await self._envelope(caller, request)
+            envelope = await self._envelope(node, caller, request)
             return self._judged(node, asked, envelope)
         except NoAnswer as fault:
             return _fault(node, fault)
 
-    async def _envelope(self, caller: Caller, request: IssueRequest) -> bytes:
+    async def _envelope(self, node: Node, caller: Caller, request: IssueRequest) -> bytes:
         """The answer to a request that is the same however often it is sent."""
         pause = _FIRST_PAUSE
         while True:
-            left = self._deadline - time.monotonic()
+            seconds = min(self._patience.answer, max(self._deadline - time.monotonic(), 0.001))
             try:
-                answer = await caller.issue(request, min(self._patience.answer, max(left, 0.001)))
-                envelope: bytes = answer.envelope
-                return envelope
+                answer = await caller.issue(request, seconds)
             except NoAnswer as fault:
+                self._last[node.index] = _fault(node, fault)
                 wait = _jittered(pause) if fault.retry_after is None else fault.retry_after
                 if not fault.again or time.monotonic() + wait >= self._deadline:
                     raise
+            else:
+                return bytes(answer.envelope)
             await asyncio.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -23,7 +23,6 @@ from milagro.protocols.sharing import issuing
 from milagro.roles import refusals
 from milagro.roles.correspondence.keys import recipients_of, senders_of
 from milagro.roles.dta.issuing import AuthorityTerms
-from milagro.roles.dta.issuing.records import IssuingRecords
 from milagro.roles.issuance import Purpose, Ticket
 from milagro.roles.issuance.messages import IssueRequest
 from milagro.roles.issuance.requests import Asked, Issued, context, open_answer
@@ -372,12 +371,3 @@ def test_a_ticket_shows_nothing_on_its_way(network: Network, holder: Holder) -> 
     assert REALM.encode() not in sealed
     reader = Reader(network.dtas[0].owner.keys.opening, senders_of(network.authority.state.keys), CONTEXT)
     assert holder.subject in open_envelope(sealed, reader)[0]
-
-
-def test_records_of_another_node_are_refused(tmp_path: Path) -> None:
-    network = Network(tmp_path)
-    dta = network.dtas[0]
-    records = dta.service.records
-    with pytest.raises(MilagroError):
-        IssuingRecords(records.state, records._watermark, CID.of(b"another"), NETWORK, network.clock())
-    network.close()

@@ -299,7 +299,9 @@ class IssuingRecords:
     def _check_same(self, connection: Connection, log: _Log) -> None:
         """Nothing, if the log is the one that the watermark is of. Raises: BrokenChain."""
         marked = self._marked
-        if log.number == 0 and log.digest != self._origin:
+        first = connection.execute(select(_entry.c.octets).where(_entry.c.number == 1)).scalar()
+        before = log.digest if log.number == 0 else first and Entry.from_bytes(bytes(first)).previous
+        if before not in (None, self._origin):
             raise BrokenChain("the database has the audit log of another D-TA or network")
         if marked is None or marked.number == 0 or log.number < marked.number:
             return
