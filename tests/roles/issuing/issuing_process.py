@@ -11,7 +11,8 @@ from pathlib import Path
 
 from milagro.cid import CID
 from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
-from milagro.roles.dta.issuing.records import SCHEMA, Use
+from milagro.roles.dta.issuing.records import Use
+from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
 from milagro.roles.issuance import Ticket
 from milagro.roles.refusals import TicketReused

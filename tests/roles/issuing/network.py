@@ -25,7 +25,7 @@ from milagro.roles.correspondence.keys import recipients_of
 from milagro.roles.dta.holdings import Holding
 from milagro.roles.dta.issuing import Authorities, AuthorityTerms, IssuingNode, IssuingRecords, IssuingService
 from milagro.roles.dta.issuing.http import add_routes
-from milagro.roles.dta.issuing.records import SCHEMA
+from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
 from milagro.roles.http import Metrics, application
 from milagro.roles.issuance import NetworkView, Node, Purpose, Ticket, seal_ticket

@@ -24,7 +24,8 @@ from milagro.protocols.sharing import Suite, issuing
 from milagro.roles.correspondence.keys import senders_of
 from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
 from milagro.roles.dta.issuing.audit import Entry, Issue, Restored
-from milagro.roles.dta.issuing.records import SCHEMA, Use
+from milagro.roles.dta.issuing.records import Use
+from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Mark, Watermark
 from milagro.roles.issuance import Purpose, Ticket
 from milagro.roles.issuance.requests import open_answer
@@ -63,7 +64,7 @@ def ask(dta: Dta, holder: Holder, ticket: bytes, reply: EncryptionKey = REPLY) -
 
 
 def events(dta: Dta) -> list[Issue | Restored]:
-    return [Entry.from_bytes(octets).event for octets in dta.service.records.entries()]
+    return [Entry.from_bytes(octets).event for octets in dta.service.records.log.entries()]
 
 
 # -- in parallel -------------------------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def test_several_processes_on_one_database_spend_a_ticket_once(tmp_path: Path) -
     assert said["a"] == 4  # the winner's request comes five times
     assert said["r"] == 3 * 100 - 5
     records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW)
-    assert records.mark().number == 1
+    assert records.log.mark().number == 1
     records.close()
 
 
@@ -183,7 +184,7 @@ def test_a_restored_database_does_not_make_used_tickets_good_again(network: Netw
     assert ask(dta, holder, fresh) == share  # of the same point, as the share of one identity always is
     assert [type(event).__name__ for event in events(dta)] == ["Issue", "Restored", "Issue"]
     assert events(dta)[1] == Restored(lost_from=2)
-    assert [Entry.from_bytes(octets).number for octets in dta.service.records.entries()] == [1, 3, 4]
+    assert [Entry.from_bytes(octets).number for octets in dta.service.records.log.entries()] == [1, 3, 4]
     dta.service.close()
     dta.open(network)
     assert ask(dta, holder, ticket) == "TicketBeforeRestore"  # also after the next start
@@ -227,7 +228,7 @@ def test_a_lost_database_goes_on_behind_its_watermark(network: Network) -> None:
     dta.open(network)
     assert ask(dta, holder, ticket) == "TicketBeforeRestore"
     assert events(dta) == [Restored(lost_from=1)]
-    assert dta.service.records.mark().number == 2
+    assert dta.service.records.log.mark().number == 2
 
 
 def test_a_database_that_is_restored_under_a_running_replica_is_noticed(tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_a_database_that_is_restored_under_a_running_replica_is_noticed(tmp_path
         records.use(Use(_ticket(NOW, 2), TERMS, bytes([1] * 32), 0), NOW + 1)
     later = _ticket(NOW + 1 + LEEWAY + 1, 9)
     assert records.use(Use(later, TERMS, bytes(32), 0), NOW + 10)
-    assert [Entry.from_bytes(octets).number for octets in records.entries()] == [1, 4, 5]
+    assert [Entry.from_bytes(octets).number for octets in records.log.entries()] == [1, 4, 5]
     records.close()
 
 
@@ -340,7 +341,7 @@ class Uses(RuleBasedStateMachine):
 
     @invariant()
     def the_log_holds_what_it_did_not_lose(self) -> None:
-        entries = [Entry.from_bytes(octets) for octets in self.records.entries()]
+        entries = [Entry.from_bytes(octets) for octets in self.records.log.entries()]
         numbers = [entry.number for entry in entries]
         assert numbers == sorted(set(numbers))
 

@@ -62,11 +62,11 @@ def share_of(network: Network, holder: Holder, ticket: bytes, at: int = 0) -> Is
 
 def refused(network: Network, holder: Holder, ticket: bytes, kind: type[MilagroError], **changes: Any) -> None:
     dta = network.dtas[0]
-    before = dta.service.records.mark()
+    before = dta.service.records.log.mark()
     with pytest.raises(kind) as caught:
         dta.service.issue(holder.request(dta, ticket, REPLY, **changes))
     assert type(caught.value) is kind
-    assert dta.service.records.mark() == before
+    assert dta.service.records.log.mark() == before
 
 
 # -- what is issued ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 
 from milagro import cbor
 from milagro.cbor import Fields
@@ -66,8 +66,15 @@ class Start:
         return start
 
 
+class Writable(Protocol):
+    """What takes octets."""
+
+    def write(self, octets: bytes, /) -> object:
+        """Takes them."""
+
+
 def write_log(
-    file: BinaryIO,
+    file: Writable,
     start: Start,
     entries: Iterable[bytes],
     head: SignedHead,

@@ -10,82 +10,26 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import delete, func, insert, select, update
 
 from milagro.errors import BrokenChain, Unavailable
-from milagro.roles.dta.issuing.audit import Entry, Issue, Restored, SignedHead, entry_digest, origin
+from milagro.roles.dta.issuing.audit import Entry, Issue, Restored, entry_digest
+from milagro.roles.dta.issuing.log import AuditLog
+from milagro.roles.dta.issuing.tables import COUNT, ENTRY, LOG, SPENT
 from milagro.roles.dta.issuing.watermark import Mark, Watermark
 from milagro.roles.issuance.tickets import LEEWAY, MAX_LIFETIME
 from milagro.roles.refusals import AuthorityQuota, IdentityQuota, TicketBeforeRestore, TicketExpired, TicketReused
-from milagro.stores.state import Schema, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sqlalchemy import Connection
 
     from milagro.cid import CID
     from milagro.roles.dta.issuing.authorities import AuthorityTerms
     from milagro.roles.issuance.tickets import Ticket
+    from milagro.stores.state import State
 
 HOUR: Final = 3600
 DAY: Final = 86400
-_PAGE: Final = 1000
-TABLES: Final = MetaData()
-
-_spent = Table(
-    "issuing_spent",
-    TABLES,
-    Column("authority", String(59), primary_key=True),
-    Column("jti", LargeBinary(16), primary_key=True),
-    Column("request", LargeBinary(32), nullable=False),
-    Column("epoch", BigInteger, nullable=False),
-    Column("expires", BigInteger, nullable=False, index=True),
-)
-_count = Table(
-    "issuing_count",
-    TABLES,
-    Column("scope", String(200), primary_key=True),
-    Column("began", BigInteger, primary_key=True),
-    Column("ends", BigInteger, nullable=False, index=True),
-    Column("issued", BigInteger, nullable=False),
-)
-_entry = Table(
-    "issuing_entry",
-    TABLES,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("octets", LargeBinary, nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-)
-# One row: the end of the log, and the times up to which tickets are refused, because what was used then is not known
-# any more (`lost`) or was deleted (`forgotten`).
-_log = Table(
-    "issuing_log",
-    TABLES,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("lost", BigInteger, nullable=False),
-    Column("forgotten", BigInteger, nullable=False),
-)
-_head = Table(
-    "issuing_head", TABLES, Column("id", Integer, primary_key=True), Column("octets", LargeBinary, nullable=False)
-)
-
-SCHEMA: Final = Schema(TABLES, version=1, application=0x4D495353)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +79,13 @@ class IssuingRecords:
 
     def __init__(self, state: State, watermark: Watermark, node: CID, network: CID, now: int) -> None:
         self.state, self._watermark = state, watermark
-        self._origin = origin(node, network)
+        self.log = AuditLog(state, node, network)
         self._marked = watermark.read()
         self._marking = threading.Lock()
         with state.write() as connection:
-            if connection.execute(select(_log.c.id)).first() is None:
-                empty = {"id": 1, "number": 0, "digest": self._origin, "lost": -1, "forgotten": -1}
-                connection.execute(insert(_log).values(empty))
+            if connection.execute(select(LOG.c.id)).first() is None:
+                empty = {"id": 1, "number": 0, "digest": self.log.origin, "lost": -1, "forgotten": -1}
+                connection.execute(insert(LOG).values(empty))
             log = self._lock(connection, now)
             if self._marked is None and log.number:
                 # There is a log, and nothing says how far it was: it may lack what has left.
@@ -171,16 +115,16 @@ class IssuingRecords:
         ticket = use.ticket
         if ticket.expires <= log.forgotten:
             raise TicketExpired("the ticket's time is over; ask for a new one")
-        key = (_spent.c.authority == str(use.terms.identity)) & (_spent.c.jti == ticket.jti)
-        known = connection.execute(select(_spent.c.request, _spent.c.epoch).where(key)).first()
+        key = (SPENT.c.authority == str(use.terms.identity)) & (SPENT.c.jti == ticket.jti)
+        known = connection.execute(select(SPENT.c.request, SPENT.c.epoch).where(key)).first()
         if known is not None:
             if known.request != use.request:
                 raise TicketReused("the ticket was used before, by another request; ask for a new one")
             if known.epoch == use.epoch:
                 return False
-            connection.execute(update(_spent).where(key).values(epoch=use.epoch))
+            connection.execute(update(SPENT).where(key).values(epoch=use.epoch))
         else:
-            connection.execute(insert(_spent).values(_spent_row(use)))
+            connection.execute(insert(SPENT).values(_spent_row(use)))
             self._count(connection, use, now)
         self._append(connection, log, now, use.issue)
         return known is None
@@ -202,59 +146,13 @@ class IssuingRecords:
         with self.state.read() as connection:
             used = [
                 connection.execute(
-                    select(_count.c.issued).where(
-                        (_count.c.scope == f"{terms.identity}/{name}") & (_count.c.began == now - now % span)
+                    select(COUNT.c.issued).where(
+                        (COUNT.c.scope == f"{terms.identity}/{name}") & (COUNT.c.began == now - now % span)
                     )
                 ).scalar()
                 for name, span in (("hour", HOUR), ("day", DAY))
             ]
         return Quotas(used[0] or 0, used[1] or 0)
-
-    # -- the log -------------------------------------------------------------------------------------------------------
-    def mark(self) -> Mark:
-        """The end of the log."""
-        with self.state.read() as connection:
-            row = connection.execute(select(_log.c.number, _log.c.digest)).one()
-        return Mark(row.number, row.digest)
-
-    def digest(self, number: int) -> bytes:
-        """The digest of an entry that is here; of what stands before the first one for 0.
-
-        Raises: BrokenChain
-        """
-        if number == 0:
-            return self._origin
-        with self.state.read() as connection:
-            found = connection.execute(select(_entry.c.digest).where(_entry.c.number == number)).scalar()
-        if found is None:
-            raise BrokenChain(f"there is no entry {number} here")
-        return bytes(found)
-
-    def entries(self, first: int = 1, last: int | None = None) -> Iterator[bytes]:
-        """The octets of the entries from `first` on, up to `last`."""
-        while True:
-            query = select(_entry.c.number, _entry.c.octets).where(_entry.c.number >= first).order_by(_entry.c.number)
-            if last is not None:
-                query = query.where(_entry.c.number <= last)
-            with self.state.read() as connection:
-                rows = connection.execute(query.limit(_PAGE)).all()
-            for row in rows:
-                yield bytes(row.octets)
-            if len(rows) < _PAGE:
-                return
-            first = rows[-1].number + 1
-
-    def keep_head(self, head: SignedHead) -> None:
-        """Keeps the node's last signed head."""
-        with self.state.write() as connection:
-            connection.execute(delete(_head))
-            connection.execute(insert(_head).values(id=1, octets=head.to_bytes()))
-
-    def kept_head(self) -> SignedHead | None:
-        """The node's last signed head."""
-        with self.state.read() as connection:
-            octets = connection.execute(select(_head.c.octets)).scalar()
-        return None if octets is None else SignedHead.from_bytes(bytes(octets))
 
     # -- upkeep --------------------------------------------------------------------------------------------------------
     def forget(self, now: int) -> int:
@@ -262,11 +160,11 @@ class IssuingRecords:
         before = now - MAX_LIFETIME
         with self.state.write() as connection:
             log = self._lock(connection, now)
-            last = connection.execute(select(func.max(_spent.c.expires)).where(_spent.c.expires < before)).scalar()
+            last = connection.execute(select(func.max(SPENT.c.expires)).where(SPENT.c.expires < before)).scalar()
             if last is not None and last > log.forgotten:
-                connection.execute(update(_log).values(forgotten=last))
-            connection.execute(delete(_count).where(_count.c.ends < before))
-            return connection.execute(delete(_spent).where(_spent.c.expires < before)).rowcount
+                connection.execute(update(LOG).values(forgotten=last))
+            connection.execute(delete(COUNT).where(COUNT.c.ends < before))
+            return connection.execute(delete(SPENT).where(SPENT.c.expires < before)).rowcount
 
     def close(self) -> None:
         """Lets the database and the file go."""
@@ -276,7 +174,7 @@ class IssuingRecords:
     # -- inside a transaction ------------------------------------------------------------------------------------------
     def _lock(self, connection: Connection, now: int) -> _Log:
         """The end of the log, which nobody else moves until the transaction ends; a restore is noted here."""
-        row = connection.execute(select(_log).with_for_update()).one()
+        row = connection.execute(select(LOG).with_for_update()).one()
         log = _Log(row.number, row.digest, row.lost, row.forgotten)
         marked = self._marked
         if marked is not None and log.number < marked.number:
@@ -287,25 +185,25 @@ class IssuingRecords:
 
     def _note_restore(self, connection: Connection, log: _Log, now: int, lost_from: int) -> None:
         log.lost = now + LEEWAY
-        connection.execute(update(_log).values(lost=log.lost))
+        connection.execute(update(LOG).values(lost=log.lost))
         self._append(connection, log, now, Restored(lost_from))
 
     def _append(self, connection: Connection, log: _Log, now: int, event: Issue | Restored) -> None:
         octets = Entry(log.number + 1, log.digest, now, event).to_bytes()
         log.number, log.digest = log.number + 1, entry_digest(octets)
-        connection.execute(insert(_entry).values(number=log.number, octets=octets, digest=log.digest))
-        connection.execute(update(_log).values(number=log.number, digest=log.digest))
+        connection.execute(insert(ENTRY).values(number=log.number, octets=octets, digest=log.digest))
+        connection.execute(update(LOG).values(number=log.number, digest=log.digest))
 
     def _check_same(self, connection: Connection, log: _Log) -> None:
         """Nothing, if the log is the one that the watermark is of. Raises: BrokenChain."""
         marked = self._marked
-        first = connection.execute(select(_entry.c.octets).where(_entry.c.number == 1)).scalar()
+        first = connection.execute(select(ENTRY.c.octets).where(ENTRY.c.number == 1)).scalar()
         before = log.digest if log.number == 0 else first and Entry.from_bytes(bytes(first)).previous
-        if before not in (None, self._origin):
+        if before not in (None, self.log.origin):
             raise BrokenChain("the database has the audit log of another D-TA or network")
         if marked is None or marked.number == 0 or log.number < marked.number:
             return
-        query = select(_entry.c.digest).where(_entry.c.number == marked.number)
+        query = select(ENTRY.c.digest).where(ENTRY.c.number == marked.number)
         found = connection.execute(query).scalar()
         if found is not None and bytes(found) != marked.digest:
             raise BrokenChain("the database has another audit log than the one that its watermark is of")
@@ -330,11 +228,11 @@ def _spent_row(use: Use) -> dict[str, object]:
 def _counted(connection: Connection, scope: str, span: int, now: int) -> int:
     """How many there are in this window, this one included."""
     began = now - now % span
-    here = (_count.c.scope == scope) & (_count.c.began == began)
-    if connection.execute(update(_count).where(here).values(issued=_count.c.issued + 1)).rowcount == 0:
-        connection.execute(insert(_count).values(scope=scope, began=began, ends=began + span, issued=1))
+    here = (COUNT.c.scope == scope) & (COUNT.c.began == began)
+    if connection.execute(update(COUNT).where(here).values(issued=COUNT.c.issued + 1)).rowcount == 0:
+        connection.execute(insert(COUNT).values(scope=scope, began=began, ends=began + span, issued=1))
         return 1
-    return int(connection.execute(select(_count.c.issued).where(here)).scalar_one())
+    return int(connection.execute(select(COUNT.c.issued).where(here)).scalar_one())
 
 
 def _over(kind: type[Unavailable], text: str, span: int, now: int) -> Unavailable:

@@ -6,14 +6,12 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 from milagro.errors import Expired
 from milagro.protocols.sharing import issuing
 from milagro.roles.clock import Clock, unix_now
-from milagro.roles.dta.issuing.audit import Head, SignedHead
 from milagro.roles.dta.issuing.checking import Checked, RequestChecker
-from milagro.roles.dta.issuing.exports import Start, write_log
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.issuance.messages import IssueAnswer, KeyView, LogHead
 from milagro.roles.issuance.requests import Asked, Issued, point_in_g1, point_in_g2, seal_answer
@@ -28,7 +26,9 @@ if TYPE_CHECKING:
     from milagro.protocols.mpin.v2 import Suite
     from milagro.protocols.sharing import KeyShare
     from milagro.roles.dta.holdings import Holding, Holdings
+    from milagro.roles.dta.issuing.audit import SignedHead
     from milagro.roles.dta.issuing.authorities import Authorities
+    from milagro.roles.dta.issuing.exports import Writable
     from milagro.roles.dta.issuing.records import IssuingRecords
     from milagro.roles.issuance.messages import IssueRequest, SuccessionAnswer
 
@@ -165,30 +165,20 @@ class IssuingService:
 
         Spec: spec/issuing.md#heads
         """
-        now = self._clock()
-        kept = self.records.kept_head()
-        mark = self.records.mark()
+        now, log = self._clock(), self.records.log
+        kept, mark = log.kept_head(), log.mark()
         if kept is None or (kept.head.number != mark.number and not 0 <= now - kept.head.time < _HEAD_SECONDS):
-            kept = self._sign_head(now)
+            kept = log.sign(self.node.signing, now)
         return LogHead(head=kept.head.to_bytes(), signing_key=kept.key_id, signature=kept.signature)
 
-    def _sign_head(self, now: int) -> SignedHead:
-        mark = self.records.mark()
-        head = Head(self.node.identity, self.node.network, mark.number, mark.digest, now)
-        signed = SignedHead.sign(head, self.node.signing)
-        self.records.keep_head(signed)
-        return signed
-
-    def export(self, file: BinaryIO, first: int = 1) -> SignedHead:
+    def export(self, file: Writable, first: int = 1) -> SignedHead:
         """Writes the log from entry `first` on, with a head that is signed now.
 
         Spec: spec/issuing.md#exports
         Raises: BrokenChain if the entry before the first one is not here
         """
-        start = Start(first, self.records.digest(first - 1))
-        signed = self._sign_head(self._clock())
-        write_log(file, start, self.records.entries(first, signed.head.number), signed)
-        return signed
+        log = self.records.log
+        return log.export(file, self.node.signing, self._clock(), first)
 
     # -- operation -----------------------------------------------------------------------------------------------------
     def check_ready(self) -> None:
