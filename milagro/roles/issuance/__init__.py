@@ -8,9 +8,10 @@
 Spec: spec/issuing.md
 """
 
+from milagro.protocols.issuance import Purpose, Ticket
 from milagro.roles.issuance.reports import Fault, Reason, Report
 from milagro.roles.issuance.requester import Requester
-from milagro.roles.issuance.tickets import Purpose, Ticket, seal_ticket
+from milagro.roles.issuance.tickets import seal_ticket
 from milagro.roles.issuance.views import NetworkView, Node
 
 __all__ = [

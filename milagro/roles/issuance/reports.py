@@ -11,7 +11,7 @@ from milagro.errors import NotFound, ProtocolError
 class Reason(StrEnum):
     """Why an answer does not count.
 
-    Spec: spec/issuing.md#requester
+    Spec: spec/issuing.md
     """
 
     UNREACHABLE = "unreachable"

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from milagro.errors import DecryptionFailed, InvalidShare, InvalidSignature, MilagroError
 from milagro.protocols.envelope import EncryptionKey
+from milagro.protocols.issuance import REPLY_SUITE, Asked, Purpose
 from milagro.protocols.mpin.v2 import ClientSecret, Permit, ServerSecret
 from milagro.protocols.sharing import KeyRing, MixedShares, issuing
 from milagro.roles.issuance.calls import Caller, Dial, NoAnswer
 from milagro.roles.issuance.messages import IssueRequest, SuccessionAnswer
 from milagro.roles.issuance.reports import Fault, Reason, Report, TooFewAnswers
-from milagro.roles.issuance.requests import REPLY_SUITE, Asked, open_answer, point_in_g1, point_in_g2
-from milagro.roles.issuance.tickets import Purpose
+from milagro.roles.issuance.requests import open_answer, point_in_g1, point_in_g2
 
 if TYPE_CHECKING:
     from milagro.groups import G1Point, G2Point, Random
@@ -76,7 +76,7 @@ class _Good:
 class Requester:
     """Asks the D-TAs of one network. What it learns of their keys stays in `view`.
 
-    Spec: spec/issuing.md#requester
+    Spec: spec/issuing.md
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Requester:
     ) -> tuple[ClientSecret, Report]:
         """s A for the holder of the identity's key.
 
-        Spec: spec/issuing.md#requester
+        Spec: spec/issuing.md
         Raises: TooFewAnswers
         Secret: the result
         """
@@ -104,7 +104,7 @@ class Requester:
     ) -> tuple[Permit, Report]:
         """s AT(slot) for the holder of the identity's key.
 
-        Spec: spec/issuing.md#requester
+        Spec: spec/issuing.md
         Raises: TooFewAnswers
         Secret: the result
         """
@@ -117,7 +117,7 @@ class Requester:
     ) -> tuple[ServerSecret, Report]:
         """s Q for the authority whose identity lists these encryption keys.
 
-        Spec: spec/issuing.md#requester
+        Spec: spec/issuing.md
         Raises: TooFewAnswers
         Secret: the result
         """
@@ -140,7 +140,7 @@ class Requester:
     ) -> tuple[G1Point, Report]:
         """s A1 of a sender of Chow-Choo, whose ID is the identity's octets.
 
-        Spec: spec/issuing.md#requester
+        Spec: spec/issuing.md
         Raises: TooFewAnswers
         Secret: the result
         """
@@ -152,7 +152,7 @@ class Requester:
     ) -> tuple[G2Point, Report]:
         """s B2 of a receiver of Chow-Choo, whose ID is the identity's octets.
 
-        Spec: spec/issuing.md#requester
+        Spec: spec/issuing.md
         Raises: TooFewAnswers
         Secret: the result
         """

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from milagro.protocols.envelope.suites import SUITES
+from milagro.protocols.issuance import REPLY_SUITE
 from milagro.protocols.mpin.v2.identity import MAX_IDENTITY
-from milagro.roles.issuance.requests import REPLY_SUITE
 from milagro.roles.issuance.tickets import MAX_TICKET
 from milagro.roles.wire import bounded_octets
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from milagro.errors import InvalidSignature, MilagroError
-from milagro.octets import frame, i2osp
 from milagro.protocols.envelope.signatures import signed_octets
+from milagro.protocols.issuance import view_octets
 from milagro.protocols.sharing import KeyRing, Roster, Succession
 from milagro.protocols.sharing import Suite as SharingSuite
 from milagro.roles.correspondence.keys import senders_of
@@ -43,14 +43,6 @@ class Node:
     def signing(self) -> Mapping[bytes, VerifyingKey]:
         """The keys that its signatures are of."""
         return senders_of(self.state.keys)
-
-
-def view_octets(network: CID, node: CID, keys: bytes, at: int) -> bytes:
-    """frame(network, D-TA, keys, be(at, 8)): what a key view is.
-
-    Spec: spec/issuing.md#key-views
-    """
-    return frame(network.to_bytes(), node.to_bytes(), keys, i2osp(at, 8))
 
 
 def signed_view(suite: str, view: bytes) -> bytes:

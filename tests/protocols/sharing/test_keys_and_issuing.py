@@ -174,7 +174,7 @@ def test_t_receiver_shares_are_s_b_and_wrong_ones_are_named(name: str, backend: 
 
 
 def test_a_receiver_share_tells_the_pin_of_a_stolen_token() -> None:
-    """Why `issuing.md#purposes` keeps receivers and PINs under different keys."""
+    """Why `spec/issuing.md` keeps receivers and PINs under different keys."""
     s, random = suite(), random_from("a receiver as an oracle")
     E = s.curve
     secret, A, B = E.random_scalar(random), E.hash_to_g1(b"alice", b"TEST"), E.random_scalar(random) * E.g2

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from milagro.protocols.envelope import EncryptionPublicKey
+from milagro.protocols.issuance import REPLY_SUITE, Asked, Issued, Purpose
 from milagro.protocols.mpin.v2 import Identity
 from milagro.protocols.sharing import deal, issuing
 from milagro.roles.issuance.messages import IssueAnswer, IssueRequest
-from milagro.roles.issuance.requests import REPLY_SUITE, Asked, Issued, seal_answer
-from milagro.roles.issuance.tickets import Purpose
+from milagro.roles.issuance.requests import seal_answer
 from milagro.roles.wire import to_text
 from tests.roles.issuing.network import NETWORK, Dta, Network
 

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 from milagro.cid import CID
+from milagro.protocols.issuance import Ticket
 from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
-from milagro.roles.issuance import Ticket
 from milagro.roles.refusals import TicketReused
 from milagro.stores.state import State
 

@@ -17,6 +17,7 @@ from milagro.cid import CID
 from milagro.errors import Expired, ProtocolError
 from milagro.groups import curve
 from milagro.protocols import sharing
+from milagro.protocols.issuance import M_PIN, Asked, Purpose, Ticket, subject_of
 from milagro.protocols.mpin.v2 import Ed25519Key, Identity, Suite
 from milagro.protocols.sharing import KeyRing, KeyShare, deal
 from milagro.roles.config import ServerConfig
@@ -28,10 +29,8 @@ from milagro.roles.dta.issuing.http import add_routes
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
 from milagro.roles.http import Metrics, application
-from milagro.roles.issuance import NetworkView, Node, Purpose, Ticket, seal_ticket
+from milagro.roles.issuance import NetworkView, Node, seal_ticket
 from milagro.roles.issuance.messages import IssueRequest
-from milagro.roles.issuance.requests import Asked
-from milagro.roles.issuance.tickets import M_PIN, subject_of
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.state import State
 from tests.roles.correspondents import Owner

@@ -22,22 +22,13 @@ from milagro.errors import BrokenChain, EncodingError, MilagroError
 from milagro.octets import frame, unframe
 from milagro.protocols import pki
 from milagro.protocols.envelope import HybridSigningKey
+from milagro.protocols.issuance import Entry, Head, Issue, Purpose, Restored, Ticket, entry_digest, origin
 from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
-from milagro.roles.dta.issuing.audit import (
-    Cosignature,
-    Entry,
-    Head,
-    Issue,
-    Restored,
-    SignedHead,
-    entry_digest,
-    origin,
-)
+from milagro.roles.dta.issuing.audit import Cosignature, SignedHead
 from milagro.roles.dta.issuing.exports import MAGIC, Expected, Start, VerifiedLog, verify_log, write_log
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
-from milagro.roles.issuance import Purpose, Ticket
 from milagro.roles.refusals import (
     HeadForged,
     LogAltered,
@@ -275,7 +266,9 @@ def records(tmp_path: Path) -> Iterator[IssuingRecords]:
 def issue_some(records: IssuingRecords, count: int) -> None:
     terms = AuthorityTerms(AUTHORITY, frozenset({"a"}))
     for _ in range(count):
-        ticket = Ticket.fresh(NETWORK, Purpose.CLIENT_SHARE, secrets.token_bytes(32), bytes(32), NOW)
+        ticket = Ticket.fresh(
+            NETWORK, Purpose.CLIENT_SHARE, secrets.token_bytes(32), bytes(32), NOW, secrets.token_bytes
+        )
         records.use(Use(ticket, terms, secrets.token_bytes(32), 0), NOW)
 
 

@@ -20,16 +20,14 @@ from milagro.cid import CID
 from milagro.errors import BrokenChain, MilagroError
 from milagro.groups import curve
 from milagro.protocols.envelope import EncryptionKey
+from milagro.protocols.issuance import LEEWAY, Entry, Issue, Purpose, Restored, Ticket
 from milagro.protocols.sharing import Suite, issuing
 from milagro.roles.correspondence.keys import senders_of
 from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
-from milagro.roles.dta.issuing.audit import Entry, Issue, Restored
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Mark, Watermark
-from milagro.roles.issuance import Purpose, Ticket
 from milagro.roles.issuance.requests import open_answer
-from milagro.roles.issuance.tickets import LEEWAY
 from milagro.roles.refusals import TicketBeforeRestore, TicketExpired, TicketReused
 from milagro.stores.state import State
 from tests.roles.issuing.network import NETWORK, Dta, Holder, Network

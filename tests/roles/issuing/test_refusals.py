@@ -18,15 +18,15 @@ from milagro.errors import EncodingError, MilagroError, ParameterError
 from milagro.groups import curve
 from milagro.protocols import pki
 from milagro.protocols.envelope import EncryptionKey, Reader, Terms, open_envelope, seal
+from milagro.protocols.issuance import MAX_LIFETIME, Asked, Issued, Purpose, Ticket, check_purposes, context, subject_of
 from milagro.protocols.mpin.v2 import Suite
 from milagro.protocols.sharing import issuing
 from milagro.roles import refusals
 from milagro.roles.correspondence.keys import recipients_of, senders_of
 from milagro.roles.dta.issuing import AuthorityTerms
-from milagro.roles.issuance import Purpose, Ticket
 from milagro.roles.issuance.messages import IssueRequest
-from milagro.roles.issuance.requests import Asked, Issued, context, open_answer
-from milagro.roles.issuance.tickets import CONTEXT, MAX_LIFETIME, check_purposes, subject_of
+from milagro.roles.issuance.requests import open_answer
+from milagro.roles.issuance.tickets import CONTEXT
 from tests.roles.correspondents import Owner
 from tests.roles.issuing.network import NETWORK, REALM, Holder, Network
 
@@ -344,7 +344,7 @@ def test_the_digest_of_a_request_is_frozen() -> None:
 def test_no_octets_make_the_reader_of_tickets_fail_otherwise(at: int, junk: bytes, drop: int) -> None:
     octets = TICKET.to_bytes()
     made = octets[:at] + junk + octets[at + drop :]
-    with contextlib.suppress(refusals.TicketMalformed):
+    with contextlib.suppress(EncodingError):
         assert Ticket.from_bytes(made).to_bytes() == made
 
 

@@ -13,17 +13,17 @@ import pytest
 
 from milagro.errors import InvalidSignature, MilagroError, NotFound
 from milagro.protocols import wcc
+from milagro.protocols.issuance import CHOW_CHOO, Purpose, view_octets
 from milagro.protocols.mpin.v2 import ServerSecret
 from milagro.protocols.sharing import KeyRing, Member, Roster, Succession, deal
 from milagro.protocols.sharing.refusals import InvalidProof
-from milagro.roles.issuance import Purpose, Reason, Requester
+from milagro.roles.issuance import Reason, Requester
 from milagro.roles.issuance.calls import HttpDial
 from milagro.roles.issuance.messages import Endorsement, KeyView, SuccessionAnswer
 from milagro.roles.issuance.reports import Report, TooFewAnswers
 from milagro.roles.issuance.requester import Patience
 from milagro.roles.issuance.requests import point_in_g2
-from milagro.roles.issuance.tickets import CHOW_CHOO
-from milagro.roles.issuance.views import signed_view, view_octets
+from milagro.roles.issuance.views import signed_view
 from tests.roles.issuing import byzantine
 from tests.roles.issuing.byzantine import Wrong, hanging_up
 from tests.roles.issuing.network import NETWORK, Dta, Hand, Network, serving

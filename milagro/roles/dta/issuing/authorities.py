@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from milagro.cid import CID
 from milagro.errors import EncodingError, MilagroError
 from milagro.protocols import pki
+from milagro.protocols.issuance import M_PIN, Purpose
 from milagro.roles import logs
 from milagro.roles.correspondence.keys import recipients_of, senders_of
-from milagro.roles.issuance.tickets import M_PIN, Purpose
 from milagro.roles.refusals import TicketForged
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ PER_DAY: Final = {
 class AuthorityTerms:
     """What one authority may ask for.
 
-    Spec: spec/issuing.md#authorities
+    Spec: spec/issuing.md
     """
 
     identity: CID
@@ -70,7 +70,7 @@ class Authorities:
     """Who signs tickets that count here. Threads may share it.
 
     What identities list is read anew from the directory every half minute: so long a revoked key is still good.
-    Spec: spec/issuing.md#authorities
+    Spec: spec/issuing.md
     """
 
     def __init__(self, terms: Sequence[AuthorityTerms], directory: Directory) -> None:
@@ -122,7 +122,7 @@ class Authorities:
 def read_authorities(readers: Iterable[Reader]) -> tuple[list[AuthorityTerms], list[Path]]:
     """[[dta.authorities]]: the terms of each, and the files of the bundles that are named.
 
-    Spec: spec/issuing.md#authorities
+    Spec: spec/issuing.md
     """
     terms: list[AuthorityTerms] = []
     bundles: list[Path] = []

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from milagro.errors import DecryptionFailed, InvalidSignature, MilagroError
 from milagro.octets import equal
 from milagro.protocols.envelope import Reader, inspect, open_envelope
+from milagro.protocols.issuance import LEEWAY, MAX_LIFETIME, Purpose, Ticket, subject_of
 from milagro.protocols.mpin.v2 import Identity, verify_signature
-from milagro.roles.issuance.tickets import CONTEXT, LEEWAY, MAX_LIFETIME, MAX_TICKET, Purpose, Ticket, subject_of
+from milagro.roles.issuance.tickets import CONTEXT, MAX_TICKET
 from milagro.roles.refusals import (
     AuthorityPurpose,
     HolderNotProven,
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
     from milagro.cid import CID
     from milagro.protocols.envelope import EncryptionKey
+    from milagro.protocols.issuance import Asked
     from milagro.protocols.mpin.v2 import Suite
     from milagro.roles.dta.issuing.authorities import Authorities, Trusted
-    from milagro.roles.issuance.requests import Asked
 
 MAX_RECIPIENTS: Final = 1024
 
@@ -49,7 +50,7 @@ class Checked:
 class RequestChecker:
     """What one D-TA of one network answers.
 
-    Spec: spec/issuing.md#checks
+    Spec: spec/issuing.md
     """
 
     network: CID
@@ -62,7 +63,7 @@ class RequestChecker:
     def check(self, asked: Asked, signature: bytes | None, now: int) -> Checked:
         """The ticket in the request, if everything about the two fits.
 
-        Spec: spec/issuing.md#checks
+        Spec: spec/issuing.md
         Raises: TicketMalformed, TicketAudience, TicketForged, TicketExpired, AuthorityPurpose, PurposeNotServed,
             InvalidRequest, TicketIdentity, TicketRealm, TicketSlot, HolderNotProven; EncodingError
         """
@@ -84,13 +85,14 @@ class RequestChecker:
         self._check_recipients(octets)
         try:
             payload, opened = open_envelope(octets, Reader(self.keys, self.authorities.senders(now), CONTEXT))
+            ticket = Ticket.from_bytes(payload)
         except (DecryptionFailed, InvalidSignature):
             raise TicketForged(
                 "the ticket was altered, or is not signed by an authority that is trusted here"
             ) from None
         except MilagroError as error:
             raise TicketMalformed(f"this is not a ticket: {error}") from None
-        return Ticket.from_bytes(payload), self.authorities.of(opened.header.sender)
+        return ticket, self.authorities.of(opened.header.sender)
 
     def _check_recipients(self, octets: bytes) -> None:
         """Nothing, if the ticket shows that it is sealed to this D-TA: before any key is used on it."""
@@ -143,7 +145,7 @@ class RequestChecker:
 def check_time(ticket: Ticket, now: int) -> None:
     """Nothing, if the ticket is good now.
 
-    Spec: spec/issuing.md#checks
+    Spec: spec/issuing.md
     Raises: TicketExpired
     """
     if not 0 < ticket.expires - ticket.issued <= MAX_LIFETIME:

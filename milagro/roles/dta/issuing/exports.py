@@ -14,16 +14,9 @@ from milagro import cbor
 from milagro.cbor import Fields
 from milagro.errors import EncodingError, InvalidSignature, MalformedEnvelope
 from milagro.octets import frame, os2ip
-from milagro.roles.dta.issuing.audit import (
-    DIGEST,
-    MAX_NUMBER,
-    Cosignature,
-    Entry,
-    Restored,
-    SignedHead,
-    entry_digest,
-    origin,
-)
+from milagro.protocols.issuance import Entry, Restored, entry_digest, origin
+from milagro.protocols.issuance.audit import DIGEST, MAX_NUMBER
+from milagro.roles.dta.issuing.audit import Cosignature, SignedHead
 from milagro.roles.refusals import (
     HeadForged,
     LogAltered,
@@ -39,7 +32,7 @@ if TYPE_CHECKING:
 
     from milagro.cid import CID
     from milagro.protocols.envelope import VerifyingKey
-    from milagro.roles.dta.issuing.audit import Head
+    from milagro.protocols.issuance import Head
 
 MAGIC: Final = b"MLGAUD\x00\x01"
 _MAX_ITEM: Final = 1 << 16
@@ -82,7 +75,7 @@ def write_log(
 ) -> None:
     """Writes an export.
 
-    Spec: spec/issuing.md#exports
+    Spec: spec/issuing.md
     """
     file.write(MAGIC + frame(start.to_bytes()))
     for entry in entries:
@@ -93,7 +86,7 @@ def write_log(
 class LogReader:
     """An export that is being read: `start`, then `entries`, after which `head` and `cosignatures` are there.
 
-    Spec: spec/issuing.md#exports
+    Spec: spec/issuing.md
     Raises: EncodingError; LogTruncated if the file ends early
     """
 
@@ -161,7 +154,7 @@ class VerifiedLog:
 def verify_log(file: BinaryIO, expected: Expected) -> VerifiedLog:
     """The log in the file, if all of it holds.
 
-    Spec: spec/issuing.md#verification
+    Spec: spec/issuing.md
     Raises: LogAltered, LogTruncated, LogReordered, LogRepeated, LogForked, HeadForged, TooFewWitnesses; EncodingError
     """
     reader = LogReader(file)

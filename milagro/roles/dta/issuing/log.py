@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import insert, select, update
 
 from milagro.errors import BrokenChain
-from milagro.roles.dta.issuing.audit import Head, SignedHead, origin
+from milagro.protocols.issuance import Head, origin
+from milagro.roles.dta.issuing.audit import SignedHead
 from milagro.roles.dta.issuing.exports import Start, Writable, write_log
 from milagro.roles.dta.issuing.tables import ENTRY, HEAD, LOG
 from milagro.roles.dta.issuing.watermark import Mark
@@ -91,7 +92,7 @@ class AuditLog:
     def export(self, file: Writable, key: SigningKey, now: int, first: int = 1) -> SignedHead:
         """Writes the log from entry `first` on, with a head that is signed now.
 
-        Spec: spec/issuing.md#exports
+        Spec: spec/issuing.md
         Raises: BrokenChain if the entry before the first one is not here
         """
         start = Start(first, self.digest(first - 1))

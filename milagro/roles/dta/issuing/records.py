@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import delete, func, insert, select, update
 
 from milagro.errors import BrokenChain, Unavailable
-from milagro.roles.dta.issuing.audit import Entry, Issue, Restored, entry_digest
+from milagro.protocols.issuance import LEEWAY, MAX_LIFETIME, Entry, Issue, Restored, entry_digest
 from milagro.roles.dta.issuing.log import AuditLog
 from milagro.roles.dta.issuing.tables import COUNT, ENTRY, LOG, SPENT
 from milagro.roles.dta.issuing.watermark import Mark, Watermark
-from milagro.roles.issuance.tickets import LEEWAY, MAX_LIFETIME
 from milagro.roles.refusals import AuthorityQuota, IdentityQuota, TicketBeforeRestore, TicketExpired, TicketReused
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from milagro.cid import CID
+    from milagro.protocols.issuance import Ticket
     from milagro.roles.dta.issuing.authorities import AuthorityTerms
-    from milagro.roles.issuance.tickets import Ticket
     from milagro.stores.state import State
 
 HOUR: Final = 3600
@@ -74,7 +73,7 @@ class _Log:
 class IssuingRecords:
     """The D-TA's part of a database, and the watermark beside it.
 
-    Spec: spec/issuing.md#idempotence, spec/issuing.md#quotas, spec/issuing.md#restore
+    Spec: spec/issuing.md
     """
 
     def __init__(self, state: State, watermark: Watermark, node: CID, network: CID, now: int) -> None:
@@ -97,7 +96,7 @@ class IssuingRecords:
     def use(self, use: Use, now: int) -> bool:
         """Spends the ticket, counts and logs it, all or nothing and durable on return; False if this was done before.
 
-        Spec: spec/issuing.md#idempotence
+        Spec: spec/issuing.md
         Raises: TicketReused, TicketExpired, TicketBeforeRestore, AuthorityQuota, IdentityQuota, Unavailable
         """
         with self.state.write() as connection:

@@ -9,20 +9,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from milagro.errors import Expired
+from milagro.protocols.envelope import EncryptionPublicKey
+from milagro.protocols.issuance import M_PIN, REPLY_SUITE, Asked, Issued, Purpose, check_purposes, view_octets
 from milagro.protocols.sharing import issuing
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.issuing.checking import Checked, RequestChecker
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.issuance.messages import IssueAnswer, KeyView, LogHead
-from milagro.roles.issuance.requests import Asked, Issued, point_in_g1, point_in_g2, seal_answer
-from milagro.roles.issuance.tickets import M_PIN, Purpose, check_purposes
-from milagro.roles.issuance.views import signed_view, view_octets
+from milagro.roles.issuance.requests import point_in_g1, point_in_g2, seal_answer
+from milagro.roles.issuance.views import signed_view
 from milagro.roles.refusals import KeyOver
 
 if TYPE_CHECKING:
     from milagro.cid import CID
     from milagro.groups import Random
-    from milagro.protocols.envelope import EncryptionKey, EncryptionPublicKey, SigningKey
+    from milagro.protocols.envelope import EncryptionKey, SigningKey
     from milagro.protocols.mpin.v2 import Suite
     from milagro.protocols.sharing import KeyShare
     from milagro.roles.dta.holdings import Holding, Holdings
@@ -174,7 +175,7 @@ class IssuingService:
     def export(self, file: Writable, first: int = 1) -> SignedHead:
         """Writes the log from entry `first` on, with a head that is signed now.
 
-        Spec: spec/issuing.md#exports
+        Spec: spec/issuing.md
         Raises: BrokenChain if the entry before the first one is not here
         """
         log = self.records.log
@@ -198,4 +199,4 @@ def _recipients(asked: Asked, checked: Checked) -> Sequence[EncryptionPublicKey]
     """Who may open the answer: decided before the ticket is spent, so that a bad key costs nothing."""
     if checked.identity is None:
         return checked.authority.reply_keys
-    return [asked.reply_key]
+    return [EncryptionPublicKey(REPLY_SUITE, asked.reply)]

@@ -39,7 +39,7 @@ class Mark:
 class Watermark:
     """The file. Threads and processes may share it.
 
-    Spec: spec/issuing.md#restore
+    Spec: spec/issuing.md
     Raises: Unavailable
     """
 
