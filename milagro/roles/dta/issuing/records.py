@@ -6,13 +6,15 @@ replicas of a D-TA together, one request is decided after the other.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
-from milagro.errors import BrokenChain, Unavailable
+from milagro.errors import BrokenChain, RateLimited
 from milagro.protocols.issuance import LEEWAY, MAX_LIFETIME, Entry, Issue, Restored, entry_digest
 from milagro.roles.dta.issuing.log import AuditLog
 from milagro.roles.dta.issuing.tables import COUNT, ENTRY, LOG, SPENT
@@ -29,6 +31,18 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3600
 DAY: Final = 86400
+
+# What every request executes, put together once.
+_LOCK = select(LOG).with_for_update()
+_THIS = and_(SPENT.c.authority == bindparam("of"), SPENT.c.jti == bindparam("id"))
+_KNOWN = select(SPENT.c.request, SPENT.c.epoch).where(_THIS)
+_SPEND, _WRITE, _BEGIN = insert(SPENT), insert(ENTRY), insert(COUNT)
+_MOVE = update(LOG).values(number=bindparam("to"), digest=bindparam("with"))
+_WINDOWS = or_(
+    *(and_(COUNT.c.scope == bindparam(f"scope{i}"), COUNT.c.began == bindparam(f"began{i}")) for i in range(3))
+)
+_COUNTED = select(COUNT.c.scope, COUNT.c.issued).where(_WINDOWS)
+_ADD = update(COUNT).where(_WINDOWS).values(issued=COUNT.c.issued + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +95,11 @@ class IssuingRecords:
         self.log = AuditLog(state, node, network)
         self._marked = watermark.read()
         self._marking = threading.Lock()
-        with state.write() as connection:
+        with contextlib.suppress(IntegrityError), state.write() as connection:  # of two that begin at once, one does
             if connection.execute(select(LOG.c.id)).first() is None:
                 empty = {"id": 1, "number": 0, "digest": self.log.origin, "lost": -1, "forgotten": -1}
                 connection.execute(insert(LOG).values(empty))
+        with state.write() as connection:
             log = self._lock(connection, now)
             if self._marked is None and log.number:
                 # There is a log, and nothing says how far it was: it may lack what has left.
@@ -114,32 +129,21 @@ class IssuingRecords:
         ticket = use.ticket
         if ticket.expires <= log.forgotten:
             raise TicketExpired("the ticket's time is over; ask for a new one")
-        key = (SPENT.c.authority == str(use.terms.identity)) & (SPENT.c.jti == ticket.jti)
-        known = connection.execute(select(SPENT.c.request, SPENT.c.epoch).where(key)).first()
+        this = {"of": str(use.terms.identity), "id": ticket.jti}
+        known = connection.execute(_KNOWN, this).first()
         if known is not None:
-            if known.request != use.request:
+            if bytes(known.request) != use.request:
                 raise TicketReused("the ticket was used before, by another request; ask for a new one")
             if known.epoch == use.epoch:
                 return False
-            connection.execute(update(SPENT).where(key).values(epoch=use.epoch))
+            connection.execute(update(SPENT).where(_THIS).values(epoch=use.epoch), this)
         else:
-            connection.execute(insert(SPENT).values(_spent_row(use)))
-            self._count(connection, use, now)
+            connection.execute(_SPEND, _spent_row(use))
+            _count(connection, use, now)
         self._append(connection, log, now, use.issue)
         return known is None
 
     # -- quotas --------------------------------------------------------------------------------------------------------
-    def _count(self, connection: Connection, use: Use, now: int) -> None:
-        terms, ticket = use.terms, use.ticket
-        authority, subject = terms.identity, ticket.subject.hex()
-        if _counted(connection, f"{authority}/hour", HOUR, now) > terms.per_hour:
-            raise _over(AuthorityQuota, f"the authority may have {terms.per_hour} shares issued an hour", HOUR, now)
-        if _counted(connection, f"{authority}/day", DAY, now) > terms.per_day:
-            raise _over(AuthorityQuota, f"the authority may have {terms.per_day} shares issued a day", DAY, now)
-        most = terms.identity_per_day[ticket.purpose]
-        if _counted(connection, f"{subject}/{ticket.purpose}", DAY, now) > most:
-            raise _over(IdentityQuota, f"an identity has at most {most} times a {ticket.purpose} a day", DAY, now)
-
     def quotas(self, terms: AuthorityTerms, now: int) -> Quotas:
         """How much an authority has used of its quotas."""
         with self.state.read() as connection:
@@ -173,8 +177,8 @@ class IssuingRecords:
     # -- inside a transaction ------------------------------------------------------------------------------------------
     def _lock(self, connection: Connection, now: int) -> _Log:
         """The end of the log, which nobody else moves until the transaction ends; a restore is noted here."""
-        row = connection.execute(select(LOG).with_for_update()).one()
-        log = _Log(row.number, row.digest, row.lost, row.forgotten)
+        row = connection.execute(_LOCK).one()
+        log = _Log(row.number, bytes(row.digest), row.lost, row.forgotten)
         marked = self._marked
         if marked is not None and log.number < marked.number:
             lost_from = log.number + 1
@@ -190,8 +194,8 @@ class IssuingRecords:
     def _append(self, connection: Connection, log: _Log, now: int, event: Issue | Restored) -> None:
         octets = Entry(log.number + 1, log.digest, now, event).to_bytes()
         log.number, log.digest = log.number + 1, entry_digest(octets)
-        connection.execute(insert(ENTRY).values(number=log.number, octets=octets, digest=log.digest))
-        connection.execute(update(LOG).values(number=log.number, digest=log.digest))
+        connection.execute(_WRITE, {"number": log.number, "octets": octets, "digest": log.digest})
+        connection.execute(_MOVE, {"to": log.number, "with": log.digest})
 
     def _check_same(self, connection: Connection, log: _Log) -> None:
         """Nothing, if the log is the one that the watermark is of. Raises: BrokenChain."""
@@ -224,17 +228,52 @@ def _spent_row(use: Use) -> dict[str, object]:
     }
 
 
-def _counted(connection: Connection, scope: str, span: int, now: int) -> int:
-    """How many there are in this window, this one included."""
-    began = now - now % span
-    here = (COUNT.c.scope == scope) & (COUNT.c.began == began)
-    if connection.execute(update(COUNT).where(here).values(issued=COUNT.c.issued + 1)).rowcount == 0:
-        connection.execute(insert(COUNT).values(scope=scope, began=began, ends=began + span, issued=1))
-        return 1
-    return int(connection.execute(select(COUNT.c.issued).where(here)).scalar_one())
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A quota: what is counted, for how long, how much there may be, and the refusal of more."""
+
+    scope: str
+    span: int
+    most: int
+    error: type[RateLimited]
+    text: str
 
 
-def _over(kind: type[Unavailable], text: str, span: int, now: int) -> Unavailable:
-    error = kind(f"{text}; try again later")
-    error.retry_after = float(span - now % span)
+def _windows(use: Use) -> tuple[_Window, _Window, _Window]:
+    terms, purpose = use.terms, use.ticket.purpose
+    most = terms.identity_per_day[purpose]
+    one = f"an identity has at most {most} times a {purpose} a day"
+    hour = f"the authority may have {terms.per_hour} shares issued an hour"
+    day = f"the authority may have {terms.per_day} shares issued a day"
+    return (
+        _Window(f"{terms.identity}/hour", HOUR, terms.per_hour, AuthorityQuota, hour),
+        _Window(f"{terms.identity}/day", DAY, terms.per_day, AuthorityQuota, day),
+        _Window(f"{use.ticket.subject.hex()}/{purpose}", DAY, most, IdentityQuota, one),
+    )
+
+
+def _count(connection: Connection, use: Use, now: int) -> None:
+    """Counts this use in all windows. Raises: AuthorityQuota, IdentityQuota."""
+    windows = _windows(use)
+    here: dict[str, str | int] = {}
+    for i, window in enumerate(windows):
+        here |= {f"scope{i}": window.scope, f"began{i}": now - now % window.span}
+    counted = {row.scope: row.issued for row in connection.execute(_COUNTED, here)}
+    for window in windows:
+        if counted.get(window.scope, 0) >= window.most:
+            raise _over(window, now)
+    if counted:
+        connection.execute(_ADD, here)
+    if new := [window for window in windows if window.scope not in counted]:
+        connection.execute(_BEGIN, [_begun(window, now) for window in new])
+
+
+def _begun(window: _Window, now: int) -> dict[str, str | int]:
+    began = now - now % window.span
+    return {"scope": window.scope, "began": began, "ends": began + window.span, "issued": 1}
+
+
+def _over(window: _Window, now: int) -> RateLimited:
+    error = window.error(f"{window.text}; try again later")
+    error.retry_after = float(window.span - now % window.span)
     return error
