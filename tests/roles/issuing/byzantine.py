@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Send = Callable[[Any], Awaitable[None]]
 Misdeed = Callable[[Network, Dta, bytes], "bytes | tuple[int, dict[str, str], Any]"]
+
+
+_BOMB = gzip.compress(bytes(20 << 20), 1)
 
 
 class Wrong:
@@ -166,9 +170,7 @@ def no_envelope(_network: Network, _dta: Dta, _body: bytes) -> bytes:
 
 
 def zipped(_network: Network, _dta: Dta, _body: bytes) -> tuple[int, dict[str, str], Any]:
-    import gzip
-
-    return 200, {"content-encoding": "gzip"}, gzip.compress(bytes(50 << 20))
+    return 200, {"content-encoding": "gzip"}, _BOMB
 
 
 def refuses(_network: Network, _dta: Dta, _body: bytes) -> tuple[int, dict[str, str], Any]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from milagro.cid import CID
-from milagro.errors import BrokenChain, MilagroError
+from milagro.errors import BrokenChain, MilagroError, Unavailable
 from milagro.groups import curve
 from milagro.protocols.envelope import EncryptionKey
 from milagro.protocols.issuance import LEEWAY, Entry, Issue, Purpose, Restored, Ticket
@@ -76,6 +77,53 @@ def test_a_thousand_parallel_uses_of_one_ticket_give_one_share(network: Network)
     assert list(said.values()) == [125]
     assert len(events(dta)) == 1
     assert dta.service.records.quotas(network.terms[0], network.clock()).authority_day == 1
+
+
+def test_those_who_are_decided_together_do_not_touch_each_other(tmp_path: Path) -> None:
+    """Good uses, repetitions, used tickets, tickets over the quota and from before, from many threads at once."""
+    terms = replace(TERMS, per_hour=30)
+    records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW)
+    first = [bytes([i]) * 32 for i in range(10)]
+    for i, request in enumerate(first):
+        assert records.use(Use(_ticket(NOW, i), terms, request, 0), NOW)
+
+    def one(i: int) -> str:
+        kind, number = i % 4, i // 4 % 10
+        if kind == 0:
+            use = Use(_ticket(NOW, number), terms, first[number], 0)
+        elif kind == 1:
+            use = Use(_ticket(NOW, number), terms, bytes([200]) * 32, 0)
+        else:
+            use = Use(_ticket(NOW, 50 + i // 4 if kind == 2 else 150), terms, bytes([i]) * 32, 0)
+        try:
+            return "new" if records.use(use, NOW) else "again"
+        except (MilagroError, RuntimeError) as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(32) as pool:
+        said = Counter(pool.map(one, range(160)))
+    assert said["again"] == 40
+    assert said["new"] == 20  # what the quota left
+    assert said["TicketReused"] + said["AuthorityQuota"] == 100
+    assert records.log.mark().number == 30
+    assert len(list(records.log.entries())) == 30
+    records.close()
+
+
+def test_a_database_that_fails_fails_all_who_wait_and_then_goes_on(tmp_path: Path) -> None:
+    records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW)
+    with records.state.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE issuing_entry RENAME TO away")
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(records.use, Use(_ticket(NOW, i), TERMS, bytes(32), 0), NOW) for i in range(16)]
+        for one in waiting:
+            with pytest.raises(Unavailable):
+                one.result()
+    with records.state.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO issuing_entry")
+    for i in range(16):
+        assert records.use(Use(_ticket(NOW, i), TERMS, bytes(32), 0), NOW)
+    records.close()
 
 
 def test_several_processes_on_one_database_spend_a_ticket_once(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare
 
 DIAL = HttpDial()
-PATIENT = Patience(answer=1.0, overall=6.0, linger=2.0)
+PATIENT = Patience(answer=10.0, overall=20.0, linger=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,8 @@ def test_who_does_wrong_is_named_and_passed_over(
     network: Network, urls: dict[int, str], misdeed: byzantine.Misdeed, reason: Reason
 ) -> None:
     holder, bad = network.holder(), network.dtas[1]
-    patience = Patience(answer=0.5, overall=1.5, linger=3.0)
+    late = reason in (Reason.SILENT, Reason.SLOW)
+    patience = Patience(1.0, 20.0, 1.5) if late else Patience(20.0, 40.0, 30.0)
     with serving(Wrong(network, bad, misdeed)) as found:
         ask = requester(network, {**urls, bad.index: found[0]}, patience)
         got, report = ask.client_secret(network.for_holder(holder), holder.identity, holder.key)
@@ -161,7 +162,7 @@ def test_who_does_wrong_is_named_and_passed_over(
 def test_one_who_hangs_up(network: Network, urls: dict[int, str]) -> None:
     holder = network.holder()
     with hanging_up() as url:
-        ask = requester(network, {**urls, 3: url}, Patience(answer=0.5, overall=1.5, linger=3.0))
+        ask = requester(network, {**urls, 3: url}, Patience(answer=5.0, overall=20.0, linger=1.0))
         _, report = ask.client_secret(network.for_holder(holder), holder.identity, holder.key)
     assert report.of("dta-3").reason is Reason.UNREACHABLE
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from dataclasses import dataclass
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from milagro.errors import BrokenChain, RateLimited
+from milagro.errors import BrokenChain, MilagroError, ProtocolError, RateLimited
 from milagro.protocols.issuance import LEEWAY, MAX_LIFETIME, Entry, Issue, Restored, entry_digest
 from milagro.roles.dta.issuing.log import AuditLog
 from milagro.roles.dta.issuing.tables import COUNT, ENTRY, LOG, SPENT
@@ -22,6 +24,8 @@ from milagro.roles.dta.issuing.watermark import Mark, Watermark
 from milagro.roles.refusals import AuthorityQuota, IdentityQuota, TicketBeforeRestore, TicketExpired, TicketReused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from milagro.cid import CID
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3600
 DAY: Final = 86400
+_BATCH: Final = 64
 
 # What every request executes, put together once.
 _LOCK = select(LOG).with_for_update()
@@ -71,6 +76,15 @@ class Quotas:
 
 
 @dataclass(slots=True)
+class _Waiting:
+    """A use that is to be decided: True or False as `use` says, or the refusal."""
+
+    use: Use
+    now: int
+    decided: Future[bool] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
 class _Log:
     """The end of the log within a transaction."""
 
@@ -95,6 +109,8 @@ class IssuingRecords:
         self.log = AuditLog(state, node, network)
         self._marked = watermark.read()
         self._marking = threading.Lock()
+        self._turn = threading.Lock()
+        self._queue: deque[_Waiting] = deque()
         with contextlib.suppress(IntegrityError), state.write() as connection:  # of two that begin at once, one does
             if connection.execute(select(LOG.c.id)).first() is None:
                 empty = {"id": 1, "number": 0, "digest": self.log.origin, "lost": -1, "forgotten": -1}
@@ -114,16 +130,38 @@ class IssuingRecords:
         Spec: spec/issuing.md
         Raises: TicketReused, TicketExpired, TicketBeforeRestore, AuthorityQuota, IdentityQuota, Unavailable
         """
-        with self.state.write() as connection:
-            log = self._lock(connection, now)
-            lost = log.lost  # a restore that was noticed just now stays noted though this ticket is refused
-            fresh = False
-            if use.ticket.issued > lost:
-                fresh = self._use(connection, log, use, now)
-        self._raise(log.mark)
-        if use.ticket.issued <= lost:
-            raise TicketBeforeRestore("the ticket is from before a restore of this D-TA; ask for a new one")
-        return fresh
+        mine = _Waiting(use, now)
+        self._queue.append(mine)
+        with self._turn:
+            while not mine.decided.done():
+                self._decide()
+        return mine.decided.result()
+
+    def _decide(self) -> None:
+        """Decides what waits, as much as one transaction may hold: so many share one wait for the disk."""
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH))]
+        results: Sequence[bool | Exception]
+        try:
+            with self.state.write() as connection:
+                log = self._lock(connection, max(one.now for one in batch))
+                results = [self._result(connection, log, one) for one in batch]
+            self._raise(log.mark)
+        except Exception as error:  # noqa: BLE001 - whatever it is, each of those who wait is told
+            results = [error] * len(batch)
+        for one, result in zip(batch, results, strict=True):
+            if isinstance(result, bool):
+                one.decided.set_result(result)
+            else:
+                one.decided.set_exception(result)
+
+    def _result(self, connection: Connection, log: _Log, one: _Waiting) -> bool | MilagroError:
+        """What comes of one use. What is refused has written nothing, so the others are not touched."""
+        try:
+            if one.use.ticket.issued <= log.lost:
+                raise TicketBeforeRestore("the ticket is from before a restore of this D-TA; ask for a new one")
+            return self._use(connection, log, one.use, one.now)
+        except (ProtocolError, RateLimited) as error:
+            return error
 
     def _use(self, connection: Connection, log: _Log, use: Use, now: int) -> bool:
         ticket = use.ticket
@@ -138,8 +176,8 @@ class IssuingRecords:
                 return False
             connection.execute(update(SPENT).where(_THIS).values(epoch=use.epoch), this)
         else:
+            _count(connection, use, now)  # refuses before it writes
             connection.execute(_SPEND, _spent_row(use))
-            _count(connection, use, now)
         self._append(connection, log, now, use.issue)
         return known is None
 
