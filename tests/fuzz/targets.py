@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from tests.fuzz import envelope, files, identities, logins, points, sharing
+from tests.fuzz import envelope, files, identities, issuing, logins, points, sharing
 
-TARGETS = envelope.TARGETS | points.TARGETS | identities.TARGETS | sharing.TARGETS | logins.TARGETS | files.TARGETS
+TARGETS = (
+    envelope.TARGETS
+    | points.TARGETS
+    | identities.TARGETS
+    | sharing.TARGETS
+    | logins.TARGETS
+    | issuing.TARGETS
+    | files.TARGETS
+)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _log = logs.logger(__name__)
 _REFRESH_SECONDS: Final = 30
 _MOST: Final = 1 << 40
+_NAMES: Final = tuple(purpose.value for purpose in Purpose)
 PER_DAY: Final = {
     Purpose.CLIENT_SHARE: 8,
     Purpose.SERVER_SHARE: 8,
@@ -141,7 +142,7 @@ def _terms(reader: Reader, identity: CID) -> AuthorityTerms:
     return AuthorityTerms(
         identity=identity,
         realms=frozenset(reader.texts("realms")),
-        purposes=frozenset(Purpose(name) for name in reader.texts("purposes", tuple(Purpose), tuple(sorted(M_PIN)))),
+        purposes=frozenset(Purpose(name) for name in reader.texts("purposes", _NAMES, sorted(M_PIN))),
         per_hour=reader.integer("per_hour", 0, _MOST, 10_000),
         per_day=reader.integer("per_day", 0, _MOST, 100_000),
         identity_per_day={purpose: limits.integer(purpose.value, 0, _MOST, PER_DAY[purpose]) for purpose in Purpose},
