@@ -248,6 +248,21 @@ def test_a_restart_without_a_restore_refuses_nothing(network: Network) -> None:
     assert ask(dta, holder, one, EncryptionKey.generate(secrets.token_bytes)) == "TicketReused"
 
 
+def test_a_crash_between_database_and_watermark_is_no_restore(network: Network) -> None:
+    """The entry is durable, the share has not left: the same request gets it after the restart."""
+    holder, dta = network.holder(), network.dtas[0]
+    one, two = (network.for_holder(holder) for _ in range(2))
+    ask(dta, holder, one)
+    mark = dta.folder / "state.mark"
+    before = mark.read_bytes()
+    share = ask(dta, holder, two)
+    dta.service.close()
+    mark.write_bytes(before)
+    dta.open(network)
+    assert ask(dta, holder, two) == share
+    assert [type(event).__name__ for event in events(dta)] == ["Issue", "Issue"]
+
+
 @pytest.mark.parametrize("spoil", ["removed", "cut short", "altered"])
 def test_a_log_without_its_watermark_counts_as_restored(network: Network, spoil: str) -> None:
     holder, dta = network.holder(), network.dtas[0]

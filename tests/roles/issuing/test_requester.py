@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from milagro.errors import InvalidSignature, MilagroError, NotFound
+from milagro.errors import InvalidSignature, MalformedEnvelope, MilagroError, NotFound, ParameterError
 from milagro.protocols import wcc
 from milagro.protocols.issuance import CHOW_CHOO, Purpose, view_octets
 from milagro.protocols.mpin.v2 import ServerSecret
 from milagro.protocols.sharing import KeyRing, Member, Roster, Succession, deal
 from milagro.protocols.sharing.refusals import InvalidProof
-from milagro.roles.issuance import Reason, Requester
+from milagro.roles.issuance import Reason, Registrar, Requester
 from milagro.roles.issuance.calls import HttpDial
 from milagro.roles.issuance.messages import Endorsement, KeyView, SuccessionAnswer
 from milagro.roles.issuance.reports import Report, TooFewAnswers
@@ -90,6 +90,26 @@ def test_permits_and_server_secrets(network: Network, urls: dict[int, str]) -> N
     assert isinstance(server, ServerSecret)
     assert server.point == network.secret * network.suite.curve.g2
     assert len(report.good) == 3
+
+
+def test_what_an_authority_signs_is_what_d_tas_take(network: Network, urls: dict[int, str]) -> None:
+    holder, ask, now = network.holder(), requester(network, urls), network.clock()
+    authority = Registrar(network.authority.identity, network.authority.pairs[-1].signing, network.view())
+    slot = network.suite.slot_at(now)
+    assert slot is not None
+    client, _ = ask.client_secret(
+        authority.ticket(Purpose.CLIENT_SHARE, holder.identity, now), holder.identity, holder.key
+    )
+    permit = authority.ticket(Purpose.PERMIT, holder.identity, now, slot=slot)
+    ask.permit(permit, holder.identity, slot, holder.key)
+    server, _ = ask.server_secret(authority.server_ticket(now), network.authority.keys.opening)
+    E = network.suite.curve
+    assert E.pairing_check([(client.point, E.g2), (-network.suite.hash_identity(holder.identity), server.point)])
+    with pytest.raises(ParameterError):
+        authority.ticket(Purpose.SERVER_SHARE, holder.identity, now)
+    for wrong in ({"purpose": Purpose.PERMIT}, {"purpose": Purpose.CLIENT_SHARE, "slot": slot}):
+        with pytest.raises(MalformedEnvelope):
+            authority.ticket(holder=holder.identity, now=now, **wrong)
 
 
 def test_two_parties_agree_on_a_key(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from milagro.errors import Expired
 from milagro.protocols.envelope import EncryptionPublicKey
 from milagro.protocols.issuance import M_PIN, REPLY_SUITE, Asked, Issued, Purpose, check_purposes, view_octets
 from milagro.protocols.sharing import issuing
+from milagro.roles import logs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.issuing.checking import Checked, RequestChecker
 from milagro.roles.dta.issuing.records import Use
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from milagro.roles.dta.issuing.records import IssuingRecords
     from milagro.roles.issuance.messages import IssueRequest, SuccessionAnswer
 
+_log = logs.logger(__name__)
 _FORGET_EVERY: Final = 3600
 _VIEW_SECONDS: Final = 60
 _HEAD_SECONDS: Final = 60
@@ -105,10 +107,12 @@ class IssuingService:
         recipients = _recipients(asked, checked)
         holding = self._find(checked.ticket.key_id, now)
         epoch = holding.share.key.epoch
-        self.records.use(Use(checked.ticket, checked.authority.terms, asked.digest, epoch), now)
+        terms, purpose = checked.authority.terms, checked.ticket.purpose
+        fresh = self.records.use(Use(checked.ticket, terms, asked.digest, epoch), now)
+        _log.info("issued", purpose=purpose.value, authority=str(terms.identity), epoch=epoch, again=not fresh)
         self._keep_up(now)
         share = self._share(holding.share, checked, asked.digest)
-        issued = Issued(checked.ticket.purpose, checked.ticket.key_id, epoch, share)
+        issued = Issued(purpose, checked.ticket.key_id, epoch, share)
         return IssueAnswer(envelope=seal_answer(asked, issued, self.node.signing, recipients, now, self._random))
 
     def _find(self, key_id: bytes, now: int) -> Holding:
