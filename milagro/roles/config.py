@@ -144,6 +144,19 @@ class Reader:
             self._fault(key, f"is {value!r}; it can be {', '.join(choices)}{_suggestion(value, choices)}")
         return value
 
+    def texts(self, key: str, choices: Sequence[str] = (), default: Sequence[str] | None = None) -> list[str]:
+        """An array of strings, at least one, none twice; each of them one of `choices` if there are any."""
+        values = self._take(key, list, "an array of strings", default is None, list(default or ()))
+        if not all(isinstance(value, str) and 1 <= len(value) <= 253 for value in values):
+            self._fault(key, "must be an array of strings of 1 to 253 characters")
+            return []
+        if key in self._table and (not values or len(set(values)) != len(values)):
+            self._fault(key, "must have at least one entry, and none twice")
+        if wrong := [value for value in values if choices and value not in choices]:
+            self._fault(key, f"has {wrong[0]!r}; it can have {', '.join(choices)}{_suggestion(wrong[0], choices)}")
+            return []
+        return [unicodedata.normalize("NFC", value) for value in values]
+
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number from `low` to `high`."""
         value: int = self._take(key, int, "a whole number", default is None, default if default is not None else low)

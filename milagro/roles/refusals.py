@@ -12,6 +12,7 @@ from typing import ClassVar
 from milagro.errors import (
     AlreadyExists,
     AuthenticationFailed,
+    BrokenChain,
     Expired,
     InvalidSignature,
     Late,
@@ -29,13 +30,13 @@ from milagro.errors import (
 
 
 class TicketMalformed(MalformedEnvelope):
-    """The ticket is not a signed token of the right type with exactly the right claims."""
+    """The ticket is not of its form: another version, a claim that is missing, unknown, or not of its kind."""
 
     code: ClassVar[str] = "ticket-malformed"
 
 
 class TicketForged(InvalidSignature):
-    """The ticket's signature does not fit its issuer's key, or its issuer is not trusted here."""
+    """The ticket was altered, its signature does not fit its issuer's key, or its issuer is not trusted here."""
 
     code: ClassVar[str] = "ticket-forged"
 
@@ -47,7 +48,7 @@ class TicketExpired(Expired):
 
 
 class TicketAudience(VerificationError):
-    """The ticket was made for another D-TA."""
+    """The ticket was made for another D-TA, or for another network of them."""
 
     code: ClassVar[str] = "ticket-audience"
 
@@ -74,6 +75,90 @@ class TicketReused(Replay):
     """The ticket was used before."""
 
     code: ClassVar[str] = "ticket-reused"
+
+
+class TicketRealm(VerificationError):
+    """The authority that signed the ticket does not answer for the realm of the identity."""
+
+    code: ClassVar[str] = "ticket-realm"
+
+
+class TicketBeforeRestore(Expired):
+    """The ticket is from before this D-TA's database was restored: whether it was used is not known any more."""
+
+    code: ClassVar[str] = "ticket-before-restore"
+
+
+class AuthorityPurpose(VerificationError):
+    """The authority that signed the ticket may not ask for this here."""
+
+    code: ClassVar[str] = "authority-purpose"
+
+
+class PurposeNotServed(ParameterError):
+    """The keys of this network are not for this purpose."""
+
+    code: ClassVar[str] = "purpose-not-served"
+
+
+class KeyOver(Expired):
+    """The ticket names a key of the network that is not accepted any more, or not known."""
+
+    code: ClassVar[str] = "key-over"
+
+
+class AuthorityQuota(RateLimited):
+    """The authority has had as many shares issued as it may in this time."""
+
+    code: ClassVar[str] = "authority-quota"
+
+
+class IdentityQuota(RateLimited):
+    """The identity has had as many shares issued as it may in this time."""
+
+    code: ClassVar[str] = "identity-quota"
+
+
+class LogAltered(BrokenChain):
+    """An entry of an audit log is not the one that the entry after it, or the head, names."""
+
+    code: ClassVar[str] = "log-altered"
+
+
+class LogTruncated(BrokenChain):
+    """Entries of an audit log are missing."""
+
+    code: ClassVar[str] = "log-truncated"
+
+
+class LogReordered(BrokenChain):
+    """Entries of an audit log are not in the order of their numbers."""
+
+    code: ClassVar[str] = "log-reordered"
+
+
+class LogRepeated(BrokenChain):
+    """An entry of an audit log stands twice."""
+
+    code: ClassVar[str] = "log-repeated"
+
+
+class LogForked(BrokenChain):
+    """An audit log does not continue the one that was seen before: its node has two histories."""
+
+    code: ClassVar[str] = "log-forked"
+
+
+class HeadForged(InvalidSignature):
+    """The head of an audit log is not signed by its node."""
+
+    code: ClassVar[str] = "head-forged"
+
+
+class TooFewWitnesses(VerificationError):
+    """The head of an audit log is not co-signed by as many witnesses as are asked for."""
+
+    code: ClassVar[str] = "too-few-witnesses"
 
 
 class HolderNotProven(InvalidSignature):

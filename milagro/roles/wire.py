@@ -45,7 +45,8 @@ def to_octets(text: object) -> bytes:
     return octets
 
 
-def _octets(low: int, high: int) -> Any:
+def bounded_octets(low: int, high: int) -> Any:
+    """The type of octets with a length within the bounds, base64url in JSON."""
     return Annotated[
         bytes,
         BeforeValidator(_bounded(low, high)),
@@ -79,11 +80,11 @@ def _place(parts: Sequence[object]) -> str:
     return ".".join(ascii(str(part)[:_NAME_SHOWN])[1:-1] for part in parts) or "body"
 
 
-Octets = _octets(1, 4096)
+Octets = bounded_octets(1, 4096)
 """A protocol message, point, identity or share; its own decoder checks the rest."""
 
-PublicKey = _octets(32, 133)
-SignatureOctets = _octets(64, 132)
+PublicKey = bounded_octets(32, 133)
+SignatureOctets = bounded_octets(64, 132)
 
 TicketText = Annotated[
     str, Field(min_length=20, max_length=2048, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fuzz import envelope, files, identities, logins, points, requests, sharing
+from tests.fuzz import envelope, files, identities, issuing, logins, points, requests, sharing
 
 TARGETS = {
     **envelope.TARGETS,
@@ -10,6 +10,7 @@ TARGETS = {
     **identities.TARGETS,
     **sharing.TARGETS,
     **logins.TARGETS,
+    **issuing.TARGETS,
     **files.TARGETS,
     **requests.TARGETS,
 }

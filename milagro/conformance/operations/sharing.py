@@ -203,6 +203,26 @@ def combine_server_shares(x: Inputs) -> Results:
     return {"server_secret": issuing.combine_server_shares(key, shares, x.random()).to_bytes().hex()}
 
 
+@operation("sharing.issue-receiver-shares")
+def issue_receiver_shares(x: Inputs) -> Results:
+    """What every holder issues for a point of G2, and what some of it combines to."""
+    shares, B = _deal(x), x.g2("B", None)
+    made = [issuing.issue_receiver_share(share, B) for share in shares]
+    together = issuing.combine_receiver_shares(
+        shares[0].key, [made[i - 1] for i in x.integers("some")], B, x.random("weights")
+    )
+    return {"receiver_shares": [one.to_bytes().hex() for one in made], "receiver_key": together.to_bytes().hex()}
+
+
+@operation("sharing.combine-receiver-shares")
+def combine_receiver_shares(x: Inputs) -> Results:
+    """The receiver key of receiver shares."""
+    suite = Suite(x.E)
+    key = SharedKey.from_bytes(suite, x.octets("key"))
+    shares = [issuing.ReceiverShare.from_bytes(suite, octets) for octets in x.octet_list("shares")]
+    return {"receiver_key": issuing.combine_receiver_shares(key, shares, x.g2("B", None), x.random()).to_bytes().hex()}
+
+
 @operation("sharing.sign")
 def sign(x: Inputs) -> Results:
     """Partial signatures of all holders, and the signature of some."""

@@ -11,6 +11,7 @@ from milagro.conformance.topics import (
     encodings,
     envelope,
     envelope_steps,
+    issuance,
     messaging,
     mpin_v1,
     mpin_v2,
@@ -37,5 +38,6 @@ TOPICS: tuple[Callable[[str], Book], ...] = (
     *envelope_steps.TOPICS,
     *envelope.TOPICS,
     *messaging.TOPICS,
+    *issuance.TOPICS,
 )
 """Each takes the name of a backend."""

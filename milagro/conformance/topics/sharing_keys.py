@@ -124,6 +124,34 @@ def issuing(backend: str) -> Book:
     return book
 
 
+def receiver_shares(backend: str) -> Book:
+    """Receiver shares, and wrong ones."""
+    book = Book("sharing/receiver-shares", SPEC + "receiver-shares", backend, DEFAULT)
+    for curve in CURVES:
+        E = book.E(curve)
+        B, other = ((E.scalar(k) * E.g2).to_bytes().hex() for k in (5, 6))
+        dealt = _dealt(book, "receivers", curve)
+        inputs = {**dealt, "B": B, "weights": book.seed_of(f"{curve}/weights"), "some": [3, 1]}
+        made = book.good(f"{curve}-issue", "sharing.issue-receiver-shares", inputs, curve=curve)
+        key = book.run("sharing.deal", dealt, curve)["key"]
+        shares = made["receiver_shares"]
+        given = {"key": key, "random": book.seed_of(f"{curve}/checks"), "shares": shares, "B": B}
+        book.good(f"{curve}-combine", "sharing.combine-receiver-shares", given, curve=curve)
+        strange = book.run("sharing.issue-receiver-shares", {**inputs, "random": book.seed_of("strange")}, curve)
+        of_other = book.run("sharing.issue-receiver-shares", {**inputs, "B": other}, curve)["receiver_shares"]
+        wrong = remade(shares[1], 6, bytes.fromhex(other))
+        for name, change, error in (
+            ("other-point", {"B": other}, refusals.InvalidProof),
+            ("one-of-other-point", {"shares": [shares[0], of_other[1]]}, refusals.InvalidProof),
+            ("wrong-value", {"shares": [shares[0], wrong]}, refusals.InvalidProof),
+            ("too-few", {"shares": shares[:1]}, refusals.TooFewShares),
+            ("duplicate", {"shares": shares[:1] * 2}, refusals.DuplicateShare),
+            ("other-key", {"shares": strange["receiver_shares"]}, refusals.MixedShares),
+        ):
+            book.bad(f"{curve}-{name}", "sharing.combine-receiver-shares", {**given, **change}, error, curve=curve)
+    return book
+
+
 def threshold_bls(backend: str) -> Book:
     """Threshold signatures under each scheme, and wrong partial signatures."""
     book = Book("sharing/threshold-bls", SPEC + "threshold-bls", backend, DEFAULT)
@@ -234,4 +262,6 @@ def rotation(backend: str) -> Book:
     return book
 
 
-TOPICS: tuple[Callable[[str], Book], ...] = (octets, commitments, issuing, threshold_bls, voprf, runs, repair, rotation)
+TOPICS: tuple[Callable[[str], Book], ...] = (
+    *(octets, commitments, issuing, receiver_shares, threshold_bls, voprf, runs, repair, rotation),
+)

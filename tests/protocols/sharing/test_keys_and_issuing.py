@@ -21,7 +21,7 @@ from milagro.protocols.sharing.commitments import (
     fits,
     fits_blinded,
 )
-from milagro.protocols.sharing.issuing import ClientShare, ServerShare
+from milagro.protocols.sharing.issuing import ClientShare, ReceiverShare, ServerShare
 from milagro.protocols.sharing.refusals import (
     DuplicateShare,
     InvalidProof,
@@ -146,6 +146,44 @@ def test_wrong_shares_are_refused_with_the_name_of_their_issuer() -> None:
             issuing.check_client_share(key, wrong, A)
 
 
+@pytest.mark.parametrize(("name", "backend"), CURVES)
+def test_t_receiver_shares_are_s_b_and_wrong_ones_are_named(name: str, backend: str) -> None:
+    s, random = suite(name, backend), random_from(f"receivers {name}")
+    E = s.curve
+    secret, B = E.random_scalar(random), E.random_scalar(random) * E.g2
+    shares = deal(s, secret, 2, 4, random)
+    key = shares[0].key
+    made = [issuing.issue_receiver_share(share, B) for share in shares]
+    for some in combinations(made, 2):
+        assert issuing.combine_receiver_shares(key, some, B, random) == secret * B
+    of_q = issuing.issue_receiver_share(shares[1], E.g2)
+    wrong = replace(made[1], point=made[2].point), replace(of_q, B=B), replace(made[1], point=made[1].point + E.g2)
+    for one in wrong:
+        with pytest.raises(InvalidProof) as caught:
+            issuing.check_receiver_shares(key, [made[0], one, made[2]], B, random)
+        assert caught.value.culprits == (2,)
+    with pytest.raises(InvalidProof) as caught:
+        issuing.combine_receiver_shares(key, [made[0], of_q], B, random)
+    assert caught.value.culprits == (2,)
+    for run in (
+        lambda: issuing.issue_receiver_share(shares[0], E.g2_identity),
+        lambda: issuing.check_receiver_shares(key, made, E.g2_identity, random),
+    ):
+        with pytest.raises(ParameterError):
+            run()
+
+
+def test_a_receiver_share_tells_the_pin_of_a_stolen_token() -> None:
+    """Why `spec/issuing.md` keeps receivers and PINs under different keys."""
+    s, random = suite(), random_from("a receiver as an oracle")
+    E = s.curve
+    secret, A, B = E.random_scalar(random), E.hash_to_g1(b"alice", b"TEST"), E.random_scalar(random) * E.g2
+    pins = [E.hash_to_g1(b"pin %d" % i, b"TEST") for i in range(10)]
+    token, receiver = secret * A - pins[7], secret * B
+    right = [i for i, pin in enumerate(pins) if E.pairing_check([(token + pin, B), (-A, receiver)])]
+    assert right == [7]
+
+
 def test_shares_of_other_keys_and_epochs_do_not_combine() -> None:
     s, random = suite(), random_from("epochs")
     E = s.curve
@@ -227,6 +265,7 @@ def _octets() -> list[tuple[type, bytes]]:
         (KeyShare, shares[0].to_bytes()),
         (ClientShare, client.to_bytes()),
         (ServerShare, issuing.issue_server_share(shares[0]).to_bytes()),
+        (ReceiverShare, issuing.issue_receiver_share(shares[0], s.curve.g2).to_bytes()),
     ]
 
 

@@ -1,0 +1,71 @@
+"""The JSON of issuing: what a D-TA is asked and what it answers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from milagro.roles.issuance.types import (
+    AnswerOctets,
+    CidText,
+    Digest,
+    HeadOctets,
+    IdentityOctets,
+    KeyOctets,
+    ReplyKey,
+    Signature,
+    TicketOctets,
+)
+from milagro.roles.wire import Message, SignatureOctets, UnixTime
+
+MAX_SUCCESSIONS = 8
+
+
+class IssueRequest(Message):
+    """A ticket; and unless it is for a server share, who asks, where the answer goes, and the holder's signature."""
+
+    ticket: TicketOctets
+    identity: IdentityOctets | None = None
+    reply_to: ReplyKey | None = None
+    signature: SignatureOctets | None = None
+
+
+class IssueAnswer(Message):
+    """An envelope with the share, sealed to the reply key, or to the authority."""
+
+    envelope: AnswerOctets
+
+
+class Endorsement(Message):
+    """A holder of the old key, by its index, and its signature over a succession."""
+
+    index: Annotated[int, Field(ge=1, lt=1 << 16)]
+    signature: Signature
+
+
+class SuccessionAnswer(Message):
+    """That one key follows another, and who says so."""
+
+    succession: KeyOctets
+    endorsements: Annotated[list[Endorsement], Field(max_length=256)]
+
+
+class KeyView(Message):
+    """What a D-TA says of the network's keys, signed with a key of its identity."""
+
+    node: CidText
+    network: CidText
+    keys: KeyOctets
+    at: UnixTime
+    signing_key: Digest
+    signature: Signature
+    successions: Annotated[list[SuccessionAnswer], Field(max_length=MAX_SUCCESSIONS, default_factory=list)]
+
+
+class LogHead(Message):
+    """The head of a D-TA's audit log, signed with a key of its identity."""
+
+    head: HeadOctets
+    signing_key: Digest
+    signature: Signature
