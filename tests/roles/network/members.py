@@ -1,4 +1,4 @@
-"""Members of a network in this process, without letters' envelopes and logs: drivers, databases, and a bus between them.
+"""Members of a network in this process, without envelopes and logs: drivers, databases, and a bus between them.
 
 The clock is the test's, and a member that is killed loses all that was not committed.
 """
@@ -60,7 +60,7 @@ def suite_of(name: str) -> Suite:
 
 @dataclass(frozen=True)
 class Keys:
-    """Credentials by name; sealing is random, as with real keys, so that a run restored without its record would show."""
+    """Credentials by name; sealing is random as with real keys, so a run restored without its record would show."""
 
     me: bytes
 
@@ -234,11 +234,12 @@ class Bus:
     def _send(self, node: Node) -> bool:
         with node.state.read() as connection:
             letters = node.tables.outgoing(connection, 1000)
-        by_identity = {str(one.identity): one for one in self.nodes.values()}
+        by_identity: dict[str, list[Node]] = {}
+        for one in self.nodes.values():
+            by_identity.setdefault(str(one.identity), []).append(one)
         for letter in letters:
-            for to in letter.to.split():
-                other = by_identity.get(to)
-                if other is None or frozenset({node.name, other.name}) in self.cut:
+            for other in (other for to in letter.to.split() for other in by_identity.get(to, [])):
+                if frozenset({node.name, other.name}) in self.cut:
                     continue
                 payloads = [letter.payload] if self.tamper is None else self.tamper(node, other.name, letter.payload)
                 other.inbox.extend((node.identity, payload) for payload in payloads)
@@ -257,8 +258,8 @@ class Bus:
         highest = max(seat.index for seat in standing.charter.seats)
         new = [Seat(highest + place, name, identity_of(name), "") for place, name in enumerate(add, 1)]
         charter = Charter(
-            "test", CURVE, "sha256", 3600, threshold, (*kept, *new), secrets.token_bytes(32), standing.charter.number + 1,
-            standing.charter.network, standing.charter.cid, standing.key.to_bytes(),
+            "test", CURVE, "sha256", 3600, threshold, (*kept, *new), secrets.token_bytes(32),
+            standing.charter.number + 1, standing.charter.network, standing.charter.cid, standing.key.to_bytes(),
         )  # fmt: skip
         proposal = Proposal(kind, charter, charter.session, standing.base, standing.charter)
         node.intend("propose", proposal.to_bytes())

@@ -41,7 +41,7 @@ from milagro.roles import logs
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.charter import Charter, CharterFile, Seat
 from milagro.roles.dta.network.lineage import Standing, after, can_be_certified, certificate_of, require_quorum
-from milagro.roles.dta.network.messages import Proposal, Step
+from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import (
     SEED_OCTETS,
     HelperParty,
@@ -133,7 +133,7 @@ class Driver:
             return set()
         found = {seat.identity for seat in standing.charter.seats}
         for row in self._tables.proposals(connection, "approved"):
-            found |= Proposal.from_bytes(row.octets).members()
+            found |= read(row.octets).members()
         former = self._tables.fact(connection, "former") or b""
         found |= {CID.from_bytes(one) for one in unframe(former)}
         return found - {self.me}
@@ -232,7 +232,7 @@ class Driver:
     def _drop_repairs(self, connection: Connection, newer: Proposal) -> None:
         """A holder that asks again, asks others: what it asked before is over."""
         for row in self._tables.proposals(connection, "approved", "seen"):
-            proposal = Proposal.from_bytes(row.octets)
+            proposal = read(row.octets)
             if (proposal.kind, proposal.lost) == ("repair", newer.lost) and row.id != newer.id:
                 self._tables.change_proposal(connection, row.id, state="stale", reason="it asked again")
 
@@ -242,7 +242,7 @@ class Driver:
         repairs: list[tuple[ProposalRow, Proposal]] = []
         others: list[tuple[ProposalRow, Proposal]] = []
         for row in self._tables.proposals(connection, "approved"):
-            proposal = Proposal.from_bytes(row.octets)
+            proposal = read(row.octets)
             index = self._my_index(proposal)
             if standing is None or not standing.fits(proposal) or index is None:
                 continue
@@ -255,7 +255,7 @@ class Driver:
     def _drop_stale(self, connection: Connection) -> None:
         standing = self.standing(connection)
         for row in self._tables.proposals(connection, "approved", "seen"):
-            if standing is not None and not standing.fits(Proposal.from_bytes(row.octets)):
+            if standing is not None and not standing.fits(read(row.octets)):
                 self._tables.change_proposal(connection, row.id, state="stale", reason="the network has moved on")
 
     # -- readiness ----------------------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class Driver:
         if row is None or row.state in ("done", "stale"):
             self._answer_late(connection, sender, row)
             return
-        proposal = Proposal.from_bytes(row.octets)
+        proposal = read(row.octets)
         if sender not in proposal.members():
             raise VerificationError("ready for what it takes no part in")
         self._tables.set_ready(connection, digest, str(sender), attempt, int(now))
@@ -281,7 +281,7 @@ class Driver:
         if row is None:
             self._ask(connection, [sender])
             return
-        self._send_steps(connection, sender, Proposal.from_bytes(row.octets).base)
+        self._send_steps(connection, sender, read(row.octets).base)
 
     def _catch_up(self, connection: Connection, row: ProposalRow, proposal: Proposal) -> None:
         """Goes to a later attempt if more than f others are in it, so that one of them is honest."""
@@ -332,7 +332,7 @@ class Driver:
         row = self._tables.proposal(connection, run.proposal)
         if row is None:
             raise StoreError("the database has a run without the proposal that it is of")
-        proposal = Proposal.from_bytes(row.octets)
+        proposal = read(row.octets)
         here = self._live is not None and self._live_id == run.id
         if self._live is None or not here or self._live.events != self._tables.event_count(connection, run.id):
             aad = self._context(proposal.charter.curve, "event", run.id)
@@ -394,7 +394,7 @@ class Driver:
         """The runs that may begin soon, so that what comes early is kept."""
         standing, found = self.standing(connection), set()
         for row in self._tables.proposals(connection, "approved"):
-            proposal = Proposal.from_bytes(row.octets)
+            proposal = read(row.octets)
             if standing is not None and standing.fits(proposal):
                 attempts = range(row.attempt, row.attempt + 1 + _ATTEMPTS_AHEAD)
                 found |= {run_name(self._suite(standing), proposal, one, standing.key) for one in attempts}
@@ -405,7 +405,7 @@ class Driver:
         seat = standing.charter.seat_of(sender) if standing else None
         if seat is None:
             for row in self._tables.proposals(connection, "approved"):
-                seat = Proposal.from_bytes(row.octets).charter.seat_of(sender)
+                seat = read(row.octets).charter.seat_of(sender)
                 if seat is not None:
                     break
         return seat.index if seat is not None else 0
@@ -642,7 +642,7 @@ class Driver:
         """What this node said when it had stored its recovery file, signed anew."""
         known = self._tables.proposal(connection, row.proposal)
         assert known is not None  # noqa: S101 - a proposal stays as long as its run matters
-        proposal = Proposal.from_bytes(known.octets)
+        proposal = read(known.octets)
         suite, index = self._suite_of(proposal.charter.curve), self._my_index(proposal)
         octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
         transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
@@ -656,7 +656,7 @@ class Driver:
         known = self._tables.proposal(connection, row.proposal) if row is not None else None
         if row is None or known is None:
             return
-        standing, proposal = self.standing(connection), Proposal.from_bytes(known.octets)
+        standing, proposal = self.standing(connection), read(known.octets)
         base = standing.base if standing else b""
         self._tell(connection, proposal.members(), "question", base, row.run, proposal.to_bytes(), row.attempt)
 
@@ -701,7 +701,7 @@ class Driver:
         known = self._tables.proposal(connection, row.proposal) if row is not None else None
         if row is None or known is None or row.run != run or not self._in_doubt(connection):
             return
-        proposal = Proposal.from_bytes(known.octets)
+        proposal = read(known.octets)
         seats = [one.seat_of(sender) for one in (proposal.charter, proposal.before)]
         index = next(seat.index for seat in seats if seat is not None)
         self._tables.set_verdict(connection, run, index, statement, signature)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final, Self
 
 from milagro import cbor
@@ -129,6 +129,12 @@ class Proposal:
         fits = fits and (self.kind == "repair") == bool(self.lost) == bool(self.helpers)
         if not fits or (self.kind == "rotate") != bool(self.overlap_ends):
             raise MalformedEnvelope("the parts of the proposal do not fit together")
+
+
+@lru_cache(maxsize=64)
+def read(octets: bytes) -> Proposal:
+    """`Proposal.from_bytes`, once for what is read again and again. Raises: EncodingError."""
+    return Proposal.from_bytes(octets)
 
 
 @dataclass(frozen=True)
