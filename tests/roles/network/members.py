@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from milagro.protocols.sharing import Member
-    from milagro.roles.dta.network.messages import Step
 
 CURVE = "BN254"
 APPROVE = frozenset({"refresh", "repair", "rotate", "reshare", "retire"})
@@ -126,13 +125,17 @@ class Node:
         self.up = True
 
     def kill(self) -> None:
-        self.state.close()
+        """What is in memory is gone; what is in the database can still be looked at."""
+        del self.driver, self.holdings
         self.up = False
 
-    def lose_database(self) -> None:
-        self.kill()
-        self.generation += 1
+    def restart(self) -> None:
+        self.state.close()
         self.start()
+
+    def lose_database(self) -> None:
+        self.generation += 1
+        self.restart()
 
     def do(self, act: Callable[[Connection], None]) -> None:
         """One transaction, or none if the member is killed in it."""
@@ -183,6 +186,7 @@ class Bus:
         self.nodes: dict[str, Node] = {}
         self.tamper: Callable[[Node, str, bytes], list[bytes]] | None = None
         self.cut: set[frozenset[str]] = set()
+        self.threshold_after = 0  # of the resharing that a test looks at
         for name in names:
             self.add(name)
 
@@ -213,6 +217,10 @@ class Bus:
             if (until is not None and until()) or self.now >= end:
                 return
             self.now += 1
+
+    def letters(self) -> bool:
+        """Whether something is on its way."""
+        return any(node.up and node.inbox for node in self.nodes.values())
 
     def _round(self) -> bool:
         moved = False
@@ -283,9 +291,3 @@ class Bus:
 def file_of(charter: Charter, proposal: Proposal | None = None) -> CharterFile:
     octets = proposal.to_bytes() if proposal else b""
     return CharterFile(charter, (b"",), charter.seats[0].identity, b"", octets)
-
-
-def steps_of(node: Node) -> list[Step]:
-    from milagro.roles.dta.network.messages import Step
-
-    return [Step.from_bytes(one) for one in node.steps()]

@@ -112,7 +112,6 @@ class Driver:
     def forget(self) -> None:
         """Lets go of all that is in memory, because the transaction that it came about in was not done."""
         self._live, self._live_id, self._standing = None, b"", None
-        self._started = False
 
     # -- where things stand -------------------------------------------------------------------------------------------
     def standing(self, connection: Connection) -> Standing | None:
@@ -566,13 +565,15 @@ class Driver:
         self._tables.put_share(connection, row)
 
     def _recovered(self, connection: Connection, suite: Suite, certificate: Certificate) -> KeyShare | None:
-        """This node's share from the recovery file of the run, if that is the run whose file it keeps."""
+        """This node's share from the recovery file of the run, if it saw the run as those who confirmed it."""
         row = self._pending(connection)
         if row is None or row.run != certificate.transcript.run_id:
             return None
         octets = self._sealing.open(row.sealed, self._context(suite.curve.params.name, "recovery file", row.run))
-        _, value, _ = suite.fields("RESULT_", octets, 3)
-        return recover(suite, octets, certificate) if value else None
+        _, value, transcript = suite.fields("RESULT_", octets, 3)
+        if transcript != certificate.transcript.to_bytes() or not value:
+            return None  # it was late, and left out by the others
+        return recover(suite, octets, certificate)
 
     def _drop_run(self, connection: Connection) -> None:
         run = self._tables.run(connection)
