@@ -18,6 +18,7 @@ from milagro.errors import ConfigError, MilagroError, status_of
 _COMMANDS = {
     "client": "milagro.cli.client:client",
     "content": "milagro.cli.content:content",
+    "dta": "milagro.cli.dta:dta",
     "demo": "milagro.cli.demo:demo",
     "envelope": "milagro.cli.envelope:envelope",
     "id": "milagro.cli.identity:identity",
@@ -29,6 +30,7 @@ _COMMANDS = {
 _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
     "content": "Look at a content store: a folder or IPFS.",
+    "dta": "Run a D-TA's part in its network.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
     "envelope": "Seal files to others, open them, look at them.",
     "id": "Make, change and check identities.",

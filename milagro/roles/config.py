@@ -110,6 +110,14 @@ class Reader:
             self._fault(key, f"is {value!r}; it can be {', '.join(choices)}{_suggestion(value, choices)}")
         return value
 
+    def words(self, key: str, choices: Sequence[str], default: Sequence[str] = ()) -> tuple[str, ...]:
+        """An array of some of `choices`."""
+        value = self._take(key, list, "an array of strings", required=False, default=list(default))
+        for one in value:
+            if one not in choices:
+                self._fault(key, f"has {one!r}; it can have {', '.join(choices)}")
+        return tuple(one for one in value if one in choices)
+
     def integer(self, key: str, low: int, high: int, default: int | None = None) -> int:
         """A whole number from `low` to `high`."""
         value: int = self._take(key, int, "a whole number", default is None, default if default is not None else low)

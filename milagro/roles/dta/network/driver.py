@@ -15,12 +15,13 @@ Spec: spec/dta-network.md
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from milagro.cid import CID
 from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError, StoreError, VerificationError
@@ -84,6 +85,16 @@ class Settings:
     approve: frozenset[str] = frozenset({"refresh"})
 
 
+class Introductions(Protocol):
+    """What is known of members' identities, and what is learned of new ones."""
+
+    def bundle(self, identity: CID) -> bytes | None:
+        """The bundle of an identity, if it is known."""
+
+    def learn(self, bundle: bytes) -> None:
+        """Takes a bundle. Raises: MilagroError if it is none."""
+
+
 class Driver:
     """One member of a network. Every method runs in the caller's transaction; `forget` follows one that failed.
 
@@ -99,7 +110,9 @@ class Driver:
         suite_of: Callable[[str], Suite],
         settings: Settings,
         clock: Callable[[], float] = time.time,
+        introductions: Introductions | None = None,
     ) -> None:
+        self._introductions = introductions
         self.me, self._keys, self._tables, self._sealing = me, keys, tables, sealing
         self._suite_of, self._settings, self._clock = suite_of, settings, clock
         self._live: Live | None = None
@@ -107,11 +120,12 @@ class Driver:
         self._standing: Standing | None = None
         self._started = False
         self._next_question = 0.0
+        self._shown: bytes | None = None
         self._grace = self._clock() + settings.step_seconds / 2
 
     def forget(self) -> None:
         """Lets go of all that is in memory, because the transaction that it came about in was not done."""
-        self._live, self._live_id, self._standing = None, b"", None
+        self._live, self._live_id, self._standing, self._shown = None, b"", None, None
 
     # -- where things stand -------------------------------------------------------------------------------------------
     def standing(self, connection: Connection) -> Standing | None:
@@ -178,7 +192,7 @@ class Driver:
             digest, attempt = messages.octets_in(fields[0]), messages.attempt_in(fields[1])
             self._take_ready(connection, sender, digest, attempt, messages.time_in(fields[2]))
         elif kind == "proposal":
-            self._take_proposal(connection, sender, messages.octets_in(fields[0]))
+            self._take_proposal(connection, sender, messages.octets_in(fields[0]), messages.list_in(fields[1]))
         elif kind == "step":
             self._take_step(connection, sender, Step.from_bytes(messages.octets_in(fields[0])))
         elif kind == "question":
@@ -202,7 +216,9 @@ class Driver:
     def propose(self, connection: Connection, proposal: Proposal) -> None:
         """Takes a proposal of this node's own operator, and tells all of it."""
         self._add_proposal(connection, proposal, "approved")
-        self._tell(connection, proposal.members(), "proposal", proposal.to_bytes())
+        known = self._introductions
+        bundles = [known.bundle(one) for one in sorted(proposal.members(), key=str)] if known else []
+        self._tell(connection, proposal.members(), "proposal", proposal.to_bytes(), [one for one in bundles if one])
 
     def _add_proposal(self, connection: Connection, proposal: Proposal, state: str) -> None:
         row = ProposalRow(proposal.id, proposal.to_bytes(), state, 0, "", int(self._clock()))
@@ -211,7 +227,7 @@ class Driver:
             if known is not None and known.state == "seen":
                 self._tables.change_proposal(connection, proposal.id, state="approved")
 
-    def _take_proposal(self, connection: Connection, sender: CID, octets: bytes) -> None:
+    def _take_proposal(self, connection: Connection, sender: CID, octets: bytes, bundles: list[bytes]) -> None:
         standing, proposal = self.standing(connection), Proposal.from_bytes(octets)
         assert standing is not None  # noqa: S101 - the caller asked
         if proposal.charter.network != standing.charter.network or sender not in proposal.members():
@@ -223,6 +239,9 @@ class Driver:
         seat = proposal.charter.seat_of(sender)
         if proposal.kind == "repair" and (seat is None or seat.index != proposal.lost):
             raise VerificationError("only a holder itself says that its share is lost")
+        if self._introductions is not None:
+            for bundle in bundles:
+                self._introductions.learn(bundle)
         consents = proposal.kind in self._settings.approve
         if proposal.kind == "repair":
             self._drop_repairs(connection, proposal)
@@ -746,6 +765,8 @@ class Driver:
     # -- time and the operator ----------------------------------------------------------------------------------------
     def tick(self, connection: Connection) -> None:
         """Does what the time, or what the operator has left, asks for."""
+        if self._tables.fact(connection, "lost") is not None:
+            return
         for number, kind, value in self._tables.intents(connection):
             self._tables.taken_up(connection, number)
             try:
@@ -798,14 +819,30 @@ class Driver:
             self._note(connection, None, f"{proposal.kind} cannot be done here: {error}")
         return True
 
+    def show_progress(self, connection: Connection) -> None:
+        """Leaves word of the run in progress where the operator's command finds it."""
+        running = self.live(connection)
+        text = b""
+        if running is not None and not running[0].party.over:
+            live, run, proposal = running
+            names = {seat.index: seat.name for one in (proposal.before, proposal.charter) for seat in one.seats}
+            (phase, step), missing = live.party.place, sorted(names.get(one, "?") for one in live.party.missing)
+            shown = {"kind": proposal.kind, "attempt": run.attempt + 1, "phase": phase, "step": step}
+            times = {"begun": int(run.begun_at), "step_ends": int(self._deadline(run))}
+            text = json.dumps({**shown, **times, "waiting_for": missing}).encode()
+        if text != self._shown:
+            self._tables.set_fact(connection, "progress", text or None)
+            self._shown = text
+
     def next_time(self, connection: Connection) -> float:
         """When `tick` has something to do at the latest."""
         run = self._tables.run(connection)
         return self._deadline(run) if run is not None else self._clock() + 1.0
 
     def _take_up(self, connection: Connection, kind: str, value: bytes) -> None:
-        if kind == "join":
+        if kind in ("join", "join again"):
             self._join(connection, CharterFile.from_bytes(value))
+            self._tables.set_fact(connection, "lost", b"1" if kind == "join again" else None)
         elif kind == "propose":
             self.propose(connection, Proposal.from_bytes(value))
         elif kind == "approve":
@@ -836,6 +873,9 @@ class Driver:
         self._stand(connection, Standing(before, ring))
         self._add_proposal(connection, proposal, "approved")
         self._started = False
+        if self._introductions is not None:
+            for bundle in file.bundles:
+                self._introductions.learn(bundle)
 
     def _propose_repair(self, connection: Connection) -> None:
         """Asks as many others as the threshold, those heard last, to repair this node's share."""

@@ -31,9 +31,7 @@ class StoredHoldings:
     Secret: the shares
     """
 
-    def __init__(
-        self, state: State, tables: NetworkTables, sealing: Sealing, suite_of: Callable[[str], Suite]
-    ) -> None:
+    def __init__(self, state: State, tables: NetworkTables, sealing: Sealing, suite_of: Callable[[str], Suite]) -> None:
         self._state, self._tables, self._sealing, self._suite_of = state, tables, sealing, suite_of
         self._lock = threading.Lock()
         self._open: dict[bytes, KeyShare] = {}

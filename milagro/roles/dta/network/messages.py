@@ -1,6 +1,6 @@
 """What members write to each other, each as the payload of one letter, an array in deterministic CBOR.
 
-    [1, "proposal", proposal]                           [1, "ready", proposal id, attempt, said at]
+    [1, "proposal", proposal, bundles]                  [1, "ready", proposal id, attempt, said at]
     [1, "run", run id, message of the run]              [1, "step", step]
     [1, "question", set id, run id in doubt, proposal, attempt]
     [1, "verdict", run id, statement, signature]        both empty: released
@@ -21,7 +21,7 @@ from milagro import cbor
 from milagro.cbor import Fields
 from milagro.errors import MalformedEnvelope
 from milagro.octets import frame, i2osp
-from milagro.roles.dta.network.charter import Charter
+from milagro.roles.dta.network.charter import MAX_MEMBERS, Charter
 
 if TYPE_CHECKING:
     from milagro.cid import CID
@@ -30,7 +30,7 @@ VERSION: Final = 1
 KINDS: Final = ("generate", "reshare", "refresh", "retire", "repair", "rotate")
 MAX_ATTEMPT: Final = 0xFFFF
 _LIMITS: Final = cbor.Limits(octets=32 << 20)
-_FIELDS: Final = {"proposal": 1, "ready": 3, "run": 2, "step": 1, "question": 4, "verdict": 3, "endorsement": 3}
+_FIELDS: Final = {"proposal": 2, "ready": 3, "run": 2, "step": 1, "question": 4, "verdict": 3, "endorsement": 3}
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,13 @@ def octets_in(value: cbor.Value) -> bytes:
     if not isinstance(value, bytes):
         raise MalformedEnvelope("a field of a message is of another type")
     return value
+
+
+def list_in(value: cbor.Value) -> list[bytes]:
+    """The octet strings in a field, not more than the members of two charters. Raises: MalformedEnvelope."""
+    if not isinstance(value, tuple) or len(value) > 2 * MAX_MEMBERS:
+        raise MalformedEnvelope("a field of a message is of another type")
+    return [octets_in(one) for one in value]
 
 
 def attempt_in(value: cbor.Value) -> int:
