@@ -120,8 +120,14 @@ class Charter:
     first: CID | None = None
     previous: CID | None = None
     base: bytes = b""
+    next_index: int = 0
 
     def __post_init__(self) -> None:
+        after = 1 + max((seat.index for seat in self.seats), default=0)
+        if not self.next_index:
+            object.__setattr__(self, "next_index", after)
+        if self.next_index < after:
+            raise ParameterError("a charter names the first index that nobody ever had")
         if not 2 <= self.threshold <= len(self.seats) <= MAX_MEMBERS:
             raise ParameterError(f"a network has 2 to {MAX_MEMBERS} members, and a threshold from 2 to their number")
         for what in ("name", "identity"):
@@ -167,6 +173,19 @@ class Charter:
         """The seat with an index."""
         return next((seat for seat in self.seats if seat.index == index), None)
 
+    def follows(self, before: Charter) -> bool:
+        """Whether this can be the charter after another: the same suite, and no index given to another member.
+
+        Spec: spec/dta-network.md, Charter
+        """
+        suites = [(one.name, one.curve, one.hash, one.slot_seconds) for one in (self, before)]
+        kept = [seat for seat in self.seats if before.seat_of(seat.identity) is not None]
+        same = all(before.seat_of(seat.identity).index == seat.index for seat in kept)  # type: ignore[union-attr]
+        new = [seat.index for seat in self.seats if before.seat_of(seat.identity) is None]
+        fresh = all(index >= before.next_index for index in new) and self.next_index >= before.next_index
+        number = self.number == before.number + 1 and self.previous == before.cid and self.network == before.network
+        return suites[0] == suites[1] and same and fresh and number
+
     def to_bytes(self) -> bytes:
         """The charter in deterministic CBOR."""
         value: dict[str, cbor.Value] = {
@@ -183,6 +202,7 @@ class Charter:
             "first": self.first.to_bytes() if self.first else None,
             "previous": self.previous.to_bytes() if self.previous else None,
             "base": self.base,
+            "nextIndex": self.next_index,
         }
         return cbor.encode(value)
 
@@ -203,6 +223,7 @@ class Charter:
                 first=_optional(fields, "first"),
                 previous=_optional(fields, "previous"),
                 base=fields.octets("base"),
+                next_index=fields.integer("nextIndex", 1, 1 << 16),
             )
         except ParameterError as error:
             raise NonCanonical(str(error)) from None

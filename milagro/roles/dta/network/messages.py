@@ -116,13 +116,7 @@ class Proposal:
         charter, before = self.charter, self.before
         fits = self.kind in KINDS and charter.network == before.network
         if self.kind in ("reshare", "retire"):
-            fits = fits and self.previous is not None and charter.previous == before.cid
-            fits = fits and charter.number == before.number + 1
-            fits = fits and (charter.curve, charter.hash, charter.slot_seconds) == (
-                before.curve,
-                before.hash,
-                before.slot_seconds,
-            )
+            fits = fits and self.previous is not None and charter.follows(before)
         else:
             fits = fits and self.previous is None
         fits = fits and bool(self.base) == (self.kind != "generate")

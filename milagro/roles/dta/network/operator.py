@@ -179,11 +179,11 @@ class Operator:
         if unknown := sorted(set(remove) - {seat.name for seat in before.seats}):
             raise NotFound(f"no member is called {', '.join(unknown)}")
         kept = [seat for seat in before.seats if seat.name not in remove]
-        first = 1 + max(max(seat.index for seat in before.seats), max(key.holders))
-        new = seats_of(cards, range(first, first + len(cards)))
+        end = before.next_index + len(cards)
+        new = seats_of(cards, range(before.next_index, end))
         charter = Charter(
             before.name, before.curve, before.hash, before.slot_seconds, threshold or before.threshold, (*kept, *new),
-            secrets.token_bytes(SESSION_OCTETS), before.number + 1, before.network, before.cid, key.to_bytes(),
+            secrets.token_bytes(SESSION_OCTETS), before.number + 1, before.network, before.cid, key.to_bytes(), end,
         )  # fmt: skip
         proposal = Proposal(kind, charter, charter.session, key.set_id, before)
         self._learn([card.replica for card in cards])
