@@ -24,8 +24,9 @@ from milagro.groups import curve
 from milagro.protocols.sharing import Suite
 from milagro.roles.correspondence.correspondent import Letter
 from milagro.roles.dta.network.charter import Charter, CharterFile, Seat
-from milagro.roles.dta.network.driver import Driver, Settings
+from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
+from milagro.roles.dta.network.memory import Settings
 from milagro.roles.dta.network.messages import Proposal
 from milagro.roles.dta.network.records import NetworkTables
 from milagro.roles.dta.network.sealing import DataKey

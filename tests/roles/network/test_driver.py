@@ -11,7 +11,7 @@ from milagro.octets import unframe
 from milagro.protocols.sharing import Share, combine
 from milagro.roles.dta.holdings import NotReady
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.driver import Settings
+from milagro.roles.dta.network.memory import Settings
 from tests.roles.network.members import Bus, Node, file_of
 
 if TYPE_CHECKING:

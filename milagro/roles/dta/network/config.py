@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from milagro.errors import ConfigError
 from milagro.roles.config import CommonConfig, Reader, read, read_common
-from milagro.roles.dta.network.driver import CONSENTS, Settings
+from milagro.roles.dta.network.memory import CONSENTS, Settings
 from milagro.stores.urls import url_fault
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""What a member does about each letter, each intent of its operator, and the passing of time: each in one transaction.
+r"""What a member does about each letter, each intent of its operator, and the passing of time: each in one transaction.
 
     letter  --> cursor + what happened in the run, sealed + letters to send   one transaction, then they are sent
     time    --> the same for the end of a step, for a start, for a question
 
     proposal --approved--> ready --enough are--> run --recovery file stored, then confirmed--> outcome --> switch
-                             ^                     |                                  \\--> doubt --> switch | released
+                             ^                     |                                  \--> doubt --> switch | released
                              +---- next attempt ---+
 
 A process that is killed at any point has either done a transaction or not. What is in memory is the run, made again
@@ -17,159 +17,36 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from milagro.cid import CID
 from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError, StoreError, VerificationError
-from milagro.octets import frame, i2osp, unframe
-from milagro.protocols.sharing import (
-    Certificate,
-    KeyRing,
-    KeyShare,
-    RunFailed,
-    SharedKey,
-    Succession,
-    Transcript,
-    recover,
-)
-from milagro.protocols.sharing.runs import generation, resharing
-from milagro.protocols.sharing.runs.broadcast import Signed, parse_statement
-from milagro.roles import logs
+from milagro.protocols.sharing import KeyRing, RunFailed, SharedKey
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.charter import Charter, CharterFile, Seat
-from milagro.roles.dta.network.lineage import Standing, after, can_be_certified, certificate_of, require_quorum
+from milagro.roles.dta.network.charter import CharterFile, Seat
+from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.messages import Proposal, Step, read
-from milagro.roles.dta.network.parties import (
-    SEED_OCTETS,
-    HelperParty,
-    Live,
-    LostParty,
-    SharingParty,
-    make,
-    place_of,
-    run_name,
-    seed_in,
-)
-from milagro.roles.dta.network.records import NetworkTables, ProposalRow, RunRow, ShareRow
-from milagro.roles.dta.network.sealing import Sealing, context
+from milagro.roles.dta.network.parties import run_name
+from milagro.roles.dta.network.records import ProposalRow
+from milagro.roles.dta.network.running import Running
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from milagro.cbor import Value
-    from milagro.protocols.sharing import Credentials, Outgoing, Suite
     from milagro.roles.correspondence.correspondent import Letter
 
-_log = logs.logger(__name__)
 _FRESH_SECONDS: Final = 3600
-_STEPS_AT_ONCE: Final = 64
-_FORMER_KEPT: Final = 256
-_ATTEMPTS_AHEAD: Final = 2
-CONSENTS: Final = ("refresh", "repair", "rotate", "reshare", "retire")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a node paces itself, and to what it consents without its operator.
-
-    Spec: spec/dta-network.md, Time
-    """
-
-    step_seconds: float = 20.0
-    start_seconds: float = 20.0
-    ask_seconds: float = 60.0
-    approve: frozenset[str] = frozenset({"refresh"})
-
-
-class Introductions(Protocol):
-    """What is known of members' identities, and what is learned of new ones."""
-
-    def bundle(self, identity: CID) -> bytes | None:
-        """The bundle of an identity, if it is known."""
-
-    def learn(self, bundle: bytes) -> None:
-        """Takes a bundle. Raises: MilagroError if it is none."""
-
-
-class Driver:
+class Driver(Running):
     """One member of a network. Every method runs in the caller's transaction; `forget` follows one that failed.
 
-    `suite_of` gives the sharing suite of a charter's curve.
+    memory < switching < doubt < running < driver: each stands on the one before, and calls nothing after it.
+
+    Spec: spec/dta-network.md
     """
 
-    def __init__(
-        self,
-        me: CID,
-        keys: Credentials,
-        tables: NetworkTables,
-        sealing: Sealing,
-        suite_of: Callable[[str], Suite],
-        settings: Settings,
-        clock: Callable[[], float] = time.time,
-        introductions: Introductions | None = None,
-    ) -> None:
-        self._introductions = introductions
-        self.me, self._keys, self._tables, self._sealing = me, keys, tables, sealing
-        self._suite_of, self._settings, self._clock = suite_of, settings, clock
-        self._live: Live | None = None
-        self._live_id = b""
-        self._standing: Standing | None = None
-        self._started = False
-        self._next_question = 0.0
-        self._shown: bytes | None = None
-        self._grace = self._clock() + settings.step_seconds / 2
-
-    def forget(self) -> None:
-        """Lets go of all that is in memory, because the transaction that it came about in was not done."""
-        self._live, self._live_id, self._standing, self._shown = None, b"", None, None
-
-    # -- where things stand -------------------------------------------------------------------------------------------
-    def standing(self, connection: Connection) -> Standing | None:
-        """Charter in force and keys; None before a charter was joined."""
-        if self._standing is None:
-            octets = self._tables.fact(connection, "charter")
-            if octets is None:
-                return None
-            charter, ring = Charter.from_bytes(octets), self._tables.fact(connection, "ring")
-            suite = self._suite_of(charter.curve)
-            self._standing = Standing(charter, KeyRing.from_bytes(suite, ring) if ring else None)
-        return self._standing
-
-    def circle(self, connection: Connection) -> set[CID]:
-        """All with whom letters are exchanged: the members, those before a proposal that is open, and those after."""
-        standing = self.standing(connection)
-        if standing is None:
-            return set()
-        found = {seat.identity for seat in standing.charter.seats}
-        for row in self._tables.proposals(connection, "approved"):
-            found |= read(row.octets).members()
-        former = self._tables.fact(connection, "former") or b""
-        found |= {CID.from_bytes(one) for one in unframe(former)}
-        return found - {self.me}
-
-    def _suite(self, standing: Standing) -> Suite:
-        return self._suite_of(standing.charter.curve)
-
-    def _my_index(self, proposal: Proposal) -> int | None:
-        for charter in (proposal.charter, proposal.before):
-            seat = charter.seat_of(self.me)
-            if seat is not None:
-                return seat.index
-        return None
-
-    def share(self, connection: Connection) -> KeyShare | None:
-        """This node's share of the current key."""
-        standing = self.standing(connection)
-        rows = self._tables.shares(connection, "current")
-        if standing is None or not rows or rows[0].set_id != standing.base:
-            return None
-        return open_share(self._sealing, self._suite(standing), rows[0])
-
-    # -- letters ------------------------------------------------------------------------------------------------------
     def apply(self, connection: Connection, letter: Letter) -> None:
         """Takes a letter. One that is wrong changes nothing but the note that its sender gets."""
         now = self._clock()
@@ -204,15 +81,6 @@ class Driver:
             digest, attempt = messages.octets_in(fields[0]), messages.attempt_in(fields[1])
             self._take_endorsement(connection, sender, digest, attempt, messages.octets_in(fields[2]))
 
-    def _note(self, connection: Connection, member: CID | None, text: str) -> None:
-        name = "" if member is None else str(member)
-        self._tables.note(connection, int(self._clock()), name, text[:500])
-        _log.warning("network", member=name, reason=text[:500])
-
-    def _tell(self, connection: Connection, to: Iterable[CID], kind: str, *fields: Value) -> None:
-        self._tables.post(connection, (str(one) for one in to if one != self.me), messages.encode(kind, *fields))
-
-    # -- proposals ----------------------------------------------------------------------------------------------------
     def propose(self, connection: Connection, proposal: Proposal) -> None:
         """Takes a proposal of this node's own operator, and tells all of it."""
         self._add_proposal(connection, proposal, "approved")
@@ -270,13 +138,6 @@ class Driver:
                 repairs.append((row, proposal))
         return [*repairs, *others[:1]]
 
-    def _drop_stale(self, connection: Connection) -> None:
-        standing = self.standing(connection)
-        for row in self._tables.proposals(connection, "approved", "seen"):
-            if standing is not None and not standing.fits(read(row.octets)):
-                self._tables.change_proposal(connection, row.id, state="stale", reason="the network has moved on")
-
-    # -- readiness ----------------------------------------------------------------------------------------------------
     def _take_ready(self, connection: Connection, sender: CID, digest: bytes, attempt: int, said: int) -> None:
         now = self._clock()
         if said < now - _FRESH_SECONDS:
@@ -337,432 +198,6 @@ class Driver:
         since = max(found[one.quorum - 1] for found, one in zip(times, charters, strict=True))
         return self._clock() >= since + self._settings.start_seconds
 
-    # -- the run ------------------------------------------------------------------------------------------------------
-    def _context(self, curve: str, kind: str, name: bytes) -> bytes:
-        return context(curve, kind, name)
-
-    def live(self, connection: Connection) -> tuple[Live, RunRow, Proposal] | None:
-        """The run in progress, made again from what is stored if it is not in memory."""
-        run = self._tables.run(connection)
-        if run is None:
-            self._live = None
-            return None
-        row = self._tables.proposal(connection, run.proposal)
-        if row is None:
-            raise StoreError("the database has a run without the proposal that it is of")
-        proposal = read(row.octets)
-        here = self._live is not None and self._live_id == run.id
-        if self._live is None or not here or self._live.events != self._tables.event_count(connection, run.id):
-            aad = self._context(proposal.charter.curve, "event", run.id)
-            events = [self._sealing.open(one, aad) for one in self._tables.events(connection, run.id)]
-            made = self._make(connection, proposal, run.attempt, seed_in(events[0]))
-            made.restore(events)
-            self._live, self._live_id = made, run.id
-        return self._live, run, proposal
-
-    def _make(self, connection: Connection, proposal: Proposal, attempt: int, seed: bytes) -> Live:
-        standing, me = self.standing(connection), self._my_index(proposal)
-        assert standing is not None  # noqa: S101 - the caller asked
-        assert me is not None  # noqa: S101 - as above
-        suite = self._suite(standing)
-        share = self.share(connection) if proposal.base else None
-        return make(suite, proposal, attempt, me, self._keys, seed, standing.key, share)
-
-    def _begin(self, connection: Connection, row: ProposalRow, proposal: Proposal, name: bytes) -> None:
-        now, seed = self._clock(), secrets.token_bytes(SEED_OCTETS)
-        live = self._make(connection, proposal, row.attempt, seed)
-        event, out = live.begin(seed)
-        self._tables.begin_run(connection, RunRow(name, row.id, row.attempt, now, now))
-        self._live, self._live_id = live, name
-        self._keep_event(connection, name, proposal, 0, event)
-        self._post(connection, name, proposal, out)
-        _log.info("run begun", kind=proposal.kind, attempt=row.attempt)
-        self._feed(connection, live, name, proposal)
-
-    def _keep_event(self, connection: Connection, run: bytes, proposal: Proposal, number: int, event: bytes) -> None:
-        aad = self._context(proposal.charter.curve, "event", run)
-        self._tables.add_event(connection, run, number, self._sealing.seal(event, aad))
-
-    def _post(self, connection: Connection, run: bytes, proposal: Proposal, out: Iterable[Outgoing]) -> None:
-        by_index = {seat.index: seat.identity for one in (proposal.before, proposal.charter) for seat in one.seats}
-        for one in out:
-            to = proposal.members() if one.to is None else {by_index[one.to]}
-            self._tell(connection, to, "run", run, one.octets)
-
-    def _take_run(self, connection: Connection, sender: CID, run: bytes, octets: bytes) -> None:
-        running = self.live(connection)
-        standing = self.standing(connection)
-        assert standing is not None  # noqa: S101 - the caller asked
-        place = place_of(self._suite(standing), octets)
-        if running is None or running[1].id != run:
-            if run in self._awaited(connection):
-                index = self._index_of(connection, sender)
-                self._tables.keep(connection, run, index, place[1] if place else (1, 1), octets)
-            return
-        live, _, proposal = running
-        if live.party.over:
-            return
-        if place is not None and place[1] > live.party.place:
-            self._tables.keep(connection, run, self._index_of(connection, sender), place[1], octets)
-        elif place is None or place[1] == live.party.place:
-            self._keep_event(connection, run, proposal, live.events, live.receive(octets))
-            self._move_on(connection)
-
-    def _awaited(self, connection: Connection) -> set[bytes]:
-        """The runs that may begin soon, so that what comes early is kept."""
-        standing, found = self.standing(connection), set()
-        for row in self._tables.proposals(connection, "approved"):
-            proposal = read(row.octets)
-            if standing is not None and standing.fits(proposal):
-                attempts = range(row.attempt, row.attempt + 1 + _ATTEMPTS_AHEAD)
-                found |= {run_name(self._suite(standing), proposal, one, standing.key) for one in attempts}
-        return {run for run in found if not self._tables.released(connection, run)}
-
-    def _index_of(self, connection: Connection, sender: CID) -> int:
-        standing = self.standing(connection)
-        seat = standing.charter.seat_of(sender) if standing else None
-        if seat is None:
-            for row in self._tables.proposals(connection, "approved"):
-                seat = read(row.octets).charter.seat_of(sender)
-                if seat is not None:
-                    break
-        return seat.index if seat is not None else 0
-
-    def _feed(self, connection: Connection, live: Live, run: bytes, proposal: Proposal) -> None:
-        """Takes the messages that were kept for the step that has begun."""
-        for octets in self._tables.kept(connection, run, live.party.place):
-            try:
-                self._keep_event(connection, run, proposal, live.events, live.receive(octets))
-            except MilagroError as error:
-                self._note(connection, None, f"a message of a run was refused: {error}")
-
-    def _move_on(self, connection: Connection) -> None:
-        """Ends steps as long as nothing more is to come in them, or their time is over."""
-        while (running := self.live(connection)) is not None:
-            live, run, proposal = running
-            if not live.party.over and not (live.party.ready or self._clock() >= self._deadline(run)):
-                return
-            if not live.party.over:
-                self._end_step(connection, live, run, proposal)
-            if live.party.over:
-                self._conclude(connection, live, run, proposal)
-                return
-
-    def _deadline(self, run: RunRow) -> float:
-        return max(run.step_at + self._settings.step_seconds, self._grace)
-
-    def _end_step(self, connection: Connection, live: Live, run: RunRow, proposal: Proposal) -> None:
-        number = live.events
-        event, out, recovery = live.end_step()
-        self._keep_event(connection, run.id, proposal, number, event)
-        self._tables.step_of_run(connection, run.id, self._clock())
-        if recovery is not None:
-            self._store_recovery(connection, run, proposal, recovery)
-        self._post(connection, run.id, proposal, out)
-        if not live.party.over:
-            self._feed(connection, live, run.id, proposal)
-
-    def _store_recovery(self, connection: Connection, run: RunRow, proposal: Proposal, octets: bytes) -> None:
-        aad = self._context(proposal.charter.curve, "recovery file", run.id)
-        sealed = self._sealing.seal(octets, aad)
-        self._tables.forget_shares(connection, "pending")
-        pending = ShareRow(run.id[:16], "pending", b"", 0, None, run.id, run.proposal, run.attempt, sealed)
-        self._tables.put_share(connection, pending)
-
-    # -- the end of a run ---------------------------------------------------------------------------------------------
-    def _conclude(self, connection: Connection, live: Live, run: RunRow, proposal: Proposal) -> None:
-        party = live.party
-        self._tables.end_run(connection, run.id)
-        self._live = None
-        try:
-            if isinstance(party, SharingParty):
-                self._note_excluded(connection, party, proposal)
-                self._have_outcome(connection, party, run, proposal)
-            elif isinstance(party, LostParty):
-                self._put_current(connection, party.result())
-                self._tables.change_proposal(connection, run.proposal, state="done")
-                _log.info("share repaired")
-            elif isinstance(party, HelperParty):
-                self._tables.change_proposal(connection, run.proposal, state="done")
-        except RunFailed as failure:
-            self._failed(connection, run, proposal, failure)
-
-    def _note_excluded(self, connection: Connection, party: SharingParty, proposal: Proposal) -> None:
-        names = {seat.index: seat for one in (proposal.before, proposal.charter) for seat in one.seats}
-        for index, reason in party.run.excluded.items():
-            if index in names and names[index].identity != self.me:
-                self._note(connection, names[index].identity, f"left out of a run ({proposal.kind}): {reason}")
-
-    def _have_outcome(self, connection: Connection, party: SharingParty, run: RunRow, proposal: Proposal) -> None:
-        outcome = party.outcome()
-        step = Step(proposal, run.attempt, outcome.certificate.to_bytes(), {})
-        if proposal.kind == "rotate":
-            self._await_endorsements(connection, step)
-            return
-        silent = {*proposal.before.roster.indices, *proposal.charter.roster.indices} - {*outcome.qualified}
-        self._switch(connection, step)
-        if silent:
-            self._tell(connection, proposal.members(), "step", step.to_bytes())
-
-    def _failed(self, connection: Connection, run: RunRow, proposal: Proposal, failure: RunFailed) -> None:
-        self._note(connection, None, f"{proposal.kind}, attempt {run.attempt + 1}: {failure}")
-        self._tables.change_proposal(connection, run.proposal, reason=str(failure)[:500])
-        if proposal.kind == "repair":
-            self._tables.change_proposal(connection, run.proposal, state="failed")
-        elif self._in_doubt(connection):
-            self._question_doubt(connection)
-        else:
-            self._next_attempt(connection, run.proposal, run.attempt)
-
-    def _next_attempt(self, connection: Connection, digest: bytes, attempt: int) -> None:
-        row = self._tables.proposal(connection, digest)
-        if row is not None and row.state == "approved" and row.attempt <= attempt < messages.MAX_ATTEMPT:
-            self._tables.change_proposal(connection, digest, attempt=attempt + 1)
-
-    # -- switching ----------------------------------------------------------------------------------------------------
-    def _take_step(self, connection: Connection, sender: CID, step: Step) -> None:
-        standing = self.standing(connection)
-        assert standing is not None  # noqa: S101 - the caller asked
-        if not standing.fits(step.proposal):
-            known = self._tables.steps_after(connection, step.proposal.base, 1)
-            if not known and step.proposal.base:
-                self._ask(connection, [sender])
-            return
-        self._switch(connection, step)
-
-    def _switch(self, connection: Connection, step: Step) -> None:
-        """Goes over to what a step leads to, with this node's share of it if it has one; forgets the old share.
-
-        Raises: what certificate_of and after raise
-        """
-        standing = self.standing(connection)
-        assert standing is not None  # noqa: S101 - the caller asked
-        suite, now = self._suite(standing), int(self._clock())
-        certificate = certificate_of(suite, step, standing, self._keys)
-        following = after(step, certificate, standing, self._keys, now)
-        share = self._recovered(connection, suite, certificate)
-        if step.proposal.kind == "rotate" and step.proposal.overlap_ends > now:
-            self._tables.retire_share(connection, standing.base, step.proposal.overlap_ends)
-        self._tables.forget_shares(connection, "current", "pending")
-        if share is not None:
-            self._put_current(connection, share)
-        self._tables.add_step(connection, certificate.key.set_id, certificate.key.epoch, step.to_bytes())
-        self._stand(connection, following)
-        self._tables.set_fact(connection, "awaiting", None)
-        self._drop_run(connection)
-        self._tables.change_proposal(connection, step.proposal.id, state="done", reason="")
-        self._drop_stale(connection)
-        self._tables.forget_kept(connection)
-        self._report_switch(connection, following, share)
-
-    def _report_switch(self, connection: Connection, standing: Standing, share: KeyShare | None) -> None:
-        key = standing.key
-        seat = standing.charter.seat_of(self.me)
-        if key is None:
-            return
-        _log.info("switched", epoch=key.epoch, key_id=key.key_id.hex()[:16], holder=share is not None)
-        if seat is not None and seat.index in key.holders and share is None:
-            self._note(connection, self.me, "this node holds a share of the key by its number, but has none: repair it")
-
-    def _stand(self, connection: Connection, standing: Standing) -> None:
-        before = self.standing(connection)
-        if before is not None and before.charter.cid != standing.charter.cid:
-            known = unframe(self._tables.fact(connection, "former") or b"")
-            gone = [seat.identity for seat in before.charter.seats if standing.charter.seat_of(seat.identity) is None]
-            former = [*known, *(one.to_bytes() for one in gone)][-_FORMER_KEPT:]
-            self._tables.set_fact(connection, "former", frame(*former))
-        self._tables.set_fact(connection, "charter", standing.charter.to_bytes())
-        self._tables.set_fact(connection, "ring", standing.ring.to_bytes() if standing.ring else None)
-        self._standing = standing
-
-    def _put_current(self, connection: Connection, share: KeyShare) -> None:
-        key = share.key
-        aad = share_context(key.suite.curve.params.name, key.set_id, key.epoch)
-        sealed = self._sealing.seal(share.to_bytes(), aad)
-        self._tables.forget_shares(connection, "current")
-        row = ShareRow(key.set_id, "current", key.key_id, key.epoch, None, b"", b"", 0, sealed)
-        self._tables.put_share(connection, row)
-
-    def _recovered(self, connection: Connection, suite: Suite, certificate: Certificate) -> KeyShare | None:
-        """This node's share from the recovery file of the run, if it saw the run as those who confirmed it."""
-        row = self._pending(connection)
-        if row is None or row.run != certificate.transcript.run_id:
-            return None
-        octets = self._sealing.open(row.sealed, self._context(suite.curve.params.name, "recovery file", row.run))
-        _, value, transcript = suite.fields("RESULT_", octets, 3)
-        if transcript != certificate.transcript.to_bytes() or not value:
-            return None  # it was late, and left out by the others
-        return recover(suite, octets, certificate)
-
-    def _drop_run(self, connection: Connection) -> None:
-        run = self._tables.run(connection)
-        if run is not None:
-            self._tables.end_run(connection, run.id)
-        self._live = None
-
-    def _send_steps(self, connection: Connection, to: CID, base: bytes) -> None:
-        for octets in self._tables.steps_after(connection, base, _STEPS_AT_ONCE):
-            self._tell(connection, [to], "step", octets)
-
-    # -- rotation -----------------------------------------------------------------------------------------------------
-    def _await_endorsements(self, connection: Connection, step: Step) -> None:
-        """Endorses the new key, and goes over once t holders of the old one have."""
-        standing = self.standing(connection)
-        assert standing is not None  # noqa: S101 - the caller asked
-        self._tables.set_fact(connection, "awaiting", step.to_bytes())
-        suite, seat = self._suite(standing), standing.charter.seat_of(self.me)
-        key = Certificate.from_bytes(suite, step.certificate).key
-        if seat is not None and standing.key is not None and seat.index in standing.key.holders:
-            signature = Succession(standing.key, key, step.proposal.overlap_ends).endorse(self._keys)
-            self._tables.endorse(connection, step.proposal.id, step.attempt, seat.index, signature)
-            members = step.proposal.members()
-            self._tell(connection, members, "endorsement", step.proposal.id, step.attempt, signature)
-        self._try_succession(connection)
-
-    def _take_endorsement(
-        self, connection: Connection, sender: CID, digest: bytes, attempt: int, signature: bytes
-    ) -> None:
-        standing = self.standing(connection)
-        seat = standing.charter.seat_of(sender) if standing else None
-        if seat is not None and self._tables.proposal(connection, digest) is not None:
-            self._tables.endorse(connection, digest, attempt, seat.index, signature)
-            self._try_succession(connection)
-
-    def _try_succession(self, connection: Connection) -> None:
-        octets, standing = self._tables.fact(connection, "awaiting"), self.standing(connection)
-        if octets is None or standing is None or standing.key is None:
-            return
-        step = Step.from_bytes(octets)
-        key = Certificate.from_bytes(self._suite(standing), step.certificate).key
-        succession = Succession(standing.key, key, step.proposal.overlap_ends)
-        members = {member.index: member for member in standing.charter.roster.members}
-        good: dict[int, bytes] = {}
-        for index, signature in self._tables.endorsements(connection, step.proposal.id, step.attempt).items():
-            with suppress(VerificationError):
-                if index in standing.key.holders:
-                    self._keys.verify(members[index], succession.to_bytes(), signature)
-                    good[index] = signature
-        if len(good) >= standing.key.threshold:
-            whole = Step(step.proposal, step.attempt, step.certificate, good)
-            self._switch(connection, whole)
-            self._tell(connection, step.proposal.members(), "step", whole.to_bytes())
-
-    # -- doubt --------------------------------------------------------------------------------------------------------
-    def _pending(self, connection: Connection) -> ShareRow | None:
-        rows = self._tables.shares(connection, "pending")
-        return rows[0] if rows else None
-
-    def _in_doubt(self, connection: Connection) -> bool:
-        """Whether this node confirmed a run that is over for it, and does not know what came of it."""
-        row, run = self._pending(connection), self._tables.run(connection)
-        waiting = self._tables.fact(connection, "awaiting") is not None
-        return row is not None and not waiting and (run is None or run.id != row.run)
-
-    def _confirmation(self, connection: Connection, row: ShareRow) -> Signed:
-        """What this node said when it had stored its recovery file, signed anew."""
-        known = self._tables.proposal(connection, row.proposal)
-        assert known is not None  # noqa: S101 - a proposal stays as long as its run matters
-        proposal = read(known.octets)
-        suite, index = self._suite_of(proposal.charter.curve), self._my_index(proposal)
-        octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
-        transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
-        phase = generation.CONFIRM if proposal.kind in ("generate", "rotate") else resharing.CONFIRM
-        parts = row.run, i2osp(index or 0, 2), i2osp(phase, 1), transcript.confirmation
-        statement = suite.labelled("STATEMENT_", *parts)
-        return Signed(statement, self._keys.sign(statement))
-
-    def _question_doubt(self, connection: Connection) -> None:
-        row = self._pending(connection)
-        known = self._tables.proposal(connection, row.proposal) if row is not None else None
-        if row is None or known is None:
-            return
-        standing, proposal = self.standing(connection), read(known.octets)
-        base = standing.base if standing else b""
-        self._tell(connection, proposal.members(), "question", base, row.run, proposal.to_bytes(), row.attempt)
-
-    def _ask(self, connection: Connection, whom: Iterable[CID]) -> None:
-        """Asks for what came after the key that is known here; each member at most once in a while."""
-        standing, now = self.standing(connection), int(self._clock())
-        base = standing.base if standing else b""
-        asked = self._tables.members(connection)
-        for one in whom:
-            known = asked.get(str(one))
-            if known is None or known["asked"] <= now - max(1.0, self._settings.ask_seconds / 10):
-                self._tables.note_member(connection, str(one), asked=now)
-                self._tell(connection, [one], "question", base, b"", b"", 0)
-
-    def _take_question(self, connection: Connection, sender: CID, fields: list[Value]) -> None:
-        base, run, octets = (messages.octets_in(one) for one in fields[:3])
-        attempt, standing = messages.attempt_in(fields[3]), self.standing(connection)
-        assert standing is not None  # noqa: S101 - the caller asked
-        if base != standing.base:
-            self._send_steps(connection, sender, base)
-        elif run:
-            self._give_verdict(connection, sender, run, Proposal.from_bytes(octets), attempt)
-
-    def _give_verdict(self, connection: Connection, to: CID, run: bytes, proposal: Proposal, attempt: int) -> None:
-        """Confirms again, or promises never to confirm; says nothing while this node is in the run."""
-        standing, row = self.standing(connection), self._pending(connection)
-        assert standing is not None  # noqa: S101 - the caller asked
-        if not standing.fits(proposal) or run != run_name(self._suite(standing), proposal, attempt, standing.key):
-            return
-        running = self._tables.run(connection)
-        if row is not None and row.run == run:
-            self._tell(connection, [to], "verdict", run, *self._confirmation(connection, row))
-        elif running is None or running.id != run:
-            self._tables.release(connection, run)
-            self._next_attempt(connection, proposal.id, attempt)
-            self._tell(connection, [to], "verdict", run, b"", b"")
-
-    def _take_verdict(
-        self, connection: Connection, sender: CID, run: bytes, statement: bytes, signature: bytes
-    ) -> None:
-        row = self._pending(connection)
-        known = self._tables.proposal(connection, row.proposal) if row is not None else None
-        if row is None or known is None or row.run != run or not self._in_doubt(connection):
-            return
-        proposal = read(known.octets)
-        seats = [one.seat_of(sender) for one in (proposal.charter, proposal.before)]
-        index = next(seat.index for seat in seats if seat is not None)
-        self._tables.set_verdict(connection, run, index, statement, signature)
-        self._resolve_doubt(connection, row, proposal)
-
-    def _resolve_doubt(self, connection: Connection, row: ShareRow, proposal: Proposal) -> None:
-        verdicts = self._tables.verdicts(connection, row.run)
-        suite = self._suite_of(proposal.charter.curve)
-        octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
-        transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
-        members = {m.index: m for one in (proposal.before, proposal.charter) for m in one.roster.members}
-        signed = {self._my_index(proposal) or 0: self._confirmation(connection, row)}
-        for index, (statement, signature) in verdicts.items():
-            with suppress(MilagroError):
-                sender, _, body = parse_statement(suite, row.run, statement)
-                self._keys.verify(members[index], statement, signature)
-                if sender == index and body == transcript.confirmation:
-                    signed[index] = Signed(statement, signature)
-        released = [index for index, (statement, _) in verdicts.items() if not statement]
-        try:
-            require_quorum(signed, (proposal.before, proposal.charter))
-        except VerificationError:
-            if not can_be_certified(released, proposal):
-                self._release_pending(connection, row)
-            return
-        certificate = Certificate(transcript, tuple(signed[index] for index in sorted(signed)))
-        step = Step(proposal, row.attempt, certificate.to_bytes(), {})
-        if proposal.kind == "rotate":
-            self._await_endorsements(connection, step)
-        else:
-            self._switch(connection, step)
-            self._tell(connection, proposal.members(), "step", step.to_bytes())
-
-    def _release_pending(self, connection: Connection, row: ShareRow) -> None:
-        """Lets go of a run that can get no certificate any more."""
-        self._tables.forget_shares(connection, "pending")
-        self._tables.release(connection, row.run)
-        self._next_attempt(connection, row.proposal, row.attempt)
-        self._note(connection, None, "a run that this node confirmed came to nothing; the shares before it stay")
-
-    # -- time and the operator ----------------------------------------------------------------------------------------
     def tick(self, connection: Connection) -> None:
         """Does what the time, or what the operator has left, asks for."""
         if self._tables.fact(connection, "lost") is not None:
@@ -900,18 +335,3 @@ class Driver:
 def _last_heard(heard: object, seat: Seat) -> int:
     known = heard.get(str(seat.identity)) if isinstance(heard, dict) else None
     return max(known["heard"], known["reached"]) if known else 0
-
-
-def share_context(curve: str, set_id: bytes, epoch: int) -> bytes:
-    """What a sealed share is bound to: role, curve, kind, set and epoch."""
-    return context(curve, "share", set_id + i2osp(epoch, 4))
-
-
-def open_share(sealing: Sealing, suite: Suite, row: ShareRow) -> KeyShare:
-    """The share in a row.
-
-    Raises: DecryptionFailed, EncodingError
-    Secret: the result
-    """
-    octets = sealing.open(row.sealed, share_context(suite.curve.params.name, row.set_id, row.epoch))
-    return KeyShare.from_bytes(suite, octets)

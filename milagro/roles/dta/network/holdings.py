@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.dta.holdings import Holding, NotReady
 from milagro.roles.dta.network.charter import Charter
-from milagro.roles.dta.network.driver import open_share
+from milagro.roles.dta.network.memory import open_share
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare, Suite
