@@ -264,11 +264,12 @@ class Bus:
         assert standing is not None
         assert standing.key is not None
         kept = [seat for seat in standing.charter.seats if seat.name not in remove]
-        highest = max(seat.index for seat in standing.charter.seats)
-        new = [Seat(highest + place, name, identity_of(name), "") for place, name in enumerate(add, 1)]
+        first = standing.charter.next_index
+        new = [Seat(place, name, identity_of(name), "") for place, name in enumerate(add, first)]
         charter = Charter(
             "test", CURVE, "sha256", 3600, threshold, (*kept, *new), secrets.token_bytes(32),
             standing.charter.number + 1, standing.charter.network, standing.charter.cid, standing.key.to_bytes(),
+            first + len(add),
         )  # fmt: skip
         proposal = Proposal(kind, charter, charter.session, standing.base, standing.charter)
         node.intend("propose", proposal.to_bytes())
