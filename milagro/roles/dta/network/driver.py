@@ -20,7 +20,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from milagro.cid import CID
-from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError, StoreError, VerificationError
+from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError, Unavailable, VerificationError
 from milagro.protocols.sharing import KeyRing, RunFailed, SharedKey
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.charter import CharterFile, Seat
@@ -54,7 +54,7 @@ class Driver(Running):
         try:
             kind, fields = messages.decode(letter.payload)
             self._take(connection, letter.sender, kind, fields)
-        except StoreError:
+        except Unavailable:
             raise
         except MilagroError as error:
             self.forget()
@@ -206,7 +206,7 @@ class Driver(Running):
             self._tables.taken_up(connection, number)
             try:
                 self._take_up(connection, kind, value)
-            except StoreError:
+            except Unavailable:
                 raise
             except MilagroError as error:
                 self._note(connection, None, f"{kind}: {error}")

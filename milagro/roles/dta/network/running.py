@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from milagro.cid import CID
-from milagro.errors import MilagroError, StoreError
+from milagro.errors import EncodingError, MilagroError, StoreError, Unavailable, VerificationError
 from milagro.protocols.sharing import RunFailed
 from milagro.roles import logs
 from milagro.roles.dta.network.doubt import Doubting
@@ -55,12 +55,28 @@ class Running(Doubting):
         proposal = read(row.octets)
         here = self._live is not None and self._live_id == run.id
         if self._live is None or not here or self._live.events != self._tables.event_count(connection, run.id):
-            aad = self._context(proposal.charter.curve, "event", run.id)
-            events = [self._sealing.open(one, aad) for one in self._tables.events(connection, run.id)]
-            made = self._make(connection, proposal, run.attempt, seed_in(events[0]))
-            made.restore(events)
-            self._live, self._live_id = made, run.id
+            try:
+                self._live, self._live_id = self._restored(connection, run, proposal), run.id
+            except (StoreError, VerificationError, EncodingError) as error:
+                self._give_up(connection, run, error)
+                return None
         return self._live, run, proposal
+
+    def _restored(self, connection: Connection, run: RunRow, proposal: Proposal) -> Live:
+        aad = self._context(proposal.charter.curve, "event", run.id)
+        events = [self._sealing.open(one, aad) for one in self._tables.events(connection, run.id)]
+        made = self._make(connection, proposal, run.attempt, seed_in(events[0]))
+        made.restore(events)
+        return made
+
+    def _give_up(self, connection: Connection, run: RunRow, error: MilagroError) -> None:
+        """Leaves a run that cannot be gone on with: for the others this node is absent from now on."""
+        if isinstance(error, Unavailable):
+            raise error
+        self._note(connection, self.me, f"a run cannot be gone on with: {error}")
+        self._drop_run(connection)
+        if not self._in_doubt(connection):
+            self._next_attempt(connection, run.proposal, run.attempt)
 
     def _make(self, connection: Connection, proposal: Proposal, attempt: int, seed: bytes) -> Live:
         standing, me = self.standing(connection), self._my_index(proposal)
