@@ -34,7 +34,7 @@ def charter(count: int = 5, threshold: int = 3) -> Charter:
 def second(before: Charter, *extra: Seat, **fields: object) -> Charter:
     base = {"number": 2, "first": before.cid, "previous": before.cid, "base": b"key", "next_index": 7}
     return dataclasses.replace(
-        first, seats=tuple(sorted((*first.seats[1:], *extra), key=lambda seat: seat.index)), **{**base, **fields}
+        before, seats=tuple(sorted((*before.seats[1:], *extra), key=lambda seat: seat.index)), **{**base, **fields}
     )
 
 
