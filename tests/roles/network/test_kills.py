@@ -104,3 +104,5 @@ def kill_once(bus: Bus, kind: str, name: str, at: int, away: bool) -> None:
     assert after != before, f"{what}: the run never came to its end"
     for node in taking_part:
         assert node.holdings.public(0).current.set_id == after, f"{what}: {node.name} is behind"
+        # One that is back within a step says what it said before, so nobody leaves it out.
+        assert away or node.epoch == 1, f"{what}: {node.name} has no share"
