@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from milagro.errors import Expired
 from milagro.octets import unframe
-from milagro.protocols.sharing import Share, combine
+from milagro.protocols.sharing import Certificate, Share, combine
+from milagro.roles.correspondence.correspondent import Letter
 from milagro.roles.dta.holdings import NotReady
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.memory import Settings
-from tests.roles.network.members import Bus, Node, file_of
+from milagro.roles.dta.network.messages import Step
+from tests.roles.network.members import Bus, Node, file_of, suite_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,3 +241,35 @@ def test_consent_is_asked_for_where_the_operator_did_not_give_it(folder: Path) -
     bus.settle(3)
     assert set(epochs(bus).values()) == {1}
     bus.close()
+
+
+def test_a_switch_is_believed_only_with_a_quorum_and_from_its_own_run(bus: Bus) -> None:
+    bus.found(3)
+    bus.settle(3)
+    bus.nodes["e"].kill()
+    bus.propose("refresh", "a")
+    bus.settle(40)
+    with bus.nodes["a"].state.read() as connection:
+        step = Step.from_bytes(bus.nodes["a"].tables.steps_after(connection, b"", 9)[1])
+    suite = suite_of("BN254")
+    certificate = Certificate.from_bytes(suite, step.certificate)
+    few = Certificate(certificate.transcript, certificate.confirmations[:2]).to_bytes()
+    twice = Certificate(certificate.transcript, (certificate.confirmations[0],) * 3).to_bytes()
+    other = dataclasses.replace(certificate.transcript, epoch=2)
+    unsigned = Certificate(other, certificate.confirmations).to_bytes()
+    victim = bus.nodes["e"]
+    victim.restart()
+    for wrong in (
+        dataclasses.replace(step, certificate=few),
+        dataclasses.replace(step, certificate=twice),
+        dataclasses.replace(step, certificate=unsigned),
+        dataclasses.replace(step, attempt=step.attempt + 1),
+        dataclasses.replace(step, proposal=dataclasses.replace(step.proposal, session=bytes(32))),
+    ):
+        letter = Letter(bus.nodes["a"].identity, 0, messages.encode("step", wrong.to_bytes()), None)
+        victim.do(lambda connection, letter=letter: victim.driver.apply(connection, letter))
+        assert victim.epoch == 0
+    letter = Letter(bus.nodes["a"].identity, 0, messages.encode("step", step.to_bytes()), None)
+    victim.do(lambda connection: victim.driver.apply(connection, letter))
+    assert victim.holdings.public(0).current.epoch == 1
+    assert victim.notes().count("sent what was refused") == 5
