@@ -107,8 +107,7 @@ class SharingParty:
     @property
     def missing(self) -> set[int]:
         """As Party."""
-        broadcast = self.run._current
-        return set(broadcast.parties) - broadcast.heard - {self.run._table.me} - self.run.suspected
+        return self.run.missing
 
     def outcome(self) -> Outcome:
         """What came out. Raises: RunFailed."""
@@ -118,8 +117,8 @@ class SharingParty:
 class HelperParty:
     """One who helps to repair a share."""
 
-    def __init__(self, helper: RepairHelper, plan: RepairPlan, me: int) -> None:
-        self._helper, self._plan, self._me = helper, plan, me
+    def __init__(self, helper: RepairHelper) -> None:
+        self._helper = helper
         self.over = False
         self.place = _HERE
 
@@ -147,15 +146,14 @@ class HelperParty:
     @property
     def missing(self) -> set[int]:
         """As Party."""
-        come = self._helper._parts.keys() & self._helper._received.keys()
-        return set() if self.over else {*self._plan.helpers} - come - {self._me}
+        return set() if self.over else self._helper.missing
 
 
 class LostParty:
     """One whose share is repaired."""
 
-    def __init__(self, holder: LostHolder, plan: RepairPlan) -> None:
-        self._holder, self._plan = holder, plan
+    def __init__(self, holder: LostHolder) -> None:
+        self._holder = holder
         self.over = False
         self.place = _HERE
 
@@ -183,7 +181,7 @@ class LostParty:
     @property
     def missing(self) -> set[int]:
         """As Party."""
-        return set() if self.over else {*self._plan.helpers} - self._holder._sums.keys()
+        return set() if self.over else self._holder.missing
 
     def result(self) -> KeyShare:
         """The share. Raises: RunFailed."""
@@ -281,10 +279,10 @@ def make(
         return Live(SharingParty(Resharing(key, rosters, session, me, recorded, seed, share)), recorded)
     plan = RepairPlan(key, proposal.charter.roster, proposal.helpers, proposal.lost, session)
     if me == proposal.lost:
-        return Live(LostParty(LostHolder(plan, recorded), plan), recorded)
+        return Live(LostParty(LostHolder(plan, recorded)), recorded)
     if share is None:
         raise RunFailed("a helper without a share", {me: "has no share"})
-    return Live(HelperParty(RepairHelper(plan, share, recorded, stream(seed, b"repair")), plan, me), recorded)
+    return Live(HelperParty(RepairHelper(plan, share, recorded, stream(seed, b"repair"))), recorded)
 
 
 def run_name(suite: Suite, proposal: Proposal, attempt: int, key: SharedKey | None) -> bytes:
