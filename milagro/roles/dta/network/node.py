@@ -28,6 +28,7 @@ from milagro.roles import logs
 from milagro.roles.correspondence.correspondent import Correspondent
 from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import EnvelopeKeys
+from milagro.roles.dta.network.charter import Charter
 from milagro.roles.dta.network.credentials import IdentityCredentials
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
@@ -256,10 +257,11 @@ class Node:
         self._following = set(circle)
 
     def _seats(self) -> list[Seat]:
+        # Not by the driver, whose memory belongs to the other thread.
         with self._database.state.read() as connection:
-            standing = self._driver.standing(connection)
+            octets = self._database.network.fact(connection, "charter")
             proposals = [read(row.octets) for row in self._database.network.proposals(connection, "approved")]
-        charters = [standing.charter] if standing else []
+        charters = [Charter.from_bytes(octets)] if octets else []
         charters += [charter for one in proposals for charter in (one.before, one.charter)]
         return [seat for charter in charters for seat in charter.seats]
 
