@@ -206,6 +206,17 @@ def differential(session: nox.Session) -> None:
 
 
 @nox.session
+def network(session: nox.Session) -> None:
+    """Networks of D-TAs, long: every member killed at every transaction of a run, and real processes at random.
+
+    MILAGRO_NETWORK_SEED repeats the kills of processes. Arguments go to pytest.
+    """
+    install(session, "server", "test")
+    session.env["MILAGRO_NETWORK"] = "long"
+    session.run("pytest", "-n", "auto", "--timeout", "7200", *(session.posargs or ["tests/roles/network"]))
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Every parser under atheris, two minutes each (tests/fuzz); `test` does a second of each.
 

@@ -38,7 +38,7 @@ _SHORT = {
     "content": "Look at a content store: a folder or IPFS.",
     "db": "Look at a server's database and upgrade it.",
     "demo": "Start two D-TAs, an MFA server and a client, and log in.",
-    "dta": "Run a D-TA of a network.",
+    "dta": "Run a D-TA's part in its network, and look at its log.",
     "envelope": "Seal files to others, open them, look at them.",
     "health": "Say whether a server is ready.",
     "id": "Make, change and check identities.",

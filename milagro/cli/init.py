@@ -13,6 +13,7 @@ import click
 
 from milagro.cli import prompts
 from milagro.errors import AlreadyExists, ConfigError
+from milagro.protocols import pki
 from milagro.roles.config import FILE_NAME, CommonConfig
 from milagro.roles.sealing import open_token
 from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES, open_suite
@@ -69,19 +70,45 @@ def init() -> None:
 
 @init.command("dta")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--name", required=True, help="The name of this D-TA; tickets are addressed to it.")
+@click.option("--name", help="The name of this D-TA; tickets are addressed to it.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True)
 @click.option(
     "--authority",
     "authorities",
     multiple=True,
-    required=True,
     metavar="NAME=KEY",
     help="An MFA server whose tickets are taken, and its public key in hexadecimal. Can be repeated.",
 )
+@click.option("--network", is_flag=True, help="A D-TA that makes its key with others: see `milagro dta network`.")
+@click.option(
+    "--approve",
+    multiple=True,
+    type=click.Choice(["refresh", "repair", "rotate", "reshare", "retire"]),
+    help="With --network: what the server consents to by itself. Can be repeated.  [default: refresh]",
+)
+@click.option("--step-seconds", type=click.IntRange(1, 3600), help="With --network: the time of a step.  [default: 20]")
 @_shared_options
-def init_dta(folder: Path, name: str, port: int, authorities: tuple[str, ...], **shared: Any) -> None:
-    """Make a D-TA with a new share of the master secret in FOLDER."""
+def init_dta(
+    folder: Path,
+    name: str | None,
+    port: int,
+    authorities: tuple[str, ...],
+    network: bool,
+    approve: tuple[str, ...],
+    step_seconds: int | None,
+    **shared: Any,
+) -> None:
+    """Make a D-TA in FOLDER: with a new share of the master secret, or with --network one that joins others."""
+    if name is None:
+        if not (network and prompts.is_terminal()):
+            raise click.MissingParameter(param_hint="'--name'", param_type="option")
+        name = str(click.prompt("Name of this D-TA"))
+    if network:
+        settings = {"approve": list(approve) or None, "step_seconds": step_seconds, "start_seconds": step_seconds}
+        _init_member(folder, name, port, settings, shared)
+        return
+    if not authorities:
+        raise click.MissingParameter(param_hint="'--authority'", param_type="option")
     from milagro.roles.dta.config import read_config  # noqa: PLC0415 - needs the server extra
     from milagro.roles.dta.service import create_master_share  # noqa: PLC0415
 
@@ -97,6 +124,21 @@ def init_dta(folder: Path, name: str, port: int, authorities: tuple[str, ...], *
     click.echo(f"D-TA {name!r} is ready in {folder}.")
     click.echo(f"Its commitment, which an MFA server may pin: {commitment.hex()}")
     click.echo(f"Next: milagro serve dta --config {setup.path}")
+
+
+def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], shared: dict[str, Any]) -> None:
+    from milagro.roles.dta.network.config import read_config  # noqa: PLC0415 - needs the server extra
+    from milagro.roles.dta.network.operator import CARD, create_identity  # noqa: PLC0415
+
+    common = [table for table in _common_tables("dta", port, shared) if table[0] != "suite"]
+    tables = [*common, ("dta", {"name": name}), ("dta.network", {"identity": "identity", **settings})]
+    with _Setup(folder, tables, shared) as setup:
+        card = create_identity(read_config(setup.path), setup.passphrase, setup.cost)
+        files.write_new(folder / CARD, card.to_bytes())
+    click.echo(f"D-TA {name!r} is ready in {folder}: {pki.did_of(card.replica.identity)}")
+    click.echo(f"Its card, for who founds the network: {folder / CARD}")
+    click.echo(f"Take {folder / 'identity' / 'next'} away and keep it safe: who has it can take the identity over.")
+    click.echo(f"Next: milagro dta network create|join, then milagro serve dta --config {setup.path}")
 
 
 @init.command("mfa")

@@ -16,6 +16,7 @@ from milagro.roles.config import FILE_NAME, CommonConfig
 from milagro.roles.dta import config as dta_config
 from milagro.roles.dta import http as dta_http
 from milagro.roles.dta import service as dta_service
+from milagro.roles.dta.network import config as dta_network
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
@@ -43,9 +44,12 @@ def serve() -> None:
 @serve.command("dta")
 @CONFIG
 def serve_dta(path: Path) -> None:
-    """Run a D-TA."""
+    """Run a D-TA; one that was made with --network takes part in its network."""
     _stop_on_sigterm()
     protection = memory.protect()
+    if dta_network.is_network(path):
+        _serve_member(path, protection)
+        return
     config = dta_config.read_config(path)
     listener = serving.listen(config.common.server)
     service = dta_service.open_service(config, prompts.sealer(config.common.keys))
@@ -54,6 +58,18 @@ def serve_dta(path: Path) -> None:
         serving.run(dta_http.create_app(service, config.common.server), config.common.server, listener)
     finally:
         service.close()
+
+
+def _serve_member(path: Path) -> None:
+    from milagro.roles.dta.network.http import create_app  # noqa: PLC0415 - only where there is a network
+    from milagro.roles.dta.network.node import Node  # noqa: PLC0415
+
+    config = dta_network.read_config(path)
+    listener = serving.listen(config.common.server)
+    node = Node(config, prompts.passphrase(config.common.passphrase))
+    _start(config.common, "dta", config.name)
+    with node:
+        serving.run(create_app(node, config.common.server), config.common.server, listener)
 
 
 @serve.command("mfa")

@@ -185,9 +185,14 @@ class RepairHelper:
             raise MalformedEnvelope("this is no message of a repair")
 
     @property
+    def missing(self) -> set[int]:
+        """The helpers from whom something is still to come."""
+        return {index for index in self._plan.helpers if index not in self._parts or index not in self._received}
+
+    @property
     def ready(self) -> bool:
         """Whether everything came from every helper."""
-        return all(index in self._parts and index in self._received for index in self._plan.helpers)
+        return not self.missing
 
     def _complaint(self, helper: int) -> bytes | None:
         """What is wrong with a helper: nothing, that something did not come, or its own signed part."""
@@ -261,9 +266,14 @@ class LostHolder:
             self._sums[sender] = total, complaints
 
     @property
+    def missing(self) -> set[int]:
+        """The helpers that have not answered."""
+        return {*self._plan.helpers} - self._sums.keys()
+
+    @property
     def ready(self) -> bool:
         """Whether every helper has answered."""
-        return len(self._sums) == len(self._plan.helpers)
+        return not self.missing
 
     def result(self) -> KeyShare:
         """The share.

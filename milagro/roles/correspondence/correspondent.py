@@ -157,6 +157,13 @@ class Correspondent:
         """The number of one's last entry, notices included."""
         return self._mailbox.sent()
 
+    def take_up(self) -> int:
+        """The number of one's newest entry that others know; the log goes on after it, though this database was lost.
+
+        Raises: NotFound if nobody has told of it, Unavailable
+        """
+        return self._mailbox.take_up()
+
     # -- receiving ----------------------------------------------------------------------------------------------------
     def follow(self, identity: CID) -> None:
         """Receives what `identity` writes to this one, from where the last run ended, or from the beginning.

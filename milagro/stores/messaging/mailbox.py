@@ -142,6 +142,14 @@ class Mailbox:
         """How many payloads were sent: the number of the last one."""
         return self._outbox.last()
 
+    def take_up(self) -> int:
+        """The number of one's newest entry that others know; the log goes on after it, though this database was lost.
+
+        Spec: spec/messaging.md, Sending
+        Raises: NotFound if nobody has told of it, Unavailable
+        """
+        return self._outbox.take_up()
+
     # -- receiving --------------------------------------------------------------------------------------------
     def follow(self, sender: str) -> None:
         """Receives what `sender` sent from where the last run ended, or from the beginning.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import IntegrityError
 
 from milagro.cid import CID, Codec
-from milagro.errors import BrokenChain, ParameterError, Unavailable
+from milagro.errors import BrokenChain, NotFound, ParameterError, Unavailable
 from milagro.stores.content import MAX_BLOCK_OCTETS
 from milagro.stores.messaging.entry import MAX_PAYLOAD_OCTETS, Author, Entry, skip_target
 
@@ -82,6 +82,26 @@ class Outbox:
         if cid is None or cid == entry.cid:
             return None
         return Entry.decode(self._store.get(cid))
+
+    def take_up(self) -> int:
+        """The number of one's newest entry that was seen; the log goes on after it, though this database forgot it.
+
+        What others have not heard of is lost: an entry under a number that is given anew is a fork.
+        Raises: NotFound if nobody has told of an entry; Unavailable, CorruptBlock if one cannot be fetched
+        """
+        entry, last = self.head(), self.last()
+        if entry is None:
+            raise NotFound("nobody has told of an entry of one's own log")
+        number, missing = entry.sequence, []
+        while entry.sequence > last:
+            missing.append(entry)
+            if entry.previous is None:
+                break
+            entry = Entry.decode(self._store.get(entry.previous))
+        with self._state.write() as connection:
+            for one in reversed(missing):
+                self._tables.add_sent(connection, one)
+        return number
 
     def _take_number(self, parts: tuple[CID, ...], size: int) -> Entry | None:
         """The entry, or None if another process took its number in the meantime."""

@@ -121,6 +121,13 @@ class Run(ABC):
         return spoken and self._broadcast.parties - self.suspected - {self._table.me} <= self._broadcast.heard
 
     @property
+    def missing(self) -> set[int]:
+        """From whom something is still to come in this step; nobody where the run is not under way."""
+        if self._over or self._broadcast is None:
+            return set()
+        return set(self._broadcast.parties - self.suspected - {self._table.me} - self._broadcast.heard)
+
+    @property
     def outbox(self) -> list[Outgoing]:
         """The messages of the current step, to be sent again until the step is over."""
         return list(self._outbox)

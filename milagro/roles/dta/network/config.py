@@ -1,0 +1,87 @@
+"""The configuration of a D-TA in a network: `[dta]` with a table `[dta.network]`.
+
+Spec: spec/dta-network.md, Time
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from milagro.errors import ConfigError
+from milagro.roles.config import CommonConfig, Reader, read, read_common
+from milagro.roles.dta.network.memory import CONSENTS, Settings
+from milagro.stores.urls import url_fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """[dta.network]: identity, sealed data key, blocks, channel, pace, and what the server consents to by itself."""
+
+    identity: Path
+    data_key: Path
+    blocks: Path
+    channel: str
+    ipfs_url: str
+    ca_certificate: Path | None
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """A D-TA in a network."""
+
+    common: CommonConfig
+    name: str
+    network: NetworkConfig
+
+
+def is_network(path: Path) -> bool:
+    """Whether a configuration file is of a D-TA in a network. Raises: ConfigError."""
+    table = read(path)._table.get("dta")
+    return isinstance(table, dict) and "network" in table
+
+
+def read_config(path: Path) -> NodeConfig:
+    """The configuration in `path`.
+
+    Raises: ConfigError with every fault
+    """
+    top = read(path)
+    top.choice("role", ("dta",))
+    own = top.table("dta")
+    config = NodeConfig(read_common(top), own.text("name", limit=64), read_network(own.table("network")))
+    top.finish(path)
+    return config
+
+
+def read_network(reader: Reader) -> NetworkConfig:
+    """The table [dta.network]."""
+    config = NetworkConfig(
+        identity=reader.path("identity", "identity"),
+        data_key=reader.path("data_key", "data-key.sealed"),
+        blocks=reader.path("blocks", "blocks"),
+        channel=reader.choice("channel", ("http", "ipfs"), "http"),
+        ipfs_url=reader.text("ipfs_url", "http://127.0.0.1:5001", limit=2000),
+        ca_certificate=reader.file("ca_certificate", required=False),
+        settings=Settings(
+            step_seconds=reader.integer("step_seconds", 1, 3600, 20),
+            start_seconds=reader.integer("start_seconds", 1, 86400, 20),
+            ask_seconds=reader.integer("ask_seconds", 1, 3600, 60),
+            approve=frozenset(reader.words("approve", CONSENTS, ("refresh",))),
+        ),
+    )
+    fault = url_fault(config.ipfs_url)
+    if config.channel == "ipfs" and fault:
+        reader.fault("ipfs_url", fault)
+    return config
+
+
+def require_network(path: Path) -> NodeConfig:
+    """As `read_config`. Raises: ConfigError also for a D-TA that is in no network."""
+    if not is_network(path):
+        raise ConfigError(f"{path} is not of a D-TA in a network; `milagro init dta FOLDER --network` makes one")
+    return read_config(path)

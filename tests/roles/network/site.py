@@ -1,0 +1,111 @@
+"""D-TAs as real processes on this machine, each with a folder, and their operators at the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import milagro
+
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(Path(milagro.__file__).parent.parent),
+    "TEST_PASSPHRASE": "CANARY-passphrase-77aa",
+}
+ENVIRONMENT.pop("MILAGRO_BACKEND", None)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@dataclass
+class Site:
+    """D-TAs by name."""
+
+    folder: Path
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def config(self, name: str) -> str:
+        return str(self.folder / name / "milagro.toml")
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        command = [sys.executable, "-m", "milagro", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=240, cwd=self.folder)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def network(self, command: str, name: str, *arguments: str, code: int = 0) -> str:
+        return self.run("dta", "network", command, *arguments, "--config", self.config(name), code=code)
+
+    def init(self, *names: str) -> None:
+        for name, port in zip(names, free_ports(len(names)), strict=True):
+            self.run(
+                "init", "dta", str(self.folder / name), "--network", "--name", name, "--port", str(port),
+                "--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8", "--step-seconds", "8",
+                "--approve", "refresh", "--approve", "repair", "--approve", "rotate",
+            )  # fmt: skip
+
+    def found(self, threshold: int, *names: str) -> None:
+        cards = [str(self.folder / name / "dta.card") for name in names[1:]]
+        options = ("--name", "test", "--threshold", str(threshold), "--curve", "BN254", "--out", "first.charter")
+        self.network("create", names[0], *options, *cards)
+        for name in names[1:]:
+            self.network("join", name, "first.charter", "--yes")
+
+    def serve(self, *names: str) -> None:
+        for name in names:
+            with (self.folder / f"{name}.log").open("ab") as log:
+                command = [sys.executable, "-m", "milagro", "serve", "dta", "--config", self.config(name)]
+                self.running[name] = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+
+    def kill(self, *names: str) -> None:
+        for name in names:
+            process = self.running.pop(name)
+            process.kill()
+            process.wait()
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.running.values():
+            assert process.wait(30) == 0
+
+    def status(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.network("status", name, "--json"))
+        return found
+
+    def wait(self, *names: str, epoch: int = 0, key_id: str | None = None, share: bool = True) -> list[dict[str, Any]]:
+        """The states of these once all are at the epoch, with a share."""
+        deadline = time.monotonic() + 120
+        while True:
+            found = [self.status(name) for name in names]
+            done = all(
+                (one["epoch"] or 0) >= epoch and one["epoch"] is not None
+                and one["holds_share"] == share and (key_id is None or one["key_id"] != key_id)
+                for one in found
+            )  # fmt: skip
+            if done:
+                return found
+            assert time.monotonic() < deadline, [self.network("status", name) for name in names]
+            time.sleep(0.5)
+
+    def close(self) -> None:
+        for process in self.running.values():
+            process.kill()
+            process.wait()
