@@ -20,6 +20,7 @@ NEEDED = (
     "milagro/_native/__init__.py",
     "milagro/roles/dta/migrations/m0001_tickets.py",
     "milagro/roles/dta/dta.proto",
+    "milagro/roles/dta/member/member.proto",
     "milagro/roles/mfa/mfa.proto",
     "milagro/roles/transport/grafana.json",
 )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 
+from milagro.roles.dta.member.operations import SERVICE as MEMBER
 from milagro.roles.dta.operations import SERVICE as DTA
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.transport import proto
 
-SERVICES = (DTA, MFA)
+SERVICES = (DTA, MEMBER, MFA)
 
 
 def main(arguments: list[str]) -> int:

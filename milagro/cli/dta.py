@@ -15,8 +15,8 @@ from milagro.cli import prompts
 from milagro.cli.audit import audit
 from milagro.cli.serve import CONFIG
 from milagro.errors import ConfigError, MilagroError
+from milagro.roles.dta.member.config import require_network
 from milagro.roles.dta.network.charter import Card, Charter, CharterFile
-from milagro.roles.dta.network.config import require_network
 from milagro.roles.dta.network.operator import Operator
 from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES
 from milagro.stores import files
@@ -65,9 +65,9 @@ def create(
     called = name or _ask("--name", "Name of the network")
     needed = threshold or int(_ask("--threshold", f"How many of the {len(others) + 1} members are needed"))
     with _operator(path) as operator:
-        passphrase = prompts.passphrase(operator.config.common.passphrase)
+        key = prompts.sealer(operator.config.common.keys)
         _require_free(out)
-        file = operator.create(called, needed, (curve, hash_name, slot_seconds), others, passphrase)
+        file = operator.create(called, needed, (curve, hash_name, slot_seconds), others, key)
         files.write_new(out, file.to_bytes())
     _show(file.charter)
     click.echo(f"Give {out} to the other operators. Each compares the network's id and types:")
@@ -150,9 +150,9 @@ def retire(path: Path, names: tuple[str, ...], threshold: int | None, out: Path)
 
 def _amend(path: Path, kind: str, threshold: int | None, cards: list[Card], remove: tuple[str, ...], out: Path) -> None:
     with _operator(path) as operator:
-        passphrase = prompts.passphrase(operator.config.common.passphrase)
+        key = prompts.sealer(operator.config.common.keys)
         _require_free(out)
-        file = operator.reshare(kind, threshold, cards, remove, passphrase)
+        file = operator.reshare(kind, threshold, cards, remove, key)
         files.write_new(out, file.to_bytes())
     _show(file.charter)
     if cards:

@@ -127,17 +127,24 @@ def init_dta(
 
 
 def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], shared: dict[str, Any]) -> None:
-    from milagro.roles.dta.network.config import read_config  # noqa: PLC0415 - needs the server extra
+    from milagro.roles.dta.member.config import require_network  # noqa: PLC0415 - needs the server extra
     from milagro.roles.dta.network.operator import CARD, create_identity  # noqa: PLC0415
 
-    common = [table for table in _common_tables("dta", port, shared) if table[0] != "suite"]
-    tables = [*common, ("dta", {"name": name}), ("dta.network", {"identity": "identity", **settings})]
+    common = [table for table in _common_tables("dta", name, port, shared) if table[0] != "suite"]
+    kept = _sealed(shared, ("identity", "identity"), ("data_key", "data-key.sealed"), ("blocks", "blocks"))
+    tables = [
+        *common,
+        ("dta", {"name": name}),
+        ("dta.network", {"channel": "http", **kept, **settings}),
+        ("dta.issuing", _sealed(shared, ("watermark", "issuing.mark"))),
+    ]
     with _Setup(folder, tables, shared) as setup:
-        card = create_identity(read_config(setup.path), setup.passphrase, setup.cost)
+        config = require_network(setup.path)
+        card = create_identity(config, setup.key(config.common), setup.cost)
         files.write_new(folder / CARD, card.to_bytes())
     click.echo(f"D-TA {name!r} is ready in {folder}: {pki.did_of(card.replica.identity)}")
     click.echo(f"Its card, for who founds the network: {folder / CARD}")
-    click.echo(f"Take {folder / 'identity' / 'next'} away and keep it safe: who has it can take the identity over.")
+    click.echo(f"Take {config.network.identity / 'next'} away and keep it safe: who has it can take the identity over.")
     click.echo(f"Next: milagro dta network create|join, then milagro serve dta --config {setup.path}")
 
 

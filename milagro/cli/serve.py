@@ -16,7 +16,7 @@ from milagro.roles.config import FILE_NAME, CommonConfig
 from milagro.roles.dta import config as dta_config
 from milagro.roles.dta import http as dta_http
 from milagro.roles.dta import service as dta_service
-from milagro.roles.dta.network import config as dta_network
+from milagro.roles.dta.network.config import is_network
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
@@ -47,7 +47,7 @@ def serve_dta(path: Path) -> None:
     """Run a D-TA; one that was made with --network takes part in its network."""
     _stop_on_sigterm()
     protection = memory.protect()
-    if dta_network.is_network(path):
+    if is_network(path):
         _serve_member(path, protection)
         return
     config = dta_config.read_config(path)
@@ -60,16 +60,18 @@ def serve_dta(path: Path) -> None:
         service.close()
 
 
-def _serve_member(path: Path) -> None:
-    from milagro.roles.dta.network.http import create_app  # noqa: PLC0415 - only where there is a network
-    from milagro.roles.dta.network.node import Node  # noqa: PLC0415
+def _serve_member(path: Path, protection: memory.Protection) -> None:
+    from milagro.roles.dta.member.config import read_config  # noqa: PLC0415 - only where there is a network
+    from milagro.roles.dta.member.http import create_app  # noqa: PLC0415
+    from milagro.roles.dta.member.service import Member  # noqa: PLC0415
 
-    config = dta_network.read_config(path)
-    listener = serving.listen(config.common.server)
-    node = Node(config, prompts.passphrase(config.common.passphrase))
-    _start(config.common, "dta", config.name)
-    with node:
-        serving.run(create_app(node, config.common.server), config.common.server, listener)
+    config = read_config(path)
+    common = config.node.common
+    listener = serving.listen(common.server)
+    member = Member(config, prompts.sealer(common.keys))
+    _start(common, "dta", member.name, protection)
+    with member:
+        serving.run(create_app(member, common.server), common.server, listener)
 
 
 @serve.command("mfa")

@@ -125,14 +125,6 @@ class Reader:
         value: bool = self._take(key, bool, "true or false", required=False, default=default)
         return value
 
-    def strings(self, key: str, default: Sequence[str]) -> list[str]:
-        """A list of strings."""
-        value: list[Any] = self._take(key, list, "an array of strings", required=False, default=list(default))
-        if not all(isinstance(entry, str) and entry for entry in value):
-            self._fault(key, "must be an array of strings, none of them empty")
-            return list(default)
-        return value
-
     def optional(self, key: str) -> Reader | None:
         """The table under `key`, if there is one."""
         return self.table(key) if key in self._table else None
@@ -144,14 +136,16 @@ class Reader:
             self._fault(key, f"is {value!r}; it can be {', '.join(choices)}{_suggestion(value, choices)}")
         return value
 
-    def texts(self, key: str, choices: Sequence[str] = (), default: Sequence[str] | None = None) -> list[str]:
-        """An array of strings, at least one, none twice; each of them one of `choices` if there are any."""
+    def texts(
+        self, key: str, choices: Sequence[str] = (), default: Sequence[str] | None = None, *, least: int = 1
+    ) -> list[str]:
+        """An array of strings, at least so many, none twice; each of them one of `choices` if there are any."""
         values = self._take(key, list, "an array of strings", default is None, list(default or ()))
         if not all(isinstance(value, str) and 1 <= len(value) <= 253 for value in values):
             self._fault(key, "must be an array of strings of 1 to 253 characters")
             return []
-        if key in self._table and (not values or len(set(values)) != len(values)):
-            self._fault(key, "must have at least one entry, and none twice")
+        if key in self._table and (len(values) < least or len(set(values)) != len(values)):
+            self._fault(key, "must have at least one entry, and none twice" if least else "has an entry twice")
         if wrong := [value for value in values if choices and value not in choices]:
             self._fault(key, f"has {wrong[0]!r}; it can have {', '.join(choices)}{_suggestion(wrong[0], choices)}")
             return []

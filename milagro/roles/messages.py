@@ -141,6 +141,43 @@ class MfaStatusAnswer(Message):
     dtas: list[DtaName]
 
 
+class MemberStatusAnswer(Message):
+    """Who this D-TA of a network is, and the key that it knows; no epoch while there is no key."""
+
+    role: str
+    name: str
+    did: str
+    network: str
+    network_name: str
+    curve: str
+    threshold: int
+    epoch: int | None = None
+    key_id: str
+    holds_share: bool
+
+
+class NetworkMember(Message):
+    """One member of the network, as this D-TA sees it."""
+
+    name: str
+    did: str
+    up: bool
+    holds: bool
+    fault: str
+
+
+class MemberOperatorStatusAnswer(Message):
+    """How this D-TA and its network are: what its operator may know."""
+
+    name: str
+    version: str
+    ready: bool
+    draining: bool
+    started: UnixTime
+    failure_tolerance: int | None = None
+    members: list[NetworkMember]
+
+
 class DtaOperatorStatusAnswer(Message):
     """How this D-TA is: what its operator may know."""
 

@@ -22,7 +22,7 @@ from milagro.protocols import pki
 from milagro.protocols.pki import Replica
 from milagro.protocols.signatures import SigningKey
 from milagro.stores import files
-from milagro.stores.keys import Argon2Cost, Passphrase, SealedFile
+from milagro.stores.keys import Argon2Cost, SealedFile, SealingKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,7 +53,7 @@ class IdentityFolder:
     # -- making and reading -----------------------------------------------------------------------------------------
     def create(
         self,
-        passphrase: Passphrase,
+        sealing: SealingKey,
         time: int,
         edits: Sequence[pki.Edit] = (),
         witnesses: pki.Witnesses | None = None,
@@ -66,8 +66,8 @@ class IdentityFolder:
         self.require_new()
         control, following = (SigningKey.generate(secrets.token_bytes) for _ in range(2))
         block = pki.create(control, following.public, time, edits, witnesses)
-        self._keep(self._keys, control, passphrase, cost)
-        self._keep(self.next_folder, following, passphrase, cost)
+        self._keep(self._keys, control, sealing, cost)
+        self._keep(self.next_folder, following, sealing, cost)
         replica = Replica(block.cid)
         replica.add(block.octets)
         files.write_new(self.folder / BUNDLE, replica.to_bytes())
@@ -94,18 +94,18 @@ class IdentityFolder:
     def _keys(self) -> Path:
         return self.folder / "keys"
 
-    def control(self, replica: Replica, passphrase: Passphrase) -> SigningKey:
+    def control(self, replica: Replica, sealing: SealingKey) -> SigningKey:
         """The control key in force.
 
         Raises: NotFound, DecryptionFailed
         Secret: the result
         """
-        return _open(self._keys, pki.next_digest(pki.resolve(replica).state.control), passphrase)
+        return _open(self._keys, pki.next_digest(pki.resolve(replica).state.control), sealing)
 
     def rotate(
         self,
         replica: Replica,
-        passphrase: Passphrase,
+        sealing: SealingKey,
         time: int,
         edits: Sequence[pki.Edit] = (),
         witnesses: pki.Witnesses | None = None,
@@ -116,31 +116,31 @@ class IdentityFolder:
 
         Raises: NotFound if the next key is not in `next_folder`; what `pki.rotate` raises
         """
-        control = _open(self.next_folder, pki.resolve(replica).state.next, passphrase)
+        control = _open(self.next_folder, pki.resolve(replica).state.next, sealing)
         following = SigningKey.generate(secrets.token_bytes)
         block = pki.rotate(replica, control, following.public, time, edits, witnesses, since)
-        self._keep(self.next_folder, following, passphrase, cost)
+        self._keep(self.next_folder, following, sealing, cost)
         with contextlib.suppress(AlreadyExists):  # an earlier rotation that did not get further
-            self._keep(self._keys, control, passphrase, cost)
+            self._keep(self._keys, control, sealing, cost)
         replica.add(block.octets)
         self.save(replica)
         return block
 
-    def _keep(self, folder: Path, key: SigningKey, passphrase: Passphrase, cost: Argon2Cost | None) -> None:
+    def _keep(self, folder: Path, key: SigningKey, sealing: SealingKey, cost: Argon2Cost | None) -> None:
         files.make_folder(folder)
         digest = pki.next_digest(key.public)
-        _file(folder, digest).create(key.to_bytes(), passphrase, {**_CONTEXT, "key_id": digest.hex()}, cost)
+        _file(folder, digest).create(key.to_bytes(), sealing, {**_CONTEXT, "key_id": digest.hex()}, cost)
 
 
 def _file(folder: Path, digest: bytes) -> SealedFile:
     return SealedFile(folder / f"{digest.hex()[:_NAME_DIGITS]}.key")
 
 
-def _open(folder: Path, digest: bytes, passphrase: Passphrase) -> SigningKey:
+def _open(folder: Path, digest: bytes, sealing: SealingKey) -> SigningKey:
     file = _file(folder, digest)
     if not file.exists():
         raise NotFound(f"the key that is needed is not in {folder}: there is no file {file.path.name}")
-    key = SigningKey(file.open(passphrase, {**_CONTEXT, "key_id": digest.hex()}))
+    key = SigningKey(file.open(sealing, {**_CONTEXT, "key_id": digest.hex()}))
     if pki.next_digest(key.public) != digest:
         raise StoreError(f"{file.path}: the file holds another key than its name says")
     return key

@@ -350,7 +350,7 @@ def test_dtas_are_set_up_and_join(set_up: ModuleType, tmp_path: Path, store: str
     require_backend("native")
     if store == "postgresql" and importlib.util.find_spec("milagro.stores.state.database") is None:
         pytest.skip("this release has no PostgreSQL")
-    from milagro.roles.dta.network.config import require_network
+    from milagro.roles.dta.member.config import require_network
     from milagro.roles.dta.network.operator import Operator
 
     names = DTAS[: 3 if store == "sqlite" else 1]  # five take longer and show nothing more

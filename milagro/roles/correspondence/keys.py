@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from milagro.protocols.envelope import EncryptionKey
-    from milagro.stores.keys import Argon2Cost, Passphrase
+    from milagro.stores.keys import Argon2Cost, SealingKey
 
 FOLDER: Final = "envelope"
 _ROLE: Final = {"role": "envelope"}
@@ -38,7 +38,7 @@ class EnvelopeKeys:
     pairs: tuple[PrivateKeys, ...]
 
     @classmethod
-    def create(cls, folder: Path, passphrase: Passphrase, cost: Argon2Cost | None = None) -> PrivateKeys:
+    def create(cls, folder: Path, key: SealingKey, cost: Argon2Cost | None = None) -> PrivateKeys:
         """New keys, sealed in the folder; `listed` is what the identity has to list.
 
         Raises: StoreError, Unavailable
@@ -47,11 +47,11 @@ class EnvelopeKeys:
         fingerprint = keys.public.fingerprint.hex()
         files.make_folder(folder / FOLDER)
         path = folder / FOLDER / f"{fingerprint[:_NAME_DIGITS]}.key"
-        SealedFile(path).create(keys.to_bytes(), passphrase, {**_ROLE, "fingerprint": fingerprint}, cost)
+        SealedFile(path).create(keys.to_bytes(), key, {**_ROLE, "fingerprint": fingerprint}, cost)
         return keys
 
     @classmethod
-    def read(cls, folder: Path, passphrase: Passphrase) -> EnvelopeKeys:
+    def read(cls, folder: Path, key: SealingKey) -> EnvelopeKeys:
         """The keys in an identity's folder.
 
         Raises: NotFound if there are none, and what SealedFile.open raises
@@ -61,7 +61,7 @@ class EnvelopeKeys:
             raise NotFound(
                 f"there are no envelope keys in {folder / FOLDER}; `milagro id change --new-keys` makes some"
             )
-        return cls(tuple(PrivateKeys.from_bytes(SealedFile(path).open(passphrase, _ROLE)) for path in paths))
+        return cls(tuple(PrivateKeys.from_bytes(SealedFile(path).open(key, _ROLE)) for path in paths))
 
     def signing(self, state: pki.State) -> PrivateKeys:
         """The keys to sign with now: the first signing key in the identity's list that is here.

@@ -89,7 +89,7 @@ def read_limits(reader: Reader) -> LimitsConfig:
 
 
 def _read_networks(reader: Reader) -> tuple[Network, ...]:
-    texts = reader.strings("proxies", LOOPBACK)
+    texts = reader.texts("proxies", default=LOOPBACK, least=0)
     try:
         return networks(texts)
     except ValueError as error:
@@ -105,7 +105,7 @@ def read_operators(reader: Reader) -> OperatorsConfig:
         scope=reader.text("scope", "milagro.operator"),
         jwks_file=reader.file("jwks_file", required=False),
         jwks_url=reader.text("jwks_url", "", limit=2000),
-        algorithms=tuple(reader.strings("algorithms", DEFAULT_ALGORITHMS)),
+        algorithms=tuple(reader.texts("algorithms", default=DEFAULT_ALGORITHMS)),
         refresh_seconds=reader.integer("refresh_seconds", 10, 86_400, 300),
     )
     if (config.jwks_file is None) == (not config.jwks_url):

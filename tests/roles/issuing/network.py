@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
@@ -25,12 +26,15 @@ from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import recipients_of
 from milagro.roles.dta.holdings import Holding
 from milagro.roles.dta.issuing import Authorities, AuthorityTerms, IssuingNode, IssuingRecords, IssuingService
-from milagro.roles.dta.issuing.http import add_routes
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
-from milagro.roles.http import Metrics, application
+from milagro.roles.dta.member.operations import SERVICE, Desk
 from milagro.roles.issuance import NetworkView, Node, seal_ticket
 from milagro.roles.issuance.messages import IssueRequest
+from milagro.roles.transport.front import Front
+from milagro.roles.transport.http import application
+from milagro.roles.transport.metrics import Metrics
+from milagro.roles.transport.readiness import Readiness
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.state import State
 from tests.roles.correspondents import Owner
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from milagro.protocols.envelope import EncryptionKey
+    from milagro.roles.dta.member.service import Member
 
 NETWORK = CID.of(b"a charter")
 REALM = "login.example"
@@ -102,9 +107,10 @@ class Dta:
 
     def app(self) -> FastAPI:
         config = ServerConfig("127.0.0.1", 1, "http://127.0.0.1:1", None, None, 1 << 18, 10, 256)
-        app = application("D-TA", "Issues.", config, self.service.check_ready, Metrics())
-        add_routes(app, self.service)
-        return app
+        metrics, readiness = Metrics(), Readiness(self.service.check_ready)
+        issuer = cast("Member", SimpleNamespace(issuing=lambda: self.service))
+        desk = Desk(issuer, readiness, metrics.counter("milagro_dta_issued", "Shares issued", "purpose"))
+        return application("D-TA", "Issues.", Front(SERVICE, desk, config, readiness, metrics))
 
 
 @dataclass

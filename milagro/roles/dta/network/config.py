@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milagro.errors import ConfigError
-from milagro.roles.config import CommonConfig, Reader, read, read_common
+from milagro.roles.config import CommonConfig, Reader, read
 from milagro.roles.dta.network.memory import CONSENTS, Settings
 from milagro.stores.urls import url_fault
 
@@ -45,19 +44,6 @@ def is_network(path: Path) -> bool:
     return isinstance(table, dict) and "network" in table
 
 
-def read_config(path: Path) -> NodeConfig:
-    """The configuration in `path`.
-
-    Raises: ConfigError with every fault
-    """
-    top = read(path)
-    top.choice("role", ("dta",))
-    own = top.table("dta")
-    config = NodeConfig(read_common(top), own.text("name", limit=64), read_network(own.table("network")))
-    top.finish(path)
-    return config
-
-
 def read_network(reader: Reader) -> NetworkConfig:
     """The table [dta.network]."""
     config = NetworkConfig(
@@ -71,17 +57,10 @@ def read_network(reader: Reader) -> NetworkConfig:
             step_seconds=reader.integer("step_seconds", 1, 3600, 20),
             start_seconds=reader.integer("start_seconds", 1, 86400, 20),
             ask_seconds=reader.integer("ask_seconds", 1, 3600, 60),
-            approve=frozenset(reader.words("approve", CONSENTS, ("refresh",))),
+            approve=frozenset(reader.texts("approve", CONSENTS, ("refresh",), least=0)),
         ),
     )
     fault = url_fault(config.ipfs_url)
     if config.channel == "ipfs" and fault:
         reader.fault("ipfs_url", fault)
     return config
-
-
-def require_network(path: Path) -> NodeConfig:
-    """As `read_config`. Raises: ConfigError also for a D-TA that is in no network."""
-    if not is_network(path):
-        raise ConfigError(f"{path} is not of a D-TA in a network; `milagro init dta FOLDER --network` makes one")
-    return read_config(path)

@@ -23,7 +23,7 @@ from milagro.cid import CID
 from milagro.errors import MilagroError, NotFound, StoreError
 from milagro.groups import curve
 from milagro.protocols.pki import Replica
-from milagro.protocols.sharing import Suite
+from milagro.protocols.sharing import Certificate, Succession, Suite
 from milagro.roles import logs
 from milagro.roles.correspondence.correspondent import Correspondent
 from milagro.roles.correspondence.directory import Directory
@@ -32,7 +32,7 @@ from milagro.roles.dta.network.charter import Charter
 from milagro.roles.dta.network.credentials import IdentityCredentials
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
-from milagro.roles.dta.network.messages import read
+from milagro.roles.dta.network.messages import Step, read
 from milagro.roles.dta.network.peers import Peers
 from milagro.roles.dta.network.records import NetworkTables
 from milagro.roles.dta.network.sealing import open_data_key
@@ -46,16 +46,17 @@ from milagro.stores.retry import Backoff
 from milagro.stores.state import Schema, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from starlette.types import ASGIApp
 
+    from milagro.protocols.sharing import SharedKey
     from milagro.roles.dta.network.charter import Seat
     from milagro.roles.dta.network.config import NodeConfig
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.content import ContentStore
-    from milagro.stores.keys import Passphrase
+    from milagro.stores.keys import SealingKey
     from milagro.stores.messaging.channel import Channel
 
 _log = logs.logger(__name__)
@@ -64,6 +65,7 @@ VERSION: Final = 1
 _IDLE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 5.0
 _HEAD_SECONDS: Final = 4.0
+_STEPS: Final = 1 << 16
 _TIMING: Final = Timing(repeat_seconds=10.0, ask_seconds=10.0, backoff=Backoff(first_seconds=0.2, longest_seconds=5.0))
 
 
@@ -76,16 +78,14 @@ class Database:
     network: NetworkTables
 
 
-def open_database(config: NodeConfig) -> Database:
-    """The database of a node, made if it is new.
+def open_database(config: NodeConfig, metadata: MetaData | None = None) -> Database:
+    """The database of a node with its tables and those in `metadata`, made if it is new.
 
     Raises: ConfigError, StoreError, Unavailable
     """
-    metadata = MetaData()
+    metadata = MetaData() if metadata is None else metadata
     letters, network = Tables(metadata), NetworkTables(metadata)
-    store = config.common.store
-    state = State(store.path, Schema(metadata, VERSION, APPLICATION), store.busy_timeout_ms)
-    return Database(state, letters, network)
+    return Database(State(config.common.store, Schema(metadata, VERSION, APPLICATION)), letters, network)
 
 
 @lru_cache(maxsize=16)
@@ -122,15 +122,15 @@ class Node:
     def __init__(
         self,
         config: NodeConfig,
-        passphrase: Passphrase,
+        key: SealingKey,
         database: Database | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         network = config.network
         self._config, self._clock = config, clock
         self._replica = IdentityFolder.at(network.identity).read()
-        self._keys = EnvelopeKeys.read(network.identity, passphrase)
-        sealing = open_data_key(network.data_key, passphrase)
+        self._keys = EnvelopeKeys.read(network.identity, key)
+        sealing = open_data_key(network.data_key, key)
         self._own_database = database is None
         self._database = database or open_database(config)
         self._peers = Peers(network.ca_certificate)
@@ -157,6 +157,44 @@ class Node:
     def identity(self) -> CID:
         """This D-TA's identity."""
         return self._replica.identity
+
+    @property
+    def replica(self) -> Replica:
+        """This D-TA's identity with all its operations."""
+        return self._replica
+
+    @property
+    def keys(self) -> EnvelopeKeys:
+        """The keys of the identity, which sign and open. Secret: all of it."""
+        return self._keys
+
+    @property
+    def directory(self) -> Directory:
+        """What is known of identities here."""
+        return self._directory
+
+    def charter(self) -> Charter | None:
+        """The charter in force, if a network was joined. Raises: Unavailable."""
+        with self._database.state.read() as connection:
+            octets = self._database.network.fact(connection, "charter")
+        return Charter.from_bytes(octets) if octets else None
+
+    def successions(self) -> list[tuple[Succession, Mapping[int, bytes]]]:
+        """The rotations of the key among the switches that are kept, the oldest first, with who endorsed each.
+
+        Spec: spec/dta-network.md, Switching epochs
+        Raises: Unavailable
+        """
+        with self._database.state.read() as connection:
+            steps = [Step.from_bytes(one) for one in self._database.network.steps_after(connection, b"", _STEPS)]
+        found: list[tuple[Succession, Mapping[int, bytes]]] = []
+        before: SharedKey | None = None
+        for step in steps:
+            key = Certificate.from_bytes(sharing_suite(step.proposal.charter.curve), step.certificate).key
+            if step.proposal.kind == "rotate" and before is not None:
+                found.append((Succession(before, key, step.proposal.overlap_ends), step.endorsements))
+            before = key
+        return found
 
     def _open_channel(self) -> tuple[ContentStore, Channel, ASGIApp | None]:
         network = self._config.network

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from milagro.cid import CID
     from milagro.roles.dta.network.config import NodeConfig
-    from milagro.stores.keys import Argon2Cost, Passphrase
+    from milagro.stores.keys import Argon2Cost, SealingKey
 
 CARD: Final = "dta.card"
 
@@ -104,7 +104,7 @@ class Operator:
         threshold: int,
         suite: tuple[str, str, int],
         cards: Sequence[Card],
-        passphrase: Passphrase,
+        sealing: SealingKey,
     ) -> CharterFile:
         """The file of the first charter of a network of this node and those with the cards; this node joins it.
 
@@ -114,12 +114,12 @@ class Operator:
         seats = seats_of(members, range(1, len(members) + 1))
         charter = Charter(name, *suite, threshold, seats, secrets.token_bytes(SESSION_OCTETS))
         sharing_suite(charter.curve)  # refuses a curve that this release cannot compute on
-        file = self._signed(charter, [card.bundle for card in members], b"", passphrase)
+        file = self._signed(charter, [card.bundle for card in members], b"", sealing)
         self.join(file)
         return file
 
-    def _signed(self, charter: Charter, bundles: list[bytes], proposal: bytes, passphrase: Passphrase) -> CharterFile:
-        keys, replica = EnvelopeKeys.read(self._folder, passphrase), self.replica
+    def _signed(self, charter: Charter, bundles: list[bytes], proposal: bytes, sealing: SealingKey) -> CharterFile:
+        keys, replica = EnvelopeKeys.read(self._folder, sealing), self.replica
         message = charter.to_bytes() + proposal
         signature = sign(keys, pki.resolve(replica).require(), "charter", message)
         return CharterFile(charter, tuple(bundles), replica.identity, signature, proposal)
@@ -167,7 +167,7 @@ class Operator:
 
     # -- what members do together -------------------------------------------------------------------------------------
     def reshare(
-        self, kind: str, threshold: int | None, cards: Sequence[Card], remove: Sequence[str], passphrase: Passphrase
+        self, kind: str, threshold: int | None, cards: Sequence[Card], remove: Sequence[str], sealing: SealingKey
     ) -> CharterFile:
         """The file for new members of a network with other members or another threshold; this node proposes it.
 
@@ -187,7 +187,7 @@ class Operator:
         )  # fmt: skip
         proposal = Proposal(kind, charter, charter.session, key.set_id, before)
         self._learn([card.replica for card in cards])
-        file = self._signed(charter, self._bundles(proposal), proposal.to_bytes(), passphrase)
+        file = self._signed(charter, self._bundles(proposal), proposal.to_bytes(), sealing)
         self._intend("propose", proposal.to_bytes())
         return file
 
@@ -231,7 +231,7 @@ class Operator:
         return Proposal.from_bytes(found[0].octets).kind
 
 
-def create_identity(config: NodeConfig, passphrase: Passphrase, cost: Argon2Cost | None = None) -> Card:
+def create_identity(config: NodeConfig, sealing: SealingKey, cost: Argon2Cost | None = None) -> Card:
     """The card of a new identity in the node's folder, with keys for letters and the server's URL; and a new data key.
 
     Raises: AlreadyExists, StoreError
@@ -240,9 +240,9 @@ def create_identity(config: NodeConfig, passphrase: Passphrase, cost: Argon2Cost
     files.make_folder(folder)
     owned = IdentityFolder.at(folder)
     owned.require_new()
-    public = EnvelopeKeys.create(folder, passphrase, cost).public
+    public = EnvelopeKeys.create(folder, sealing, cost).public
     edits: list[pki.Edit] = [pki.AddKey(key) for key in listed(public)]
     edits.append(pki.SetService(SERVICE, SERVICE_TYPE, config.common.server.public_url))
-    replica = owned.create(passphrase, int(time.time()), edits, cost=cost)
-    create_data_key(config.network.data_key, passphrase, cost)
+    replica = owned.create(sealing, int(time.time()), edits, cost=cost)
+    create_data_key(config.network.data_key, sealing, cost)
     return Card(config.name, replica.to_bytes())

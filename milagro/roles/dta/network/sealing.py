@@ -23,7 +23,7 @@ from milagro.stores.keys import SealedFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from milagro.stores.keys import Argon2Cost, Passphrase
+    from milagro.stores.keys import Argon2Cost, SealingKey
 
 _NONCE_OCTETS: Final = 12
 _KEY_OCTETS: Final = 32
@@ -64,14 +64,14 @@ class DataKey(SecretValue):
             raise DecryptionFailed("a secret in the database is of another data key or row, or was altered") from None
 
 
-def create_data_key(path: Path, passphrase: Passphrase, cost: Argon2Cost | None = None) -> None:
+def create_data_key(path: Path, key: SealingKey, cost: Argon2Cost | None = None) -> None:
     """Seals a new data key into a file. Raises: AlreadyExists, Unavailable."""
-    SealedFile(path).create(secrets.token_bytes(_KEY_OCTETS), passphrase, _CONTEXT, cost)
+    SealedFile(path).create(secrets.token_bytes(_KEY_OCTETS), key, _CONTEXT, cost)
 
 
-def open_data_key(path: Path, passphrase: Passphrase) -> DataKey:
+def open_data_key(path: Path, key: SealingKey) -> DataKey:
     """The data key in a file. Raises: NotFound, MalformedEnvelope, ConfigError, DecryptionFailed."""
-    return DataKey(SealedFile(path).open(passphrase, _CONTEXT))
+    return DataKey(SealedFile(path).open(key, _CONTEXT))
 
 
 def context(curve: str, kind: str, name: bytes) -> bytes:

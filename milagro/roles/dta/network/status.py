@@ -98,7 +98,7 @@ def read_status(state: State, tables: NetworkTables, config: NodeConfig, me: CID
 
     Raises: Unavailable, StoreError
     """
-    with state.write() as connection:  # one moment of everything
+    with state.read() as connection:  # one moment of everything
         return _read(connection, tables, config, me, now)
 
 
