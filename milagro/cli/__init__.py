@@ -6,14 +6,19 @@ Commands are imported when they are called, so that `milagro vectors` works with
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import milagro
 from milagro.errors import ConfigError, MilagroError, status_of
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _COMMANDS = {
     "client": "milagro.cli.client:client",
@@ -50,10 +55,17 @@ _SERVER_LIBRARIES = (
     "uvicorn",
 )
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 class Commands(click.Group):
     """The top group: finds commands by name, and turns every MilagroError into one line and an exit code."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Runs the command line. The first process of a container is spared signals that it does not handle."""
+        if os.getpid() == 1:
+            signal.signal(signal.SIGTERM, _terminate)
+        return super().main(*arguments, **options)
 
     def list_commands(self, _context: click.Context) -> list[str]:
         """The names of all commands."""
@@ -84,6 +96,10 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("stopped", err=True)
             sys.exit(_INTERRUPTED)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(_TERMINATED)
 
 
 def _import(module: str) -> Any:
