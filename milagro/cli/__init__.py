@@ -9,14 +9,18 @@ import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import milagro
 from milagro.errors import ConfigError, MilagroError, Unavailable, status_of
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _COMMANDS = {
     "client": "milagro.cli.client:client",
@@ -59,10 +63,17 @@ _SERVER_LIBRARIES = (
     "uvicorn",
 )
 _INTERRUPTED = 130
+_TERMINATED = 143
 
 
 class Commands(click.Group):
     """The top group: finds commands by name, and turns every MilagroError into one line and an exit code."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Runs the command line. The first process of a container is spared signals that it does not handle."""
+        if os.getpid() == 1:
+            signal.signal(signal.SIGTERM, _terminate)
+        return super().main(*arguments, **options)
 
     def list_commands(self, _context: click.Context) -> list[str]:
         """The names of all commands."""
@@ -109,6 +120,10 @@ def _let_go_of_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(_TERMINATED)
 
 
 def _import(module: str) -> Any:

@@ -95,10 +95,7 @@ def serve_mfa(path: Path) -> None:
 
 
 def _stop_on_sigterm() -> None:
-    """Ends the process with 0 if it is told to stop before it serves; while it serves, `serving.run` listens.
-
-    The first process of a container is sent no signal that it has no handler for.
-    """
+    """Ends the process with 0 if it is told to stop before it serves; while it serves, `serving.run` listens."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         sys.exit(0)

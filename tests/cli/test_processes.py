@@ -306,3 +306,18 @@ def test_an_unreachable_server_and_an_empty_device(site: Site) -> None:
     assert "cannot be reached" in site.run(*enroll, "--server", site.urls["mfa"], "--code", "0000-0000", code=6)
     assert "without https" in site.run(*enroll, "--server", "http://login.example", "--code", "0000-0000", code=2)
     assert "enroll" in site.run(*site.client("login"), code=5)
+
+
+def test_a_server_that_is_told_to_stop_while_it_waits_for_its_passphrase(tmp_path: Path) -> None:
+    folder = tmp_path / "dta"
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    options = ("--authority", f"login={'00' * 32}", "--passphrase-file", str(tmp_path / "passphrase"))
+    made = subprocess.run(command("init", "dta", str(folder), "--name", "one", *options), env=ENVIRONMENT)
+    assert made.returncode == 0
+    (tmp_path / "passphrase").unlink()
+    os.mkfifo(tmp_path / "passphrase")
+    server = subprocess.Popen(command("serve", "dta", "--config", str(folder / "milagro.toml")), env=ENVIRONMENT)
+    # Whoever opens the other end is there as soon as the server reads; the server then waits for what is written.
+    with (tmp_path / "passphrase").open("wb"):
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0

@@ -323,6 +323,7 @@ def test_a_configuration_whose_state_is_elsewhere(set_up: ModuleType, tmp_path: 
         "identity": str(one.state / "identity"),
         "data_key": str(one.state / "data-key.sealed"),
         "blocks": str(one.state / "blocks"),
+        "ca_certificate": str(one.config / "trusted.pem"),
         "approve": ["refresh"],
     }
     assert (table["role"], table["server"], table["dta"]["name"]) == ("dta", {"port": 8001}, "dta-3")

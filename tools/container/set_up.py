@@ -128,6 +128,7 @@ def completed(node: Node, text: str) -> str:
     """The configuration that `init` wrote, for a place of its own: state is elsewhere, and the database may be."""
     state = {"identity": "identity", "data_key": "data-key.sealed", "blocks": "blocks"}
     network = {key: str(node.state / name) for key, name in state.items()}
+    network["ca_certificate"] = str(node.config / "trusted.pem")
     if node.channel == IPFS:
         network |= {"channel": IPFS, "ipfs_url": KUBO_URL}
     return with_entries(with_entries(text, "store", store_entries(node)), "dta.network", network)
