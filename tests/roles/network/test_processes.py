@@ -5,6 +5,7 @@ Short form: three members. MILAGRO_NETWORK=long: 3-of-5, killed at random all th
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -46,6 +47,7 @@ def test_three_members_are_killed_lose_a_database_and_replace_their_key(site: Si
 
     site.network("refresh", "c")
     site.wait(*names, epoch=1)
+    assert json.loads(site.network("status", "a", "--json"))["epoch"] == 1
 
     site.kill("b")
     for path in (site.folder / "b").glob("state.sqlite*"):
@@ -95,6 +97,7 @@ def test_the_page_for_operators_does_what_it_says(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not LONG, reason="takes minutes; MILAGRO_NETWORK=long asks for it")
+@pytest.mark.timeout(3600)
 def test_five_members_under_random_kills_and_then_seven(site: Site) -> None:
     generator, names = random.Random(os.environ.get("MILAGRO_NETWORK_SEED", "five")), [*"abcde"]
     site.init(*"abcdefg")
