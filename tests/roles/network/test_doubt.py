@@ -36,7 +36,7 @@ def epochs(bus: Bus) -> list[int | None]:
     return [bus.nodes[name].epoch for name in sorted(bus.nodes)]
 
 
-@pytest.mark.parametrize("cut_off", ["e", "de"])
+@pytest.mark.parametrize("cut_off", ["de"])
 def test_one_cut_off_while_it_confirms_goes_over_when_it_is_back(bus: Bus, cut_off: str) -> None:
     def lost(sender: str, to: str, place: tuple[int, int]) -> bool:
         return place[0] == CONFIRM and (to in cut_off) != (sender in cut_off)
@@ -120,6 +120,6 @@ def test_a_minority_that_confirmed_waits_as_long_as_it_cannot_know(bus: Bus) -> 
     for name in "abc":
         bus.nodes[name].kill()
     bus.tamper = None
-    bus.settle(200)
+    bus.settle(60)
     assert [pending(bus.nodes[name]) for name in "de"] == [1, 1]
     assert [bus.nodes[name].epoch for name in "de"] == [0, 0]

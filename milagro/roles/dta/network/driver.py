@@ -192,6 +192,8 @@ class Driver(Running):
         begun = self._tables.senders_kept(connection, run)
         if proposal.members() <= ready.keys() or len(begun) > max(one.roster.faults for one in charters):
             return True
+        if any(charters[0].seat_of(seat.identity) is None and seat.identity not in ready for seat in charters[1].seats):
+            return False  # a resharing for new members waits for them
         times = [sorted(ready[s.identity] for s in one.seats if s.identity in ready) for one in charters]
         if any(len(found) < one.quorum for found, one in zip(times, charters, strict=True)):
             return False
