@@ -15,6 +15,7 @@ from milagro.roles.dta import service as dta_service
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
+from milagro.roles.mfa import network as mfa_network
 from milagro.roles.mfa.service import MfaService
 
 CONFIG = click.option(
@@ -49,15 +50,15 @@ def serve_dta(path: Path) -> None:
 @serve.command("mfa")
 @CONFIG
 def serve_mfa(path: Path) -> None:
-    """Run an MFA server; the first time, its key is fetched from all its D-TAs."""
+    """Run an MFA server; the first time, its key is fetched from its D-TAs."""
     config = mfa_config.read_config(path)
     listener = serving.listen(config.common.server)
     passphrase = prompts.passphrase(config.common.passphrase)
     _start(config.common, "mfa", config.name)
     suite = config.suite.open()
-    authority = mfa_keys.open_authority(config, passphrase)
-    secret = mfa_keys.open_or_fetch_server_secret(config, suite, authority, passphrase)
-    service = MfaService(config, suite, authority, secret)
+    opened = mfa_network.open_network if config.network else mfa_keys.open_additive
+    service = MfaService(config, suite, opened(config, suite, passphrase))
+    service.issuers.start()
     try:
         serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
     finally:

@@ -75,6 +75,10 @@ class Reader:
         self._children: list[Reader] = []
         self.problems: list[str] = problems if problems is not None else []
 
+    def has(self, key: str) -> bool:
+        """Whether something stands under `key`."""
+        return key in self._table
+
     def table(self, key: str, required: bool = True) -> Reader:
         """The table under `key`; an empty one if it is missing or is something else."""
         value = self._take(key, dict, "a table", required, {})
@@ -161,6 +165,14 @@ class Reader:
         except OSError as error:
             self._fault(key, f"names {path}, which cannot be read: {error.strerror}")
         return path
+
+    def files(self, key: str) -> tuple[Path, ...]:
+        """Files that can be read, none if there is no such key."""
+        paths = tuple(self._folder / name for name in self.texts(key, default=()))
+        for path in paths:
+            if not path.is_file():
+                self._fault(key, f"names {path}, which is not there")
+        return paths
 
     def url(self, key: str) -> str:
         """An origin: https, or http on a loopback address, with nothing after host and port."""

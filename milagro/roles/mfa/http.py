@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from milagro.errors import MilagroError
+from milagro.errors import MilagroError, Unavailable
 from milagro.roles import logs
 from milagro.roles.http import Metrics, application
 from milagro.roles.messages import (
     ConfirmationAnswer,
-    DtaName,
-    DtaTicket,
     EnrolmentAnswer,
     EnrolmentRequest,
+    FirstPass,
     HolderRequest,
     LoginAnswer,
     MfaStatusAnswer,
+    NetworkAnswer,
     PassMessage,
     PermitsAnswer,
+    PermitsRequest,
 )
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
@@ -42,12 +43,7 @@ def create_app(service: MfaService, config: ServerConfig) -> FastAPI:
 
 
 def _add_enrolment(app: FastAPI, service: MfaService) -> None:
-    addresses = {dta.name: dta.url for dta in service.config.dtas}
-
-    def listed(tickets: dict[str, str]) -> list[DtaTicket]:
-        return [DtaTicket(name=name, url=addresses[name], ticket=ticket) for name, ticket in tickets.items()]
-
-    @app.post("/v1/enrolments", tags=["enrolment"])
+    @app.post("/v1/enrolments", tags=["enrolment"], response_model_exclude_none=True)
     def enrol(request: EnrolmentRequest) -> EnrolmentAnswer:
         """Pins an identity for an invited user's device. Repeating it with the same key gives fresh tickets."""
         applicant = Applicant(request.user, request.device, request.code, request.algorithm, request.public_key)
@@ -57,7 +53,8 @@ def _add_enrolment(app: FastAPI, service: MfaService) -> None:
             _log.warning("a second identity for a pinned device was refused", user=request.user, device=request.device)
             raise
         _log.info("enrolled", identity=enrolment.identity.digest().hex())
-        return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=listed(enrolment.tickets))
+        tickets = enrolment.tickets
+        return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=tickets.dtas, network=tickets.network)
 
     @app.post("/v1/enrolments/confirm", tags=["enrolment"])
     def confirm(request: HolderRequest) -> ConfirmationAnswer:
@@ -65,26 +62,26 @@ def _add_enrolment(app: FastAPI, service: MfaService) -> None:
         service.confirm(request.identity, request.at, request.signature)
         return ConfirmationAnswer(status="active")
 
-    @app.post("/v1/permits", tags=["enrolment"])
-    def permits(request: HolderRequest) -> PermitsAnswer:
+    @app.post("/v1/permits", tags=["enrolment"], response_model_exclude_none=True)
+    def permits(request: PermitsRequest) -> PermitsAnswer:
         """Tickets for the shares of the current slot's permit."""
-        found = service.permits(request.identity, request.at, request.signature)
-        return PermitsAnswer(slot=found.slot, dtas=listed(found.tickets))
+        found = service.permits(request.identity, request.at, request.signature, request.key_id)
+        return PermitsAnswer(slot=found.slot, dtas=found.tickets.dtas, network=found.tickets.network)
 
 
 def _add_login(app: FastAPI, service: MfaService, metrics: Metrics) -> None:
     logins = metrics.counter("milagro_mfa_logins", "Logins by their end", "result")
 
     @app.post("/v1/login/pass1", tags=["login"])
-    def pass_one(request: PassMessage) -> PassMessage:
+    def pass_one(request: FirstPass) -> PassMessage:
         """The first pass: a commitment in, a challenge out."""
         try:
-            return PassMessage(message=service.pass_one(request.message))
+            return PassMessage(message=service.pass_one(request.message, request.key_id))
         except MilagroError as error:
             logins.labels(code_of(error)).inc()
             raise
 
-    @app.post("/v1/login/pass2", tags=["login"])
+    @app.post("/v1/login/pass2", tags=["login"], response_model_exclude_none=True)
     def pass_two(request: PassMessage) -> LoginAnswer:
         """The second pass: the answer to the challenge in, the outcome out."""
         try:
@@ -99,6 +96,7 @@ def _add_login(app: FastAPI, service: MfaService, metrics: Metrics) -> None:
             device=who.identity.device,
             identity_digest=who.identity.digest(),
             at=who.at,
+            move=who.move,
         )
 
 
@@ -118,5 +116,15 @@ def _add_status(app: FastAPI, service: MfaService) -> None:
             hash=config.suite.hash,
             slot_seconds=config.suite.slot_seconds,
             time=service.now(),
-            dtas=[DtaName(name=dta.name, url=dta.url) for dta in config.dtas],
+            dtas=service.issuers.names(),
         )
+
+    if service.config.network is not None:
+
+        @app.get("/v1/network", tags=["operation"])
+        def network() -> NetworkAnswer:
+            """The network of D-TAs that this server works with, and the identities of its members."""
+            known = service.issuers.network()
+            if known is None:
+                raise Unavailable("there is no network of D-TAs")
+            return known
