@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from milagro.errors import (
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from milagro.roles.issuance.calls import Dial as NetworkDial
 
 Dial = Callable[[str], Peer]
+_MOVE_SECONDS = 5.0  # a login does not wait longer for the next key
 _LINGER = 0.3  # seconds in which D-TAs that are not needed any more may still show what is wrong with them
 
 
@@ -192,15 +193,17 @@ class Client:
         secret = self._of_single(holder).client_secret(answer.dtas)
         return secret, _Origin([dta.name for dta in answer.dtas])
 
-    def _from_network(self, holder: _Holder, ticket: NetworkTicket) -> tuple[ClientSecret, _Origin]:
-        network = self._of_network(holder)
+    def _from_network(
+        self, holder: _Holder, ticket: NetworkTicket, patience: Patience | None = None
+    ) -> tuple[ClientSecret, _Origin]:
+        network = self._of_network(holder, patience)
         secret, names = network.client_secret(ticket)
         return secret, _Origin(names, ticket.network, network.key_of(ticket))
 
     def _of_single(self, holder: _Holder) -> AdditiveHolder:
         return AdditiveHolder(holder.suite, holder.identity.to_bytes(), holder.key, self._dial)
 
-    def _of_network(self, holder: _Holder) -> NetworkHolder:
+    def _of_network(self, holder: _Holder, patience: Patience | None = None) -> NetworkHolder:
         return NetworkHolder(
             holder.suite,
             holder.identity,
@@ -208,7 +211,7 @@ class Client:
             self._folder,
             holder.server,
             self._network_dial(),
-            self._patience,
+            patience or self._patience,
             self._tell,
         )
 
@@ -286,7 +289,8 @@ class Client:
             raise MalformedEnvelope("the server offers the key of another network of D-TAs")
         if waiting is not None and waiting.key_id == self._of_network(holder).key_of(ticket):
             return waiting
-        secret, origin = self._from_network(holder, ticket)
+        hasty = replace(self._patience, overall=min(self._patience.overall, _MOVE_SECONDS))
+        secret, origin = self._from_network(holder, ticket, hasty)
         changes = {"token": secret.token(pin).to_bytes(), "key_id": origin.key_id, "issuers": origin.issuers}
         following = record.model_copy(update=changes)
         self._folder.keep_waiting(following)
