@@ -27,13 +27,14 @@ from tests.roles.issuing import byzantine
 from tests.roles.issuing import network as parts
 from tests.roles.issuing.byzantine import Wrong
 from tests.roles.issuing.network import Dta, Network, serving
-from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, SLOT, SetClock, application, write
+from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, SLOT, application, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
 
+    from milagro.protocols.pki import Replica
     from milagro.roles.mfa.config import MfaConfig
     from tests.roles.issuing.byzantine import Misdeed
 
@@ -83,27 +84,43 @@ class NetworkWorld:
     """Three D-TAs, of which two are enough, an MFA server, and devices."""
 
     folder: Path
-    clock: SetClock
+    clock: Any  # a SetClock, or the real one
     slot: int = SLOT
     told: list[str] = field(default_factory=list)
     mfa: MfaService = field(init=False)
     config: MfaConfig = field(init=False)
 
     def build(self, patch: pytest.MonkeyPatch) -> NetworkWorld:
+        """The D-TAs and the MFA server, at work."""
+        self.found(patch)
+        write(self.folder / "mfa" / "milagro.toml", toml(self.slot))
+        self.config = mfa_config.read_config(self.folder / "mfa" / "milagro.toml")
+        assert self.config.network is not None
+        self.trust(create_identity(self.config.network, PASSPHRASE, self.clock(), CHEAP))
+        self.start()
+        return self
+
+    def found(self, patch: pytest.MonkeyPatch) -> Path:
+        """Serves the D-TAs, none of which trusts an authority; the file of their charter."""
         self.network = Network(self.folder, 2, 3, clock=self.clock)
         self.fronts = [Front(self.network, dta) for dta in self.network.dtas]
         self.stacks = [ExitStack() for _ in self.fronts]
         urls = [stack.enter_context(serving(front))[0] for stack, front in zip(self.stacks, self.fronts, strict=True)]
-        charter = self._charter(urls)
+        charter = self.charter(urls)
         patch.setattr(parts, "NETWORK", charter.network)
         patch.setattr(byzantine, "NETWORK", charter.network)
-        path = write(self.folder / "mfa" / "milagro.toml", toml(self.slot))
+        return self.hand_round(charter)
+
+    def hand_round(self, charter: Charter) -> Path:
+        """Writes the file of a charter."""
         bundles = tuple(dta.owner.replica.to_bytes() for dta in self.network.dtas)
         signer = self.network.dtas[0].owner.identity
-        (self.folder / "mfa" / "charter").write_bytes(CharterFile(charter, bundles, signer, b"-").to_bytes())
-        self.config = mfa_config.read_config(path)
-        assert self.config.network is not None
-        authority = create_identity(self.config.network, PASSPHRASE, self.clock(), CHEAP)
+        path = write(self.folder / "mfa" / "charter", "")
+        path.write_bytes(CharterFile(charter, bundles, signer, b"-").to_bytes())
+        return path
+
+    def trust(self, authority: Replica) -> None:
+        """Lets all D-TAs take the tickets of this authority."""
         self.network.directory.add(authority)
         self.network.terms = [AuthorityTerms(authority.identity, frozenset({"login.test"}))]
         for front in self.fronts:
@@ -112,14 +129,13 @@ class NetworkWorld:
                 path.unlink()  # it was of another network
             front.dta.open(self.network)
             front.renew()
-        self.start()
-        return self
 
-    def _charter(self, urls: list[str]) -> Charter:
+    def charter(self, urls: list[str]) -> Charter:
+        """The charter of the D-TAs at these URLs."""
         seats = tuple(
             Seat(dta.index, dta.name, dta.owner.identity, url) for dta, url in zip(self.network.dtas, urls, strict=True)
         )
-        return Charter("test", "BLS12-381", "sha256", self.slot, 2, seats, secrets.token_bytes(32))
+        return Charter("test", "BLS12-381", "sha256", self.slot, 2, seats, bytes(32))
 
     # -- the server ------------------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -179,7 +195,8 @@ class NetworkWorld:
         return shares[0].key.key_id
 
     def close(self) -> None:
-        self.mfa.close()
+        if hasattr(self, "mfa"):
+            self.mfa.close()
         for stack in self.stacks:
             stack.close()
         self.network.close()

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import secrets
+import threading
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from milagro.cid import CID
 from milagro.errors import ConfigError, MilagroError, Unavailable
-from milagro.protocols.mpin.v2 import Context, Credential, Permit, Token, start_login
+from milagro.protocols.mpin.v2 import Context, Credential, Identity, Permit, Token, start_login
 from milagro.roles import proofs
 from milagro.roles.client.device import DeviceFolder
+from milagro.roles.client.service import _Holder
 from milagro.roles.mfa.network import open_network
+from milagro.roles.mfa.service import invite
 from milagro.roles.mfa.watch import KeyWatch
 from milagro.roles.refusals import code_of
 from tests.roles.issuing import byzantine
+from tests.roles.issuing.network import serving
 from tests.roles.network_world import DIAL, OVERLAP, NetworkWorld
-from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, SLOT, WRONG, SetClock, login
+from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, SLOT, WRONG, SetClock, application, login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +51,7 @@ def refused(client: Any, pin: str = PIN) -> str:
 def test_enrol_and_log_in(world: NetworkWorld) -> None:
     client = world.enrol()
     record = world.device().record()
-    assert record.network == str(world.config.network and world.issuers.network().network)
+    assert record.network == str(world.issuers.network().network)
     assert record.key_id == world.network.key.key_id
     assert record.issuers == ["dta-1", "dta-2", "dta-3"]
     assert world.told == []
@@ -81,11 +88,6 @@ def test_a_dta_that_does_wrong_is_named_and_not_needed(
 
 def test_with_too_few_nothing_is_enrolled_and_the_same_code_goes_on_later(world: NetworkWorld) -> None:
     world.fronts[0].misdeed = world.fronts[1].misdeed = byzantine.garbage
-    from datetime import timedelta
-
-    from milagro.roles.mfa.service import invite
-    from tests.roles.world import application
-
     code = invite(world.mfa.records, "alice", world.clock(), timedelta(hours=1))
     client = world.client()
     with pytest.raises(MilagroError, match="dta-1: garbage"):
@@ -125,6 +127,39 @@ def test_a_resharing_is_not_noticed(world: NetworkWorld) -> None:
     world.start()
     assert world.issuers.held.ring.current.epoch == 1
     assert login(world.enrol("bob", "phone")).user == "bob"
+
+
+def test_a_dta_that_moved_is_found_where_the_next_charter_says(world: NetworkWorld) -> None:
+    client = world.enrol()
+    first = world.device().network()
+    assert first is not None
+    amended = replace(
+        world.charter([node.url for node in first.nodes]),
+        number=2,
+        first=CID.from_text(first.network),
+        previous=CID.from_text(first.network),
+        base=world.network.key.to_bytes(),
+    )
+    with serving(world.fronts[1]) as found:
+        world.take_down(2)
+        seats = [replace(seat, url=found[0]) if seat.index == 2 else seat for seat in amended.seats]
+        world.hand_round(replace(amended, seats=tuple(seats)))
+        world.refresh()
+        world.take_down(1)
+        world.clock.now += SLOT
+        assert login(client).user == "alice"
+    after = world.device().network()
+    assert after is not None
+    assert after.network == first.network
+    assert [node.url for node in after.nodes] == [first.nodes[0].url, found[0], first.nodes[2].url]
+
+
+def test_the_charter_of_another_network_is_not_gone_over_to(world: NetworkWorld) -> None:
+    before = world.issuers.network()
+    other = replace(world.charter([node.url for node in before.nodes]), session=b"o" * 32)
+    world.hand_round(other)
+    world.refresh()
+    assert world.issuers.network() == before
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------
@@ -297,9 +332,6 @@ def test_nobody_gets_a_new_client_secret_without_a_right_pin(world: NetworkWorld
 
 
 def world_holder(world: NetworkWorld) -> Any:
-    from milagro.protocols.mpin.v2 import Identity
-    from milagro.roles.client.service import _Holder
-
     identity = Identity.from_bytes(world.device().record().identity)
     return _Holder(world.mfa.suite, identity, world.device().stored_key(), world.dial(""))
 
@@ -350,8 +382,6 @@ def test_a_charter_of_another_suite_is_not_taken(world: NetworkWorld) -> None:
 
 
 def test_the_watch_goes_on_after_a_failure() -> None:
-    import threading
-
     done, calls = threading.Event(), []
 
     def refresh() -> None:
