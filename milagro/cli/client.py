@@ -102,7 +102,8 @@ def status(folder: Path, ca_certificate: Path | None, as_json: bool) -> None:
 
 
 def _tell(text: str) -> None:
-    click.echo(f"warning: {text}", err=True)
+    shown = "".join(character if character.isprintable() else "?" for character in text)  # servers have a part in it
+    click.echo(f"warning: {shown}", err=True)
 
 
 def _text(value: object) -> str:

@@ -13,9 +13,11 @@ import pytest
 from milagro.cid import CID
 from milagro.errors import ConfigError, MilagroError, Unavailable
 from milagro.protocols.mpin.v2 import Context, Credential, Identity, Permit, Token, start_login
+from milagro.protocols.sharing import KeyRing, deal
 from milagro.roles import proofs
 from milagro.roles.client.device import DeviceFolder
 from milagro.roles.client.service import _Holder
+from milagro.roles.issuance.agreement import agreed
 from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.service import invite
 from milagro.roles.mfa.watch import KeyWatch
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from milagro.protocols.sharing import SharedKey
     from milagro.roles.client.device import DeviceRecord
 
 CONTEXT = Context("login.test", MFA_URL, "login.test")
@@ -160,6 +163,14 @@ def test_the_charter_of_another_network_is_not_gone_over_to(world: NetworkWorld)
     world.hand_round(other)
     world.refresh()
     assert world.issuers.network() == before
+
+
+def test_a_damaged_charter_changes_nothing(world: NetworkWorld) -> None:
+    before = world.issuers.network()
+    (world.folder / "mfa" / "charter").write_bytes(b"half of it")
+    world.refresh()
+    assert world.issuers.network() == before
+    assert login(world.enrol()).user == "alice"
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------
@@ -357,6 +368,35 @@ def test_the_server_never_goes_back_to_a_key_that_was_followed(world: NetworkWor
         hand.share, hand.retiring = share, []
     world.refresh()
     assert world.issuers.held.ring.current.key_id == new
+
+
+def test_a_server_that_first_starts_in_an_overlap_has_both_secrets(world: NetworkWorld) -> None:
+    client, old = world.enrol(), world.network.key.key_id
+    new = world.rotate()
+    for path in (world.folder / "mfa" / "network-keys").iterdir():
+        path.unlink()
+    world.start()
+    assert set(world.issuers.held.secrets) == {old, new}
+    assert login(client).user == "alice"
+
+
+def test_what_dtas_agree_on(world: NetworkWorld) -> None:
+    def key(epoch: int = 0, secret: Any = None) -> SharedKey:
+        suite, random = world.network.sharing, secrets.token_bytes
+        return deal(suite, secret or world.network.secret, 2, 5, random, epoch=epoch)[0].key
+
+    old, later = key(), key(1)
+    new = key(0, world.network.suite.curve.scalar(7))
+    other = key(0, world.network.suite.curve.scalar(8))
+    before, moved, rotated = KeyRing(old), KeyRing(later), KeyRing(new, ((later, 99),))
+    assert agreed([before, before, moved], 2) == before
+    assert agreed([before, before, moved, moved], 2) == moved  # while they switch, each epoch may have enough
+    assert agreed([moved, moved, rotated, rotated], 2) == rotated  # and each key
+    assert agreed([moved, rotated], 2) is None
+    assert agreed([before, moved, rotated], 2) is None
+    assert agreed([KeyRing(new), KeyRing(new), KeyRing(other), KeyRing(other)], 2) is None
+    assert agreed([rotated, KeyRing(new, ((later, 98),))], 2) == KeyRing(new)  # they disagree about the end
+    assert agreed([], 2) is None
 
 
 def test_a_first_start_without_enough_dtas_says_who_is_missing(world: NetworkWorld) -> None:

@@ -145,7 +145,8 @@ class NetworkIssuers:
     def refresh(self) -> None:
         """Reads the charter again, asks all D-TAs for the keys, and holds the secrets of those that are accepted.
 
-        Raises: Unavailable if too few D-TAs agree, or issue; ConfigError if the charter cannot be used
+        A charter that cannot be read now changes nothing.
+        Raises: Unavailable if too few D-TAs agree, or issue
         """
         with self._refreshing:
             self._reread()
@@ -162,7 +163,11 @@ class NetworkIssuers:
             self._held = held
 
     def _reread(self) -> None:
-        nodes = self._read()
+        try:
+            nodes = self._read()
+        except MilagroError as error:
+            _log.error("the charter cannot be read now; what was read before still counts", reason=str(error))
+            return
         if nodes.network != self._nodes.network:
             _log.error("the charter is of another network than at the start; it is not used")
             return
