@@ -129,32 +129,17 @@ class Client:
         key = self._folder.stored_key()
         pin = ask_pin()
         with self._dial(record.server) as server:
+            visit = _Visit(server, key, pin)
             try:
-                answer = self._login(server, record, key, pin)
+                answer = self._login(visit, record)
             except KeyOver:
                 if waiting is None:
                     raise
-                return self._log_in_with_next(server, waiting, key, pin)
-            if answer.move is not None:
-                self._move(server, record, waiting, key, pin, answer.move)
+                answer = self._log_in_with_next(visit, waiting)
+            else:
+                if answer.move is not None:
+                    self._move(visit, record, waiting, answer.move)
         return answer.model_copy(update={"move": None})  # a ticket is nobody else's business
-
-    def _login(self, server: Peer, record: DeviceRecord, key: SoftwareKey, pin: str) -> LoginAnswer:
-        suite = open_suite(record.curve, record.hash, record.slot_seconds)
-        token = Token.from_bytes(suite, record.token)
-        credential = Credential(token, key)
-        holder = _Holder(suite, token.identity, key, server)
-        try:
-            permit = self._permit(holder, record)
-            try:
-                return self._two_passes(server, record, credential, permit, pin)
-            except _SlotOver:
-                permit = self._fetch_permit(holder, record)
-                return self._two_passes(server, record, credential, permit, pin)
-        except Expired as error:
-            if code_of(error) == KeyOver.code:
-                raise KeyOver(str(error)) from error
-            raise
 
     def server_status(self) -> MfaStatusAnswer:
         """What the device's server says about itself now."""
@@ -193,17 +178,15 @@ class Client:
         secret = self._of_single(holder).client_secret(answer.dtas)
         return secret, _Origin([dta.name for dta in answer.dtas])
 
-    def _from_network(
-        self, holder: _Holder, ticket: NetworkTicket, patience: Patience | None = None
-    ) -> tuple[ClientSecret, _Origin]:
-        network = self._of_network(holder, patience)
+    def _from_network(self, holder: _Holder, ticket: NetworkTicket) -> tuple[ClientSecret, _Origin]:
+        network = self._of_network(holder)
         secret, names = network.client_secret(ticket)
         return secret, _Origin(names, ticket.network, network.key_of(ticket))
 
     def _of_single(self, holder: _Holder) -> AdditiveHolder:
         return AdditiveHolder(holder.suite, holder.identity.to_bytes(), holder.key, self._dial)
 
-    def _of_network(self, holder: _Holder, patience: Patience | None = None) -> NetworkHolder:
+    def _of_network(self, holder: _Holder) -> NetworkHolder:
         return NetworkHolder(
             holder.suite,
             holder.identity,
@@ -211,7 +194,7 @@ class Client:
             self._folder,
             holder.server,
             self._network_dial(),
-            patience or self._patience,
+            self._patience,
             self._tell,
         )
 
@@ -252,22 +235,15 @@ class Client:
         return self._of_network(holder).permit(answer.network, slot, record.key_id)
 
     # -- moving to the network's next key ----------------------------------------------------------------------
-    def _move(
-        self,
-        server: Peer,
-        record: DeviceRecord,
-        waiting: DeviceRecord | None,
-        key: SoftwareKey,
-        pin: str,
-        ticket: NetworkTicket,
-    ) -> None:
+    def _move(self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket) -> None:
         """Makes a token of the next key under the PIN that has just logged in, and takes it once it has logged in, too.
 
         Whatever fails here is told, and tried again at the next login: the token in force still works.
         """
+        hasty = self._with(replace(self._patience, overall=min(self._patience.overall, _MOVE_SECONDS)))
         try:
-            following = self._next(server, record, waiting, key, pin, ticket)
-            self._log_in_with_next(server, following, key, pin)
+            following = hasty._next(visit, record, waiting, ticket)
+            hasty._log_in_with_next(visit, following)
         except AuthenticationFailed:
             self._folder.drop_waiting()
             self._tell("the token of the network's next key does not log in; it is made anew at the next login")
@@ -275,56 +251,70 @@ class Client:
             self._tell(f"this device has not moved to the network's next key yet: {error}")
 
     def _next(
-        self,
-        server: Peer,
-        record: DeviceRecord,
-        waiting: DeviceRecord | None,
-        key: SoftwareKey,
-        pin: str,
-        ticket: NetworkTicket,
+        self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket
     ) -> DeviceRecord:
         suite = open_suite(record.curve, record.hash, record.slot_seconds)
-        holder = _Holder(suite, Identity.from_bytes(record.identity), key, server)
+        holder = _Holder(suite, Identity.from_bytes(record.identity), visit.key, visit.server)
         if ticket.network != record.network:
             raise MalformedEnvelope("the server offers the key of another network of D-TAs")
         if waiting is not None and waiting.key_id == self._of_network(holder).key_of(ticket):
             return waiting
-        hasty = replace(self._patience, overall=min(self._patience.overall, _MOVE_SECONDS))
-        secret, origin = self._from_network(holder, ticket, hasty)
-        changes = {"token": secret.token(pin).to_bytes(), "key_id": origin.key_id, "issuers": origin.issuers}
-        following = record.model_copy(update=changes)
+        secret, origin = self._from_network(holder, ticket)
+        token = secret.token(visit.pin).to_bytes()
+        following = record.model_copy(update={"token": token, "key_id": origin.key_id, "issuers": list(origin.issuers)})
         self._folder.keep_waiting(following)
         return following
 
-    def _log_in_with_next(self, server: Peer, waiting: DeviceRecord, key: SoftwareKey, pin: str) -> LoginAnswer:
-        answer = self._login(server, waiting, key, pin)
+    def _log_in_with_next(self, visit: _Visit, waiting: DeviceRecord) -> LoginAnswer:
+        answer = self._login(visit, waiting)
         self._folder.move_over(waiting)
-        return answer.model_copy(update={"move": None})
+        return answer
+
+    def _with(self, patience: Patience) -> Client:
+        return Client(self._folder, self._dial, self._clock, self._network_dial, patience, self._tell)
 
     # -- login -------------------------------------------------------------------------------------------------
-    def _two_passes(
-        self,
-        server: Peer,
-        record: DeviceRecord,
-        credential: Credential,
-        permit: Permit | None,
-        pin: str,
-    ) -> LoginAnswer:
+    def _login(self, visit: _Visit, record: DeviceRecord) -> LoginAnswer:
+        """A login with the token of this record. Raises: KeyOver if its key is not accepted any more."""
+        suite = open_suite(record.curve, record.hash, record.slot_seconds)
+        token = Token.from_bytes(suite, record.token)
+        holder = _Holder(suite, token.identity, visit.key, visit.server)
+        try:
+            permit = self._permit(holder, record)
+            try:
+                return self._two_passes(visit, record, token, permit)
+            except _SlotOver:
+                return self._two_passes(visit, record, token, self._fetch_permit(holder, record))
+        except Expired as error:
+            if code_of(error) == KeyOver.code:
+                raise KeyOver(str(error)) from error
+            raise
+
+    def _two_passes(self, visit: _Visit, record: DeviceRecord, token: Token, permit: Permit | None) -> LoginAnswer:
         context = Context(record.server_name, canonical_origin(record.server), record.relying_party)
-        started = start_login(credential, context, self._clock(), secrets.token_bytes, permit)
+        started = start_login(Credential(token, visit.key), context, self._clock(), secrets.token_bytes, permit)
         try:
             first = FirstPass(message=started.message.to_bytes(), key_id=record.key_id)
-            challenge = server.post("/v1/login/pass1", first, PassMessage)
+            challenge = visit.server.post("/v1/login/pass1", first, PassMessage)
         except Expired as error:
             if code_of(error) == KeyOver.code:
                 raise
             raise _SlotOver from error
-        answer = started.answer(challenge.message, pin, self._clock())
-        return server.post("/v1/login/pass2", PassMessage(message=answer.to_bytes()), LoginAnswer)
+        answer = started.answer(challenge.message, visit.pin, self._clock())
+        return visit.server.post("/v1/login/pass2", PassMessage(message=answer.to_bytes()), LoginAnswer)
 
 
 class _SlotOver(MilagroError):
     """The permit was of another slot than the server's current one."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Visit:
+    """A login at the server: the connection, and what the user brings. Secret: key, pin."""
+
+    server: Peer
+    key: SoftwareKey
+    pin: str
 
 
 @dataclass(frozen=True, slots=True)
