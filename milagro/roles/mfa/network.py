@@ -130,8 +130,9 @@ class NetworkIssuers:
     def _ticket(
         self, nodes: Nodes, purpose: Purpose, subject: bytes, key: SharedKey, now: int, slot: int | None = None
     ) -> bytes:
-        ticket = Ticket.fresh(nodes.network, purpose, subject, key.key_id, now, slot=slot)
-        return seal_ticket(ticket, self._authority.signing, nodes.recipients, secrets.token_bytes)
+        random = secrets.token_bytes
+        ticket = Ticket.fresh(nodes.network, purpose, subject, key.key_id, now, slot=slot, random=random)
+        return seal_ticket(ticket, self._authority.signing, nodes.recipients, random)
 
     # -- following the keys ----------------------------------------------------------------------------------------
     def start(self) -> None:
