@@ -53,7 +53,7 @@ def enroll(
 ) -> None:
     """Make this device one of USER's and choose its PIN."""
     application = Application(server, user, device, code, algorithm)
-    record = open_client(folder.expanduser(), ca_certificate).enrol(
+    record = open_client(folder.expanduser(), ca_certificate, _tell).enrol(
         application, lambda: prompts.pin(pin_file, pin_env, choose=True)
     )
     click.echo(f"{record.user} is enrolled at {record.server_name} with the device {record.device}.")
@@ -68,11 +68,11 @@ def enroll(
 @_JSON
 def login(folder: Path, pin_file: Path | None, pin_env: str | None, ca_certificate: Path | None, as_json: bool) -> None:
     """Log in with the PIN."""
-    answer = open_client(folder.expanduser(), ca_certificate).login(
+    answer = open_client(folder.expanduser(), ca_certificate, _tell).login(
         lambda: prompts.pin(pin_file, pin_env, choose=False)
     )
     if as_json:
-        click.echo(answer.model_dump_json())
+        click.echo(answer.model_dump_json(exclude_none=True))
     else:
         click.echo(f"logged in as {answer.user} with the device {answer.device}")
 
@@ -99,6 +99,11 @@ def status(folder: Path, ca_certificate: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(shown))
     else:
         click.echo("\n".join(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in shown.items()))
+
+
+def _tell(text: str) -> None:
+    shown = "".join(character if character.isprintable() else "?" for character in text)  # servers have a part in it
+    click.echo(f"warning: {shown}", err=True)
 
 
 def _text(value: object) -> str:

@@ -15,8 +15,8 @@ from milagro.cli import prompts
 from milagro.cli.audit import audit
 from milagro.cli.serve import CONFIG
 from milagro.errors import ConfigError, MilagroError
+from milagro.roles.charter import Card, Charter, CharterFile
 from milagro.roles.dta.member.config import require_network
-from milagro.roles.dta.network.charter import Card, Charter, CharterFile
 from milagro.roles.dta.network.operator import Operator
 from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES
 from milagro.stores import files

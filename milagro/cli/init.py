@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +17,14 @@ from milagro.errors import AlreadyExists, ConfigError
 from milagro.protocols import pki
 from milagro.roles.config import FILE_NAME, CommonConfig
 from milagro.roles.sealing import open_token
-from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES, open_suite
+from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES, SuiteConfig, open_suite
 from milagro.stores import files
+from milagro.stores.identities import BUNDLE
 from milagro.stores.keys import Argon2Cost, PassphraseSource, SealingKey
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_CHARTER = "network.charter"
 
 _SHARED_OPTIONS = (
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
@@ -157,15 +161,30 @@ def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], s
     "--dta",
     "dtas",
     multiple=True,
-    required=True,
     metavar="NAME=URL",
-    help="A D-TA that this server's key shares come from. Give at least two.",
+    help="A single D-TA that this server's key shares come from. Give at least two.",
+)
+@click.option(
+    "--network",
+    "charter",
+    type=prompts.FILE,
+    metavar="CHARTER",
+    help="A network of D-TAs, by the file of its charter, instead of single ones. The suite is the charter's.",
 )
 @_shared_options
-def init_mfa(
-    folder: Path, name: str, port: int, relying_party: str | None, dtas: tuple[str, ...], **shared: Any
+def init_mfa(folder: Path, dtas: tuple[str, ...], charter: Path | None, **given: Any) -> None:
+    """Make an MFA server in FOLDER, with a new registration key, or for a network with a new identity."""
+    if bool(dtas) == bool(charter):
+        raise ConfigError("name the server's D-TAs: either each with --dta, or a network of them with --network")
+    if charter is not None:
+        _init_with_network(folder, charter, **given)
+    else:
+        _init_with_single_dtas(folder, dtas, **given)
+
+
+def _init_with_single_dtas(
+    folder: Path, dtas: tuple[str, ...], name: str, port: int, relying_party: str | None, **shared: Any
 ) -> None:
-    """Make an MFA server with a new registration key in FOLDER."""
     from milagro.roles.mfa.config import read_config  # noqa: PLC0415 - needs the server extra
     from milagro.roles.mfa.keys import create_registration_key  # noqa: PLC0415
 
@@ -183,6 +202,40 @@ def init_mfa(
     click.echo(f"Next, once they run: milagro serve mfa --config {setup.path}")
 
 
+def _init_with_network(
+    folder: Path, charter_path: Path, name: str, port: int, relying_party: str | None, **shared: Any
+) -> None:
+    from milagro.roles.mfa.authority import create_identity  # noqa: PLC0415 - needs the server extra
+    from milagro.roles.mfa.config import read_config  # noqa: PLC0415
+    from milagro.roles.mfa.nodes import read_charter, read_nodes  # noqa: PLC0415
+
+    file = read_charter(charter_path)
+    charter = file.charter
+    shared |= {"curve": charter.curve, "hash_name": charter.hash, "slot_seconds": charter.slot_seconds}
+    tables = [
+        *_common_tables("mfa", name, port, shared),
+        ("mfa", {"name": name, "relying_party": relying_party or name}),
+        ("mfa.network", {"charter": _CHARTER}),
+    ]
+    with _Setup(folder, tables, shared) as setup:
+        setup.add(_CHARTER, file.to_bytes())
+        config = read_config(setup.path)
+        network = config.network
+        if network is None:
+            raise ConfigError(f"{setup.path} names no network")
+        read_nodes(network.charter, network.bundles, SuiteConfig(charter.curve, charter.hash, charter.slot_seconds))
+        replica = create_identity(network, setup.key(config.common), int(time.time()), setup.cost)
+    authority = {"identity": pki.did_of(replica.identity), "bundle": f"{name}.bundle", "realms": [name]}
+    click.echo(f"MFA server {name!r} is ready in {folder}.")
+    click.echo(f"It works with the network {charter.name!r}, {charter.network}:")
+    click.echo(f"any {charter.threshold} of {', '.join(seat.name for seat in charter.seats)}.")
+    click.echo(f"Each of them must trust it: give their operators the file {network.identity / BUNDLE},")
+    click.echo(f"to be kept as {name}.bundle beside the D-TA's milagro.toml, and these lines for that file:")
+    click.echo(to_toml([("[dta.authorities]", authority)]))
+    click.echo(f"Take {network.identity / 'next'} away and keep it safe: who has it can take the identity over.")
+    click.echo(f"Next, once they do: milagro serve mfa --config {setup.path}")
+
+
 class _Setup:
     """A new server's folder while it is being filled: the configuration is removed again if a later step fails."""
 
@@ -192,6 +245,7 @@ class _Setup:
         self._folder = folder
         self._tables = tables
         self._shared = shared
+        self._added: list[Path] = []
 
     def __enter__(self) -> _Setup:
         if self.path.exists():
@@ -215,9 +269,15 @@ class _Setup:
             open_token(config.keys.token).generate_key(config.keys.token.key)
         return prompts.sealer(config.keys)
 
+    def add(self, name: str, content: bytes) -> None:
+        """Puts another file beside the configuration, to be removed with it."""
+        files.write_new(self._folder / name, content)
+        self._added.append(self._folder / name)
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self.path.unlink(missing_ok=True)
+            for path in (self.path, *self._added):
+                path.unlink(missing_ok=True)
 
 
 def _common_tables(role: str, name: str, port: int, shared: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from milagro.cli.serve import CONFIG
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa import keys
 from milagro.roles.mfa.config import read_config
+from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.records import Device, MfaRecords
 from milagro.roles.mfa.service import canonical_name, invite
 
@@ -98,9 +99,13 @@ def list_users(as_json: bool, path: Path) -> None:
 @mfa.command("fetch-keys")
 @CONFIG
 def fetch_keys(path: Path) -> None:
-    """Fetch the server's key from all its D-TAs and seal it, as `serve` does when there is none."""
+    """Fetch the server's key from its D-TAs and seal it, as `serve` does when there is none."""
     config = read_config(path)
     sealer = prompts.sealer(config.common.keys)
+    if config.network is not None:
+        held = open_network(config, config.suite.open(), sealer).held
+        click.echo(f"The secret of the network's key {held.ring.current.key_id.hex()} is sealed.")
+        return
     authority = keys.open_authority(config, sealer)
     keys.KeyFetch(config, config.suite.open(), authority).run(sealer)
     click.echo(f"The key shares of {', '.join(dta.name for dta in config.dtas)} fit; their sum is sealed.")

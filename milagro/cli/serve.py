@@ -20,6 +20,7 @@ from milagro.roles.dta.network.config import is_network
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
+from milagro.roles.mfa import network as mfa_network
 from milagro.roles.mfa.service import MfaService
 from milagro.stores import memory
 
@@ -77,7 +78,7 @@ def _serve_member(path: Path, protection: memory.Protection) -> None:
 @serve.command("mfa")
 @CONFIG
 def serve_mfa(path: Path) -> None:
-    """Run an MFA server; the first time, its key is fetched from all its D-TAs."""
+    """Run an MFA server; the first time, its key is fetched from its D-TAs."""
     _stop_on_sigterm()
     protection = memory.protect()
     config = mfa_config.read_config(path)
@@ -85,9 +86,9 @@ def serve_mfa(path: Path) -> None:
     sealer = prompts.sealer(config.common.keys)
     _start(config.common, "mfa", config.name, protection)
     suite = config.suite.open()
-    authority = mfa_keys.open_authority(config, sealer)
-    secret = mfa_keys.open_or_fetch_server_secret(config, suite, authority, sealer)
-    service = MfaService(config, suite, authority, secret)
+    opened = mfa_network.open_network if config.network else mfa_keys.open_additive
+    service = MfaService(config, suite, opened(config, suite, sealer))
+    service.issuers.start()
     try:
         serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
     finally:

@@ -192,6 +192,14 @@ class Reader:
             self._fault(key, "is no path: it has a zero octet")
         return path
 
+    def files(self, key: str) -> tuple[Path, ...]:
+        """Files that can be read, none if there is no such key."""
+        paths = tuple(self._folder / name for name in self.texts(key, default=()))
+        for path in paths:
+            if not path.is_file():
+                self._fault(key, f"names {path}, which is not there")
+        return paths
+
     def url(self, key: str) -> str:
         """An origin: https, or http on a loopback address, with nothing after host and port."""
         value = self.text(key, limit=2000)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
+from milagro.roles.issuance.types import CidText, Digest, KeyOctets, TicketOctets
 from milagro.roles.wire import (
+    BundleOctets,
     DeviceName,
     InvitationCode,
     Message,
@@ -14,6 +20,8 @@ from milagro.roles.wire import (
     UnixTime,
     UserName,
 )
+
+MAX_NODES = 64
 
 
 class ClientShareRequest(Message):
@@ -76,11 +84,38 @@ class DtaTicket(Message):
     ticket: TicketText
 
 
+class NodeAnswer(Message):
+    """A D-TA of a network: the bundle of its identity shows the keys that its answers are signed with."""
+
+    index: Annotated[int, Field(ge=1, lt=1 << 16)]
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    url: Annotated[str, Field(max_length=2000)]
+    bundle: BundleOctets
+
+
+class NetworkAnswer(Message):
+    """The network of D-TAs that a server works with. `version` is another one whenever anything in it is."""
+
+    network: CidText
+    version: Digest
+    nodes: Annotated[list[NodeAnswer], Field(max_length=MAX_NODES)]
+
+
+class NetworkTicket(Message):
+    """One ticket for all D-TAs of a network, and the key that its shares are of. Secret until it is spent."""
+
+    network: CidText
+    version: Digest
+    key: KeyOctets
+    ticket: TicketOctets
+
+
 class EnrolmentAnswer(Message):
-    """The identity that is now pinned, and the tickets for its client shares."""
+    """The identity that is now pinned, and the tickets for its client shares: of single D-TAs, or of a network."""
 
     identity: Octets
     dtas: list[DtaTicket]
+    network: NetworkTicket | None = None
 
 
 class HolderRequest(Message):
@@ -89,6 +124,12 @@ class HolderRequest(Message):
     identity: Octets
     at: UnixTime
     signature: SignatureOctets
+
+
+class PermitsRequest(HolderRequest):
+    """A request for permits: with a network of D-TAs, for the key that the holder's token is of."""
+
+    key_id: Digest | None = None
 
 
 class ConfirmationAnswer(Message):
@@ -102,6 +143,14 @@ class PermitsAnswer(Message):
 
     slot: SlotNumber | None = None
     dtas: list[DtaTicket]
+    network: NetworkTicket | None = None
+
+
+class FirstPass(Message):
+    """The first message of a login; with a network of D-TAs, the key that the client's token is of."""
+
+    message: Octets
+    key_id: Digest | None = None
 
 
 class PassMessage(Message):
@@ -111,12 +160,13 @@ class PassMessage(Message):
 
 
 class LoginAnswer(Message):
-    """Who logged in."""
+    """Who logged in; and if the network has a newer key than the token's, what the client moves over to it with."""
 
     user: str
     device: str
     identity_digest: Octets
     at: UnixTime
+    move: NetworkTicket | None = None
 
 
 class DtaName(Message):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 Answer = TypeVar("Answer", bound=Message)
-_ANSWER_LIMIT = 1 << 18
+_ANSWER_LIMIT = 1 << 22  # the bundles of a whole network
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 
 

@@ -47,9 +47,10 @@ def confirmation(server: str, origin: str, identity: bytes, at: int) -> bytes:
     return frame(Statement.CONFIRM.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
 
 
-def permits(server: str, origin: str, identity: bytes, at: int) -> bytes:
-    """The octets that ask the MFA server for permit tickets at the time `at`."""
-    return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
+def permits(server: str, origin: str, identity: bytes, at: int, key_id: bytes | None = None) -> bytes:
+    """The octets that ask the MFA server for permit tickets at the time `at`, with a network for one of its keys."""
+    key = () if key_id is None else (key_id,)
+    return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8), *key)
 
 
 def share(audience: str, ticket: str, identity: bytes) -> bytes:

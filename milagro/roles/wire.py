@@ -83,6 +83,9 @@ def _place(parts: Sequence[object]) -> str:
 Octets = bounded_octets(1, 4096)
 """A protocol message, point, identity or share; its own decoder checks the rest."""
 
+BundleOctets = bounded_octets(1, 1 << 18)
+"""The operations of an identity."""
+
 PublicKey = bounded_octets(32, 133)
 SignatureOctets = bounded_octets(64, 132)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,12 +11,18 @@ from click.testing import CliRunner
 from milagro.cli import main, prompts
 from milagro.cli.init import to_toml
 from milagro.errors import DecryptionFailed
+from milagro.protocols import pki
+from milagro.roles.charter import Charter, CharterFile, Seat
 from milagro.roles.dta import config as dta_config
 from milagro.roles.dta.service import open_service
 from milagro.roles.mfa import config as mfa_config
+from milagro.roles.mfa.authority import open_identity
 from milagro.roles.mfa.keys import open_authority
+from milagro.roles.mfa.nodes import read_nodes
+from milagro.stores.identities import read_bundle
 from milagro.stores.keys import Passphrase
 from tests.conftest import require_backend
+from tests.roles.correspondents import Owner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +75,64 @@ def test_an_mfa_server(tmp_path: Path) -> None:
     assert config.suite.slot_seconds == 0
     authority = open_authority(config, Passphrase(PASSPHRASE.encode()))
     assert f"--authority login.test={authority.key.public_key.hex()}" in result.output
+
+
+@pytest.fixture
+def charter(tmp_path: Path) -> Path:
+    """The charter of a network of three D-TAs, two of which are enough."""
+    owners = [Owner.new() for _ in range(3)]
+    seats = tuple(
+        Seat(index, f"dta-{index}", owner.identity, f"https://dta-{index}.example")
+        for index, owner in enumerate(owners, 1)
+    )
+    made = Charter("home", "BN462", "sha512", 600, 2, seats, bytes(32))
+    bundles = tuple(owner.replica.to_bytes() for owner in owners)
+    path = tmp_path / "home.charter"
+    path.write_bytes(CharterFile(made, bundles, owners[0].identity, b"-").to_bytes())
+    return path
+
+
+def test_an_mfa_server_with_a_network(tmp_path: Path, charter: Path) -> None:
+    result = init("mfa", tmp_path / "mfa", "--name", "login.test", "--network", str(charter))
+    assert result.exit_code == 0, result.stderr
+    config = mfa_config.read_config(tmp_path / "mfa" / "milagro.toml")
+    assert config.network is not None
+    assert config.dtas == ()
+    assert (config.suite.curve, config.suite.hash, config.suite.slot_seconds) == ("BN462", "sha512", 600)
+    nodes = read_nodes(config.network.charter, config.network.bundles, config.suite)
+    assert [node.name for node in nodes.nodes] == ["dta-1", "dta-2", "dta-3"]
+    assert (nodes.nodes[0].name, nodes.nodes[0].url) == ("dta-1", "https://dta-1.example")
+    authority = open_identity(config.network, Passphrase(PASSPHRASE.encode()))
+    lines = result.output[result.output.index("[[dta.authorities]]") :]
+    table = tomllib.loads(lines[: lines.index("\nTake")])["dta"]["authorities"][0]
+    assert table == {
+        "identity": pki.did_of(authority.identity),
+        "bundle": "login.test.bundle",
+        "realms": ["login.test"],
+    }
+    assert read_bundle(config.network.identity / "identity.bundle").identity == authority.identity
+    assert PASSPHRASE not in result.output
+
+
+def test_an_mfa_server_has_either_kind_of_dtas(tmp_path: Path, charter: Path) -> None:
+    both = ("--network", str(charter), "--dta", "dta-1=http://127.0.0.1:8101")
+    for arguments in ((), both):
+        result = init("mfa", tmp_path / "mfa", "--name", "login.test", *arguments)
+        assert result.exit_code == 2
+        assert "--network" in result.stderr
+
+
+def test_what_is_no_charter_leaves_nothing_behind(tmp_path: Path, charter: Path) -> None:
+    short = tmp_path / "short"
+    short.write_bytes(charter.read_bytes()[:-1])
+    alone = tmp_path / "alone"
+    whole = CharterFile.from_bytes(charter.read_bytes())
+    alone.write_bytes(CharterFile(whole.charter, whole.bundles[:1], whole.signer, b"-").to_bytes())
+    for path, text in ((short, "no charter"), (alone, "only 1 of its members"), (tmp_path / "none", "no charter")):
+        result = init("mfa", tmp_path / "new", "--name", "login.test", "--network", str(path))
+        assert result.exit_code != 0
+        assert text in result.stderr
+        assert not list((tmp_path / "new").glob("*"))
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -155,6 +220,4 @@ def test_toml_text() -> None:
         ("[list]", {"n": 5}),
         ("[list]", {"n": 6}),
     ]
-    import tomllib
-
     assert tomllib.loads(to_toml(tables)) == {"role": 'a "quoted" \\ name\n', "list": [{"n": 5}, {"n": 6}]}

@@ -27,9 +27,8 @@ def main(path: str, deadly: str) -> None:
     listener = serving.listen(config.common.server)
     passphrase = Passphrase(b"correct horse battery staple")
     suite = config.suite.open()
-    authority = mfa_keys.open_authority(config, passphrase)
-    secret = mfa_keys.open_or_fetch_server_secret(config, suite, authority, passphrase)
-    service = MfaService(config, suite, authority, secret, checkpoint=checkpoint)
+    issuers = mfa_keys.open_additive(config, suite, passphrase)
+    service = MfaService(config, suite, issuers, checkpoint=checkpoint)
     serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
 
 

@@ -298,3 +298,21 @@ OPERATORS = '[operators]\nissuer = "https://login.example"\naudience = "dta-1"\n
 def test_a_fault_of_how_a_server_is_reached(tmp_path: Path, server: str, tables: str, pattern: str) -> None:
     found = "\n".join(faults(tmp_path, with_tables(server, tables)))
     assert re.search(pattern, found), found
+
+
+def test_an_mfa_server_has_single_dtas_or_a_network(tmp_path: Path) -> None:
+    (tmp_path / "charter").write_bytes(b"any")
+    single = toml_mfa()
+    network = single[: single.index("[[mfa.dtas]]")] + '[mfa.network]\ncharter = "charter"\nbundles = ["none"]\n'
+    assert faults(tmp_path, network, "mfa") == (f"mfa.network.bundles names {tmp_path / 'none'}, which is not there",)
+    good = network.replace('bundles = ["none"]\n', "")
+    config = mfa_config.read_config(write(tmp_path / "milagro.toml", good))
+    assert config.network is not None
+    assert (config.network.identity, config.network.keys) == (tmp_path / "identity", tmp_path / "network-keys")
+    both = good + single[single.index("[[mfa.dtas]]") :]
+    assert faults(tmp_path, both, "mfa") == (
+        "mfa.network and [[mfa.dtas]] exclude each other: name single D-TAs, or a network of them",
+    )
+    neither = single[: single.index("[[mfa.dtas]]")]
+    assert faults(tmp_path, neither, "mfa") == ("mfa.dtas is missing",)
+    assert faults(tmp_path, good.replace('"charter"', '"gone"'), "mfa")[0].startswith("mfa.network.charter names")

@@ -47,8 +47,8 @@ def test_the_same_code_and_key_give_the_same_identity_and_fresh_tickets(world: W
     code = world.invite()
     first, second = apply(world, key, code), apply(world, key, code)
     assert first.identity == second.identity
-    assert set(first.tickets) == set(DTA_URLS)
-    assert not set(first.tickets.values()) & set(second.tickets.values())
+    assert {dta.name for dta in first.tickets.dtas} == set(DTA_URLS)
+    assert not {dta.ticket for dta in first.tickets.dtas} & {dta.ticket for dta in second.tickets.dtas}
     world.start_mfa()
     world.clock.now += 3 * 24 * 3600  # also after the invitation's end: it was used in time
     assert apply(world, key, code).identity == first.identity

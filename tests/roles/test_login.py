@@ -304,7 +304,7 @@ def test_one_device_cannot_take_all_sessions(world: World) -> None:
 @on_both_databases
 def test_two_servers_on_one_database_count_together(world: World) -> None:
     login(world.enrol())
-    twin = MfaService(world.config, world.mfa.suite, world.authority, world.mfa._server_secret, clock=world.clock)
+    twin = MfaService(world.config, world.mfa.suite, world.mfa.issuers, clock=world.clock)
     answers = []
     for _ in range(20):
         started, challenge = first_pass(world)

@@ -19,6 +19,7 @@ from milagro.roles.dta.service import DtaService
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
+from milagro.roles.mfa.additive import AdditiveIssuers
 from milagro.roles.mfa.service import MfaService, invite, no_checkpoint
 from milagro.roles.peer import Peer
 from milagro.stores.keys import Argon2Cost, Passphrase
@@ -135,7 +136,8 @@ class World:
         else:
             fetch = mfa_keys.KeyFetch(self.config, suite, self.authority, lambda dta: self.dial(dta.url), self.clock)
             secret = fetch.run(PASSPHRASE)
-        self.mfa = MfaService(self.config, suite, self.authority, secret, clock=self.clock, checkpoint=self.checkpoint)
+        issuers = AdditiveIssuers(self.config, self.authority, secret)
+        self.mfa = MfaService(self.config, suite, issuers, clock=self.clock, checkpoint=self.checkpoint)
         app = mfa_http.create_app(self.mfa, self.config.common.server)
         self.http[MFA_URL] = TestClient(app, raise_server_exceptions=False)
 

@@ -18,6 +18,8 @@ from pydantic import ValidationError
 
 from milagro.errors import ConfigError, MalformedEnvelope, NotFound, ParameterError
 from milagro.protocols.mpin.v2 import Ed25519Key, P256Key
+from milagro.roles.issuance.types import CidText, Digest
+from milagro.roles.messages import NetworkAnswer
 from milagro.roles.wire import Message, Octets
 from milagro.stores import files
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 SoftwareKey = Ed25519Key | P256Key
 _KINDS: dict[str, type[Ed25519Key] | type[P256Key]] = {"ed25519": Ed25519Key, "ecdsa-p256-sha256": P256Key}
+_MAX_FILE = 1 << 23
 Record = TypeVar("Record", bound=Message)
 
 
@@ -46,18 +49,25 @@ class DeviceRecord(Message):
     issuers: list[str]
     identity: Octets
     token: Octets
+    network: CidText | None = None
+    key_id: Digest | None = None
 
 
 class PermitRecord(Message):
-    """The permit for one slot. Secret: `permit`."""
+    """The permit for one slot, under one key. Secret: `permit`."""
 
     slot: int
     permit: Octets
+    key_id: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceFolder:
-    """One device on disk."""
+    """One device on disk.
+
+    A device moves to another key of its network in steps of one file each: `keep_waiting`, a login with what waits,
+    `move_over`. Whatever it dies between, the folder has a token that works.
+    """
 
     path: Path
 
@@ -101,6 +111,44 @@ class DeviceFolder:
         """
         files.write_new(self._record_path, _dump(record))
 
+    # -- moving to another key ---------------------------------------------------------------------------------
+    def waiting(self) -> DeviceRecord | None:
+        """The enrolment under the next key, which no login has proved yet."""
+        try:
+            found = _load(self._waiting_path, DeviceRecord)
+        except (NotFound, ConfigError):
+            return None  # it can be made anew
+        if found.key_id == self.record().key_id:  # it died after moving over
+            self.drop_waiting()
+            return None
+        return found
+
+    def keep_waiting(self, record: DeviceRecord) -> None:
+        """Stores the enrolment under the next key beside the one in force."""
+        files.replace(self._waiting_path, _dump(record))
+
+    def move_over(self, record: DeviceRecord) -> None:
+        """Brings the enrolment that waits into force; the one before is gone."""
+        files.replace(self._record_path, _dump(record))
+        self.drop_waiting()
+
+    def drop_waiting(self) -> None:
+        """Forgets what waits."""
+        self._waiting_path.unlink(missing_ok=True)
+
+    # -- the network -------------------------------------------------------------------------------------------
+    def network(self) -> NetworkAnswer | None:
+        """The network of D-TAs, as the server described it last."""
+        try:
+            return _load(self._network_path, NetworkAnswer)
+        except (NotFound, ConfigError):
+            return None  # it can always be fetched anew
+
+    def keep_network(self, network: NetworkAnswer) -> None:
+        """Stores the network over what was known of it."""
+        files.replace(self._network_path, _dump(network))
+
+    # -- permits -----------------------------------------------------------------------------------------------
     def permit(self) -> PermitRecord | None:
         """The permit that was fetched last."""
         try:
@@ -119,6 +167,14 @@ class DeviceFolder:
     @property
     def _record_path(self) -> Path:
         return self.path / "device.json"
+
+    @property
+    def _waiting_path(self) -> Path:
+        return self.path / "device-next.json"
+
+    @property
+    def _network_path(self) -> Path:
+        return self.path / "network.json"
 
     @property
     def _permit_path(self) -> Path:
@@ -159,6 +215,6 @@ def _dump(record: Message) -> bytes:
 
 def _load(path: Path, kind: type[Record]) -> Record:
     try:
-        return kind.model_validate_json(files.read(path))
+        return kind.model_validate_json(files.read(path, _MAX_FILE))
     except (ValidationError, MalformedEnvelope):
         raise ConfigError(f"{path} is damaged") from None

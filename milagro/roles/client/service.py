@@ -5,49 +5,57 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from milagro.errors import AlreadyExists, ConfigError, Expired, MalformedEnvelope, MilagroError, Unavailable
-from milagro.octets import equal
-from milagro.protocols.mpin.v2 import (
-    ClientShare,
-    Context,
-    Credential,
-    Identity,
-    Permit,
-    PermitShare,
-    Suite,
-    Token,
-    combine_client_shares,
-    combine_permit_shares,
-    start_login,
+from milagro.errors import (
+    AlreadyExists,
+    AuthenticationFailed,
+    ConfigError,
+    Expired,
+    MalformedEnvelope,
+    MilagroError,
+    Unavailable,
 )
+from milagro.octets import equal
+from milagro.protocols.mpin.v2 import ClientSecret, Context, Credential, Identity, Permit, Suite, Token, start_login
 from milagro.roles import proofs
+from milagro.roles.client.additive import AdditiveHolder
 from milagro.roles.client.device import DeviceFolder, DeviceRecord, PermitRecord, SoftwareKey
+from milagro.roles.client.network import NetworkHolder, Tell
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.config import canonical_origin
+from milagro.roles.issuance.calls import HttpDial
+from milagro.roles.issuance.requester import Patience
 from milagro.roles.messages import (
-    ClientShareRequest,
     ConfirmationAnswer,
-    DtaTicket,
     EnrolmentAnswer,
     EnrolmentRequest,
+    FirstPass,
     HolderRequest,
     LoginAnswer,
     MfaStatusAnswer,
+    NetworkTicket,
     PassMessage,
-    PermitRequest,
     PermitsAnswer,
-    ShareAnswer,
+    PermitsRequest,
 )
 from milagro.roles.peer import Peer
+from milagro.roles.refusals import KeyOver, code_of
 from milagro.roles.suites import open_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from milagro.roles.issuance.calls import Dial as NetworkDial
+
 Dial = Callable[[str], Peer]
+_MOVE_SECONDS = 5.0  # a login does not wait longer for the next key
+_LINGER = 0.3  # seconds in which D-TAs that are not needed any more may still show what is wrong with them
+
+
+def tell_nobody(_text: str) -> None:
+    """Says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +75,24 @@ class Application:
 class Client:
     """One device and the servers it speaks to."""
 
-    def __init__(self, folder: DeviceFolder, dial: Dial, clock: Clock = unix_now) -> None:
+    def __init__(
+        self,
+        folder: DeviceFolder,
+        dial: Dial,
+        clock: Clock = unix_now,
+        network_dial: Callable[[], NetworkDial] = HttpDial,
+        patience: Patience | None = None,
+        tell: Tell = tell_nobody,
+    ) -> None:
         self._folder = folder
         self._dial = dial
         self._clock = clock
+        self._network_dial = network_dial
+        self._patience = patience or Patience(linger=_LINGER)
+        self._tell = tell
 
     def enrol(self, application: Application, choose_pin: Callable[[], str]) -> DeviceRecord:
-        """Enrols this device: an identity, a share from every D-TA, and a token under the chosen PIN.
+        """Enrols this device: an identity, a client secret from the D-TAs, and a token under the chosen PIN.
 
         The key is stored before it is first used and the server pins the identity before it answers, so that an
         enrolment which broke off is taken up by calling this again with the same code.
@@ -91,10 +110,9 @@ class Client:
             suite = open_suite(status.curve, status.hash, status.slot_seconds)
             answer = self._apply(server, status, origin, application, key)
             identity = self._check_identity(answer.identity, status, application, key)
-            shares = [self._client_share(suite, dta, answer.identity, key) for dta in answer.dtas]
-            issuers = [dta.name for dta in answer.dtas]
-            token = combine_client_shares(shares, issuers).token(choose_pin())
-            record = _record(application, status, identity, token, issuers)
+            holder = _Holder(suite, identity, key, server)
+            secret, origin_of_secret = self._client_secret(holder, answer)
+            record = _record(application, status, secret.token(choose_pin()), origin_of_secret)
             self._folder.keep(record)
             with contextlib.suppress(Unavailable):  # the first login confirms as well
                 self._confirm(server, record, key)
@@ -107,18 +125,21 @@ class Client:
         Raises: AuthenticationFailed for a wrong PIN, VerificationError with the code locked or suspended, Unavailable
         Secret: the PIN
         """
-        record = self._folder.record()
+        record, waiting = self._folder.record(), self._folder.waiting()
         key = self._folder.stored_key()
         pin = ask_pin()
-        suite = open_suite(record.curve, record.hash, record.slot_seconds)
-        credential = Credential(Token.from_bytes(suite, record.token), key)
         with self._dial(record.server) as server:
-            permit = self._permit(server, suite, record, key)
+            visit = _Visit(server, key, pin)
             try:
-                return self._two_passes(server, record, credential, permit, pin)
-            except _SlotOver:
-                permit = self._fetch_permit(server, suite, record, key)
-                return self._two_passes(server, record, credential, permit, pin)
+                answer = self._login(visit, record)
+            except KeyOver:
+                if waiting is None:
+                    raise
+                answer = self._log_in_with_next(visit, waiting)
+            else:
+                if answer.move is not None:
+                    self._move(visit, record, waiting, answer.move)
+        return answer.model_copy(update={"move": None})  # a ticket is nobody else's business
 
     def server_status(self) -> MfaStatusAnswer:
         """What the device's server says about itself now."""
@@ -151,12 +172,31 @@ class Client:
             raise MalformedEnvelope("the server answered with an identity that is not this device's")
         return identity
 
-    def _client_share(self, suite: Suite, dta: DtaTicket, identity: bytes, key: SoftwareKey) -> ClientShare:
-        signature = key.sign(proofs.share(dta.name, dta.ticket, identity))
-        request = ClientShareRequest(ticket=dta.ticket, identity=identity, signature=signature)
-        with self._dial(dta.url) as peer:
-            answer = peer.post("/v1/shares/client", request, ShareAnswer)
-        return ClientShare.from_bytes(suite, answer.share)
+    def _client_secret(self, holder: _Holder, answer: EnrolmentAnswer) -> tuple[ClientSecret, _Origin]:
+        if answer.network is not None:
+            return self._from_network(holder, answer.network)
+        secret = self._of_single(holder).client_secret(answer.dtas)
+        return secret, _Origin([dta.name for dta in answer.dtas])
+
+    def _from_network(self, holder: _Holder, ticket: NetworkTicket) -> tuple[ClientSecret, _Origin]:
+        network = self._of_network(holder)
+        secret, names = network.client_secret(ticket)
+        return secret, _Origin(names, ticket.network, network.key_of(ticket))
+
+    def _of_single(self, holder: _Holder) -> AdditiveHolder:
+        return AdditiveHolder(holder.suite, holder.identity.to_bytes(), holder.key, self._dial)
+
+    def _of_network(self, holder: _Holder) -> NetworkHolder:
+        return NetworkHolder(
+            holder.suite,
+            holder.identity,
+            holder.key,
+            self._folder,
+            holder.server,
+            self._network_dial(),
+            self._patience,
+            self._tell,
+        )
 
     def _confirm(self, server: Peer, record: DeviceRecord, key: SoftwareKey) -> None:
         at = self._clock()
@@ -165,61 +205,138 @@ class Client:
         server.post("/v1/enrolments/confirm", request, ConfirmationAnswer)
 
     # -- permits -----------------------------------------------------------------------------------------------
-    def _permit(self, server: Peer, suite: Suite, record: DeviceRecord, key: SoftwareKey) -> Permit | None:
-        slot = suite.slot_at(self._clock())
+    def _permit(self, holder: _Holder, record: DeviceRecord) -> Permit | None:
+        slot = holder.suite.slot_at(self._clock())
         if slot is None:
             return None
         kept = self._folder.permit()
-        if kept is not None and kept.slot == slot:
-            return Permit.from_bytes(suite, kept.permit)
-        return self._fetch_permit(server, suite, record, key)
+        if kept is not None and (kept.slot, kept.key_id) == (slot, record.key_id):
+            return Permit.from_bytes(holder.suite, kept.permit)
+        return self._fetch_permit(holder, record)
 
-    def _fetch_permit(self, server: Peer, suite: Suite, record: DeviceRecord, key: SoftwareKey) -> Permit:
-        at = self._clock()
-        statement = proofs.permits(record.server_name, canonical_origin(record.server), record.identity, at)
-        request = HolderRequest(identity=record.identity, at=at, signature=key.sign(statement))
-        answer = server.post("/v1/permits", request, PermitsAnswer)
+    def _fetch_permit(self, holder: _Holder, record: DeviceRecord) -> Permit:
+        at, key_id = self._clock(), record.key_id
+        origin = canonical_origin(record.server)
+        statement = proofs.permits(record.server_name, origin, record.identity, at, key_id)
+        signature = holder.key.sign(statement)
+        request = PermitsRequest(identity=record.identity, at=at, signature=signature, key_id=key_id)
+        answer = holder.server.post("/v1/permits", request, PermitsAnswer)
         if answer.slot is None:
             raise ConfigError("the server has stopped using permits; enrol anew")
-        slot = answer.slot
-        shares = [self._permit_share(suite, dta, record.identity, slot, key) for dta in answer.dtas]
-        permit = combine_permit_shares(shares, record.issuers)
-        self._folder.keep_permit(PermitRecord(slot=slot, permit=permit.to_bytes()))
+        permit = self._combined_permit(holder, record, answer, answer.slot)
+        self._folder.keep_permit(PermitRecord(slot=answer.slot, permit=permit.to_bytes(), key_id=key_id))
         return permit
 
-    def _permit_share(self, suite: Suite, dta: DtaTicket, identity: bytes, slot: int, key: SoftwareKey) -> PermitShare:
-        signature = key.sign(proofs.share(dta.name, dta.ticket, identity))
-        request = PermitRequest(ticket=dta.ticket, identity=identity, slot=slot, signature=signature)
-        with self._dial(dta.url) as peer:
-            answer = peer.post("/v1/permits", request, ShareAnswer)
-        return PermitShare.from_bytes(suite, answer.share)
+    def _combined_permit(self, holder: _Holder, record: DeviceRecord, answer: PermitsAnswer, slot: int) -> Permit:
+        if record.key_id is None:
+            return self._of_single(holder).permit(answer.dtas, slot, record.issuers)
+        if answer.network is None or answer.network.network != record.network:
+            raise MalformedEnvelope("the server answered with tickets for other D-TAs than this device's")
+        return self._of_network(holder).permit(answer.network, slot, record.key_id)
+
+    # -- moving to the network's next key ----------------------------------------------------------------------
+    def _move(self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket) -> None:
+        """Makes a token of the next key under the PIN that has just logged in, and takes it once it has logged in, too.
+
+        Whatever fails here is told, and tried again at the next login: the token in force still works.
+        """
+        hasty = self._with(replace(self._patience, overall=min(self._patience.overall, _MOVE_SECONDS)))
+        try:
+            following = hasty._next(visit, record, waiting, ticket)
+            hasty._log_in_with_next(visit, following)
+        except AuthenticationFailed:
+            self._folder.drop_waiting()
+            self._tell("the token of the network's next key does not log in; it is made anew at the next login")
+        except MilagroError as error:
+            self._tell(f"this device has not moved to the network's next key yet: {error}")
+
+    def _next(
+        self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket
+    ) -> DeviceRecord:
+        suite = open_suite(record.curve, record.hash, record.slot_seconds)
+        holder = _Holder(suite, Identity.from_bytes(record.identity), visit.key, visit.server)
+        if ticket.network != record.network:
+            raise MalformedEnvelope("the server offers the key of another network of D-TAs")
+        if waiting is not None and waiting.key_id == self._of_network(holder).key_of(ticket):
+            return waiting
+        secret, origin = self._from_network(holder, ticket)
+        token = secret.token(visit.pin).to_bytes()
+        following = record.model_copy(update={"token": token, "key_id": origin.key_id, "issuers": list(origin.issuers)})
+        self._folder.keep_waiting(following)
+        return following
+
+    def _log_in_with_next(self, visit: _Visit, waiting: DeviceRecord) -> LoginAnswer:
+        answer = self._login(visit, waiting)
+        self._folder.move_over(waiting)
+        return answer
+
+    def _with(self, patience: Patience) -> Client:
+        return Client(self._folder, self._dial, self._clock, self._network_dial, patience, self._tell)
 
     # -- login -------------------------------------------------------------------------------------------------
-    def _two_passes(
-        self,
-        server: Peer,
-        record: DeviceRecord,
-        credential: Credential,
-        permit: Permit | None,
-        pin: str,
-    ) -> LoginAnswer:
-        context = Context(record.server_name, canonical_origin(record.server), record.relying_party)
-        started = start_login(credential, context, self._clock(), secrets.token_bytes, permit)
+    def _login(self, visit: _Visit, record: DeviceRecord) -> LoginAnswer:
+        """A login with the token of this record. Raises: KeyOver if its key is not accepted any more."""
+        suite = open_suite(record.curve, record.hash, record.slot_seconds)
+        token = Token.from_bytes(suite, record.token)
+        holder = _Holder(suite, token.identity, visit.key, visit.server)
         try:
-            challenge = server.post("/v1/login/pass1", PassMessage(message=started.message.to_bytes()), PassMessage)
+            permit = self._permit(holder, record)
+            try:
+                return self._two_passes(visit, record, token, permit)
+            except _SlotOver:
+                return self._two_passes(visit, record, token, self._fetch_permit(holder, record))
         except Expired as error:
+            if code_of(error) == KeyOver.code:
+                raise KeyOver(str(error)) from error
+            raise
+
+    def _two_passes(self, visit: _Visit, record: DeviceRecord, token: Token, permit: Permit | None) -> LoginAnswer:
+        context = Context(record.server_name, canonical_origin(record.server), record.relying_party)
+        started = start_login(Credential(token, visit.key), context, self._clock(), secrets.token_bytes, permit)
+        try:
+            first = FirstPass(message=started.message.to_bytes(), key_id=record.key_id)
+            challenge = visit.server.post("/v1/login/pass1", first, PassMessage)
+        except Expired as error:
+            if code_of(error) == KeyOver.code:
+                raise
             raise _SlotOver from error
-        answer = started.answer(challenge.message, pin, self._clock())
-        return server.post("/v1/login/pass2", PassMessage(message=answer.to_bytes()), LoginAnswer)
+        answer = started.answer(challenge.message, visit.pin, self._clock())
+        return visit.server.post("/v1/login/pass2", PassMessage(message=answer.to_bytes()), LoginAnswer)
 
 
 class _SlotOver(MilagroError):
     """The permit was of another slot than the server's current one."""
 
 
-def _record(
-    application: Application, status: MfaStatusAnswer, identity: Identity, token: Token, issuers: Sequence[str]
-) -> DeviceRecord:
+@dataclass(frozen=True, slots=True, repr=False)
+class _Visit:
+    """A login at the server: the connection, and what the user brings. Secret: key, pin."""
+
+    server: Peer
+    key: SoftwareKey
+    pin: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who asks for shares, and through which server. Secret: key."""
+
+    suite: Suite
+    identity: Identity
+    key: SoftwareKey
+    server: Peer
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Whose shares a secret was made of."""
+
+    issuers: Sequence[str]
+    network: str | None = None
+    key_id: bytes | None = None
+
+
+def _record(application: Application, status: MfaStatusAnswer, token: Token, origin: _Origin) -> DeviceRecord:
     return DeviceRecord(
         server=application.server.rstrip("/"),
         server_name=status.name,
@@ -227,14 +344,21 @@ def _record(
         curve=status.curve,
         hash=status.hash,
         slot_seconds=status.slot_seconds,
-        user=identity.user,
-        device=identity.device,
-        issuers=list(issuers),
-        identity=identity.to_bytes(),
+        user=token.identity.user,
+        device=token.identity.device,
+        issuers=list(origin.issuers),
+        identity=token.identity.to_bytes(),
         token=token.to_bytes(),
+        network=origin.network,
+        key_id=origin.key_id,
     )
 
 
-def open_client(path: Path, ca_certificate: Path | None = None) -> Client:
+def open_client(path: Path, ca_certificate: Path | None = None, tell: Tell = tell_nobody) -> Client:
     """The client whose device is kept in the folder `path`."""
-    return Client(DeviceFolder(path), lambda url: Peer(url, ca_certificate))
+    return Client(
+        DeviceFolder(path),
+        lambda url: Peer(url, ca_certificate),
+        network_dial=lambda: HttpDial(ca_certificate),
+        tell=tell,
+    )

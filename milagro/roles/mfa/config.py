@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from milagro.roles.config import (
     CommonConfig,
@@ -32,8 +32,22 @@ class DtaAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """[mfa.network]: the network of D-TAs, this server's identity in it, and where the network's keys are kept."""
+
+    charter: Path
+    bundles: tuple[Path, ...]
+    identity: Path
+    keys: Path
+    ca_certificate: Path | None
+    answer_seconds: int
+    patience_seconds: int
+    poll_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class MfaConfig:
-    """An MFA server: its name, its D-TAs, its sealed keys."""
+    """An MFA server: its name, its sealed keys, and its D-TAs: single ones, or a network of them."""
 
     common: CommonConfig
     suite: SuiteConfig
@@ -45,6 +59,7 @@ class MfaConfig:
     session_seconds: int
     max_sessions: int
     dta_wait_seconds: int
+    network: NetworkConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -74,13 +89,29 @@ def read_config(path: Path) -> MfaConfig:
         relying_party=own.text("relying_party", name or "?", limit=253),
         registration_key=own.path("registration_key", "registration-key.sealed"),
         server_secret=own.path("server_secret", "server-secret.sealed"),
-        dtas=_read_dtas(own.tables("dtas"), common.server),
+        dtas=_read_dtas(own.tables("dtas"), common.server) if "dtas" in own or "network" not in own else (),
         session_seconds=own.integer("session_seconds", 10, 600, 120),
         max_sessions=own.integer("max_sessions", 10, 1_000_000, 10_000),
         dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
+        network=_read_network(own.table("network")) if "network" in own else None,
     )
+    if "dtas" in own and "network" in own:
+        own.fault("network", "and [[mfa.dtas]] exclude each other: name single D-TAs, or a network of them")
     top.finish(path)
     return config
+
+
+def _read_network(reader: Reader) -> NetworkConfig:
+    return NetworkConfig(
+        charter=cast("Path", reader.file("charter")),  # if there is none, a fault is noted
+        bundles=reader.files("bundles"),
+        identity=reader.path("identity", "identity"),
+        keys=reader.path("keys", "network-keys"),
+        ca_certificate=reader.file("ca_certificate", required=False),
+        answer_seconds=reader.integer("answer_seconds", 1, 60, 5),
+        patience_seconds=reader.integer("patience_seconds", 1, 600, 20),
+        poll_seconds=reader.integer("poll_seconds", 1, 86400, 60),
+    )
 
 
 def _read_dtas(readers: list[Reader], server: ServerConfig) -> tuple[DtaAddress, ...]:

@@ -18,6 +18,7 @@ from milagro.protocols.mpin.v2 import (
 from milagro.roles import logs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.messages import DtaStatusAnswer, ServerShareRequest, ShareAnswer
+from milagro.roles.mfa.additive import AdditiveIssuers
 from milagro.roles.mfa.config import DtaAddress, MfaConfig
 from milagro.roles.peer import Peer
 from milagro.roles.tickets import Authority, Purpose, RegistrationKey
@@ -133,6 +134,15 @@ def open_server_secret(config: MfaConfig, suite: Suite, key: SealingKey) -> Serv
         return ServerSecret.from_bytes(suite, octets)
     except MilagroError as error:
         raise ConfigError(f"{config.server_secret} holds no server secret: {error}") from error
+
+
+def open_additive(config: MfaConfig, suite: Suite, sealing: SealingKey) -> AdditiveIssuers:
+    """The D-TAs of the configuration, with the server secret that they made.
+
+    Raises: as `open_authority` and `open_or_fetch_server_secret`
+    """
+    authority = open_authority(config, sealing)
+    return AdditiveIssuers(config, authority, open_or_fetch_server_secret(config, suite, authority, sealing))
 
 
 def _registration_context(config: MfaConfig) -> dict[str, str]:

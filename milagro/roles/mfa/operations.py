@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from milagro.errors import MilagroError
+from milagro.errors import MilagroError, NotFound
 from milagro.roles import logs
 from milagro.roles.messages import (
     ConfirmationAnswer,
-    DtaName,
-    DtaTicket,
     EnrolmentAnswer,
     EnrolmentRequest,
+    FirstPass,
     HolderRequest,
     LoginAnswer,
     MfaStatusAnswer,
+    NetworkAnswer,
     PassMessage,
     PermitsAnswer,
+    PermitsRequest,
 )
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
@@ -39,11 +40,6 @@ class Desk:
     service: MfaService
     logins: Counter
 
-    def listed(self, tickets: dict[str, str]) -> list[DtaTicket]:
-        """Tickets, each with the address of its D-TA."""
-        addresses = {dta.name: dta.url for dta in self.service.config.dtas}
-        return [DtaTicket(name=name, url=addresses[name], ticket=ticket) for name, ticket in tickets.items()]
-
 
 def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer:
     """A pinned identity, and the tickets for its shares."""
@@ -54,7 +50,8 @@ def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer
         _log.warning("a second identity for a pinned device was refused", user=request.user, device=request.device)
         raise
     _log.info("enrolled", identity=enrolment.identity.digest().hex())
-    return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=desk.listed(enrolment.tickets))
+    tickets = enrolment.tickets
+    return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=tickets.dtas, network=tickets.network)
 
 
 def confirm(desk: Desk, request: HolderRequest, _call: Call) -> ConfirmationAnswer:
@@ -63,16 +60,16 @@ def confirm(desk: Desk, request: HolderRequest, _call: Call) -> ConfirmationAnsw
     return ConfirmationAnswer(status="active")
 
 
-def permits(desk: Desk, request: HolderRequest, _call: Call) -> PermitsAnswer:
+def permits(desk: Desk, request: PermitsRequest, _call: Call) -> PermitsAnswer:
     """Tickets for the current slot's permit."""
-    found = desk.service.permits(request.identity, request.at, request.signature)
-    return PermitsAnswer(slot=found.slot, dtas=desk.listed(found.tickets))
+    found = desk.service.permits(request.identity, request.at, request.signature, request.key_id)
+    return PermitsAnswer(slot=found.slot, dtas=found.tickets.dtas, network=found.tickets.network)
 
 
-def pass_one(desk: Desk, request: PassMessage, _call: Call) -> PassMessage:
+def pass_one(desk: Desk, request: FirstPass, _call: Call) -> PassMessage:
     """A challenge."""
     try:
-        return PassMessage(message=desk.service.pass_one(request.message))
+        return PassMessage(message=desk.service.pass_one(request.message, request.key_id))
     except MilagroError as error:
         desk.logins.labels(code_of(error)).inc()
         raise
@@ -88,7 +85,11 @@ def pass_two(desk: Desk, request: PassMessage, _call: Call) -> LoginAnswer:
     desk.logins.labels("accepted").inc()
     _log.info("logged in", identity=who.identity.digest().hex())
     return LoginAnswer(
-        user=who.identity.user, device=who.identity.device, identity_digest=who.identity.digest(), at=who.at
+        user=who.identity.user,
+        device=who.identity.device,
+        identity_digest=who.identity.digest(),
+        at=who.at,
+        move=who.move,
     )
 
 
@@ -105,8 +106,16 @@ def status(desk: Desk, _request: NoRequest, _call: Call) -> MfaStatusAnswer:
         hash=config.suite.hash,
         slot_seconds=config.suite.slot_seconds,
         time=service.now(),
-        dtas=[DtaName(name=dta.name, url=dta.url) for dta in config.dtas],
+        dtas=service.issuers.names(),
     )
+
+
+def network(desk: Desk, _request: NoRequest, _call: Call) -> NetworkAnswer:
+    """The network that this server works with."""
+    known = desk.service.issuers.network()
+    if known is None:
+        raise NotFound("this server works with single D-TAs, not with a network of them")
+    return known
 
 
 SERVICE = Service(
@@ -137,7 +146,7 @@ SERVICE = Service(
             "Permits",
             "Tickets for the shares of the current slot's permit.",
             permits,
-            HolderRequest,
+            PermitsRequest,
             PermitsAnswer,
             "/v1/permits",
             tag="enrolment",
@@ -146,7 +155,7 @@ SERVICE = Service(
             "PassOne",
             "The first pass: a commitment in, a challenge out.",
             pass_one,
-            PassMessage,
+            FirstPass,
             PassMessage,
             "/v1/login/pass1",
             tag="login",
@@ -167,6 +176,15 @@ SERVICE = Service(
             NoRequest,
             MfaStatusAnswer,
             "/v1/status",
+            "GET",
+        ),
+        Operation(
+            "Network",
+            "The network of D-TAs that this server works with, and the identities of its members.",
+            network,
+            NoRequest,
+            NetworkAnswer,
+            "/v1/network",
             "GET",
         ),
     ),

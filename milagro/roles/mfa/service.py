@@ -10,29 +10,30 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, InvalidSignature, ParameterError, Replay
-from milagro.octets import frame
+from milagro.errors import Expired, InvalidSignature, MilagroError, ParameterError, Replay
+from milagro.octets import frame, unframe
 from milagro.protocols.mpin.v2 import (
     Authenticated,
-    Challenged,
     Context,
     Countable,
     Identity,
     Limits,
     PassOne,
     PassTwo,
-    ServerSecret,
     Suite,
     Verifier,
 )
-from milagro.roles import proofs
+from milagro.roles import logs, proofs
 from milagro.roles.clock import Clock, unix_now
+from milagro.roles.mfa.issuers import Tickets
 from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
-from milagro.roles.tickets import Authority, Purpose
 
 if TYPE_CHECKING:
+    from milagro.protocols.mpin.v2 import ServerSecret
+    from milagro.roles.messages import NetworkTicket
     from milagro.roles.mfa.config import MfaConfig
+    from milagro.roles.mfa.issuers import Issuers
     from milagro.roles.proofs import Applicant
 
 Checkpoint = Callable[[str], None]
@@ -42,6 +43,8 @@ _SALT_OCTETS = 16
 _USER_OCTETS = 256
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _CODE_LENGTH = 16
+_SESSION = b"milagro mfa session with a key"
+_log = logs.logger(__name__)
 
 
 def no_checkpoint(_name: str) -> None:
@@ -50,18 +53,27 @@ def no_checkpoint(_name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """A pinned identity, and one ticket for each D-TA's client share."""
+    """A pinned identity, and the tickets for its client shares."""
 
     identity: Identity
-    tickets: dict[str, str]
+    tickets: Tickets
 
 
 @dataclass(frozen=True, slots=True)
 class PermitTickets:
-    """One ticket for each D-TA's share of the permit for `slot`."""
+    """The tickets for the shares of the permit for `slot`."""
 
     slot: int | None
-    tickets: dict[str, str]
+    tickets: Tickets
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """Who logged in, when, and what moves the device over to a newer key, if there is one."""
+
+    identity: Identity
+    at: int
+    move: NetworkTicket | None = None
 
 
 class MfaService:
@@ -69,15 +81,14 @@ class MfaService:
 
     `checkpoint` is called with a name after each durable step, so that a test can end the process exactly there.
 
-    Secret: the server secret and the authority's key, which never leave
+    Secret: what the issuers hold, which never leaves
     """
 
     def __init__(
         self,
         config: MfaConfig,
         suite: Suite,
-        authority: Authority,
-        server_secret: ServerSecret,
+        issuers: Issuers,
         *,
         clock: Clock = unix_now,
         checkpoint: Checkpoint = no_checkpoint,
@@ -85,8 +96,7 @@ class MfaService:
         self.config = config
         self.suite = suite
         self.records = MfaRecords(config.common.store)
-        self._authority = authority
-        self._server_secret = server_secret
+        self.issuers = issuers
         self._clock = clock
         self._checkpoint = checkpoint
         context = Context(config.name, config.origin, config.relying_party)
@@ -114,7 +124,7 @@ class MfaService:
         _check_proven(wanted, signature, statement)
         identity = self.records.enrol(code_hash(applicant.code), wanted, now)
         self._checkpoint("enrolled")
-        return Enrolment(identity, self._tickets(identity, Purpose.CLIENT_SHARE, now))
+        return Enrolment(identity, self.issuers.client_share(identity, now))
 
     def confirm(self, identity: bytes, at: int, signature: bytes) -> None:
         """Notes that the device has its shares, so that its invitation is used up.
@@ -128,29 +138,33 @@ class MfaService:
         _check_fresh(at, now)
         self.records.confirm(self._pinned(holder).identity.digest())
 
-    def permits(self, identity: bytes, at: int, signature: bytes) -> PermitTickets:
+    def permits(self, identity: bytes, at: int, signature: bytes, key_id: bytes | None = None) -> PermitTickets:
         """Tickets for this slot's permit, unless the account is suspended or the device locked.
 
+        `key_id` is the key of a network that the holder's token is of.
         Spec: spec/mpin.md#permits
-        Raises: HolderNotProven, Expired, UnknownIdentity, Suspended, Locked
+        Raises: HolderNotProven, Expired, UnknownIdentity, Suspended, Locked, KeyOver
         """
         now = self._clock()
         holder = Identity.from_bytes(identity)
-        statement = proofs.permits(self.config.name, self.config.origin, identity, at)
+        statement = proofs.permits(self.config.name, self.config.origin, identity, at, key_id)
         _check_proven(holder, signature, statement)
         _check_fresh(at, now)
         check_usable(self._pinned(holder))
         slot = self.suite.slot_at(now)
         if slot is None:
-            return PermitTickets(None, {})
-        return PermitTickets(slot, self._tickets(holder, Purpose.PERMIT, now, slot))
+            return PermitTickets(None, Tickets())
+        return PermitTickets(slot, self.issuers.permit(holder, slot, key_id, now))
 
     # -- login -------------------------------------------------------------------------------------------------
-    def pass_one(self, message: bytes) -> bytes:
+    def pass_one(self, message: bytes, key_id: bytes | None = None) -> bytes:
         """The challenge to a first pass whose signature and identity are right.
 
+        `key_id` is the key of a network that the client's token is of: with its secret the second pass is checked.
+        The session keeps it. Attempts are counted by device and before that check, so that a choice of keys is no
+        choice of more attempts.
         Spec: spec/mpin.md#two-pass
-        Raises: InvalidSignature, AuthenticationFailed, Expired, Suspended, Locked, Busy, Replay, EncodingError
+        Raises: InvalidSignature, AuthenticationFailed, Expired, Suspended, Locked, Busy, Replay, KeyOver, EncodingError
         """
         now = self._clock()
         received = PassOne.from_bytes(message)
@@ -159,44 +173,53 @@ class MfaService:
         challenged = self._verifier.challenge(received, pinned, now, secrets.token_bytes, self.records.latest())
         if device is not None:
             check_usable(device)  # only the holder of the pinned key gets this far
+        self.issuers.server_secret(key_id, now)  # a key that is over is told of before an attempt is counted
         session = StoredSession(
             challenged.session_id,
             challenged.identity.digest(),
             hashlib.sha256(message).digest(),
             challenged.expires,
-            challenged.to_bytes(),
+            _with_key(key_id, challenged.to_bytes()),
         )
         self.records.open_session(session, now, self.config.max_sessions)
         self._checkpoint("pass-1")
         return challenged.message.to_bytes()
 
-    def pass_two(self, message: bytes) -> Authenticated:
+    def pass_two(self, message: bytes) -> LoggedIn:
         """Who logged in, if the second pass answers its challenge with the right token and PIN.
 
         Spec: spec/mpin.md#two-pass
-        Raises: InvalidSignature, ParameterError, Replay, Expired, Locked, Suspended, AuthenticationFailed
+        Raises: InvalidSignature, ParameterError, Replay, Expired, Locked, Suspended, KeyOver, AuthenticationFailed
         """
         now = self._clock()
         received = PassTwo.from_bytes(message)
         session = self.records.session(received.session_id)
         if session is None:
             raise Replay(_ANSWERED)
+        key_id, octets = _split_key(session.octets)
+        secret = self.issuers.server_secret(key_id, now)
         # A bad signature ends here: nothing is counted, and the session is left to its owner.
-        countable = self._resume(session).accept(received, now)
+        countable = self._verifier.resume(octets).accept(received, now)
         if not self.records.count_attempt(session):
             raise Replay(_ANSWERED)
         self._checkpoint("counted")
-        return self._check(countable, session, now)
+        authenticated = self._check(countable, secret, session, now)
+        return LoggedIn(authenticated.identity, authenticated.at, self._move(authenticated, key_id, now))
 
-    def _resume(self, session: StoredSession) -> Challenged:
-        return self._verifier.resume(session.octets)
-
-    def _check(self, countable: Countable, session: StoredSession, now: int) -> Authenticated:
-        authenticated = countable.verify(self._server_secret)
+    def _check(self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int) -> Authenticated:
+        authenticated = countable.verify(secret)
         self._checkpoint("verified")
         self.records.succeed(session.digest, now)
         self._checkpoint("succeeded")
         return authenticated
+
+    def _move(self, authenticated: Authenticated, key_id: bytes | None, now: int) -> NetworkTicket | None:
+        """What moves the device over. Only a login that has succeeded gets it: it lets its holder choose a PIN."""
+        try:
+            return self.issuers.move(authenticated.identity, key_id, now)
+        except MilagroError as error:
+            _log.warning("no ticket to move over with", reason=str(error))  # the login stands
+            return None
 
     # -- operation ---------------------------------------------------------------------------------------------
     def check_ready(self) -> None:
@@ -211,20 +234,24 @@ class MfaService:
         return self._clock()
 
     def close(self) -> None:
-        """Lets the database go."""
+        """Lets the database and the D-TAs go."""
+        self.issuers.close()
         self.records.state.close()
-
-    def _tickets(self, identity: Identity, purpose: Purpose, now: int, slot: int | None = None) -> dict[str, str]:
-        subject = identity.digest().hex()
-        return {
-            dta.name: self._authority.ticket(dta.name, subject, purpose, now, slot=slot) for dta in self.config.dtas
-        }
 
     def _pinned(self, holder: Identity) -> Device:
         device = self.records.pinned(holder.user, holder.device)
         if device is None or device.identity != holder:
             raise UnknownIdentity("this server has no such device")
         return device
+
+
+def _with_key(key_id: bytes | None, octets: bytes) -> bytes:
+    return octets if key_id is None else frame(_SESSION, key_id, octets)
+
+
+def _split_key(octets: bytes) -> tuple[bytes | None, bytes]:
+    label, *rest = unframe(octets)
+    return (rest[0], rest[1]) if label == _SESSION else (None, octets)
 
 
 def _check_proven(holder: Identity, signature: bytes, statement: bytes) -> None:

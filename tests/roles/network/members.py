@@ -22,8 +22,8 @@ from milagro.cid import CID
 from milagro.errors import DecryptionFailed, InvalidSignature
 from milagro.groups import curve
 from milagro.protocols.sharing import Suite
+from milagro.roles.charter import Charter, CharterFile, Seat
 from milagro.roles.correspondence.correspondent import Letter
-from milagro.roles.dta.network.charter import Charter, CharterFile, Seat
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
 from milagro.roles.dta.network.memory import Settings

@@ -12,10 +12,10 @@ from milagro.cid import CID
 from milagro.errors import DecryptionFailed, EncodingError, InvalidSignature, ParameterError, StoreError
 from milagro.protocols import pki
 from milagro.protocols.sharing import Member
+from milagro.roles.charter import SERVICE, SERVICE_TYPE, Card, Charter, CharterFile, Seat
 from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import listed
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.charter import SERVICE, SERVICE_TYPE, Card, Charter, CharterFile, Seat
 from milagro.roles.dta.network.credentials import IdentityCredentials, Recorded
 from milagro.roles.dta.network.messages import Proposal, Step
 from milagro.roles.dta.network.sealing import DataKey, context

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
+    from milagro.roles.charter import Charter
     from milagro.roles.dta.member.config import MemberConfig
-    from milagro.roles.dta.network.charter import Charter
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.keys import SealingKey
 

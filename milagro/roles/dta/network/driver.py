@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 from milagro.cid import CID
 from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError, Unavailable, VerificationError
 from milagro.protocols.sharing import KeyRing, RunFailed, SharedKey
+from milagro.roles.charter import CharterFile, Seat
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.charter import CharterFile, Seat
 from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import run_name

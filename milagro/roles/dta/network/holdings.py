@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from milagro.protocols.sharing import KeyRing
+from milagro.roles.charter import Charter
 from milagro.roles.dta.holdings import Holding, NotReady
-from milagro.roles.dta.network.charter import Charter
 from milagro.roles.dta.network.memory import open_share
 
 if TYPE_CHECKING:

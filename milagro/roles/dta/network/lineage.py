@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milagro.protocols.sharing import Credentials, SharedKey, Suite
-    from milagro.roles.dta.network.charter import Charter
+    from milagro.roles.charter import Charter
     from milagro.roles.dta.network.messages import Proposal, Step
 
 

@@ -16,8 +16,8 @@ from milagro.cid import CID
 from milagro.octets import i2osp, unframe
 from milagro.protocols.sharing import KeyRing, KeyShare
 from milagro.roles import logs
+from milagro.roles.charter import Charter
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.charter import Charter
 from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.messages import Proposal, read
 from milagro.roles.dta.network.parties import Live

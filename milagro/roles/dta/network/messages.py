@@ -21,7 +21,7 @@ from milagro import cbor
 from milagro.cbor import Fields
 from milagro.errors import MalformedEnvelope
 from milagro.octets import frame, i2osp
-from milagro.roles.dta.network.charter import MAX_MEMBERS, Charter
+from milagro.roles.charter import MAX_MEMBERS, Charter
 
 if TYPE_CHECKING:
     from milagro.cid import CID

@@ -25,10 +25,10 @@ from milagro.groups import curve
 from milagro.protocols.pki import Replica
 from milagro.protocols.sharing import Certificate, Succession, Suite
 from milagro.roles import logs
+from milagro.roles.charter import Charter
 from milagro.roles.correspondence.correspondent import Correspondent
 from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import EnvelopeKeys
-from milagro.roles.dta.network.charter import Charter
 from milagro.roles.dta.network.credentials import IdentityCredentials
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from milagro.protocols.sharing import SharedKey
-    from milagro.roles.dta.network.charter import Seat
+    from milagro.roles.charter import Seat
     from milagro.roles.dta.network.config import NodeConfig
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.content import ContentStore

@@ -17,9 +17,7 @@ from milagro.errors import InvalidSignature, NotFound, ParameterError, ProtocolE
 from milagro.protocols import pki
 from milagro.protocols.pki import Replica
 from milagro.protocols.sharing import KeyRing
-from milagro.roles.correspondence.directory import Directory
-from milagro.roles.correspondence.keys import EnvelopeKeys, listed
-from milagro.roles.dta.network.charter import (
+from milagro.roles.charter import (
     SERVICE,
     SERVICE_TYPE,
     SESSION_OCTETS,
@@ -28,6 +26,8 @@ from milagro.roles.dta.network.charter import (
     CharterFile,
     seats_of,
 )
+from milagro.roles.correspondence.directory import Directory
+from milagro.roles.correspondence.keys import EnvelopeKeys, listed
 from milagro.roles.dta.network.credentials import sign, verify
 from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.messages import Proposal

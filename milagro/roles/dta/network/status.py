@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from milagro.protocols import pki
 from milagro.protocols.sharing import KeyRing
-from milagro.roles.dta.network.charter import Charter, CharterFile
+from milagro.roles.charter import Charter, CharterFile
 from milagro.roles.dta.network.messages import Proposal, read
 
 if TYPE_CHECKING:

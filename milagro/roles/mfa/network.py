@@ -1,0 +1,295 @@
+"""A network of D-TAs, any t of which are enough: one ticket for all of them, and keys that may be followed by others.
+
+    at the start   ring and secrets from the folder; if there are none: ask for the keys, fetch the secret, seal it
+    every minute   what do t D-TAs say is the current key? another one: fetch its secret, seal it, then go over
+
+In an overlap both keys are held: new devices get the current one, and logins are checked with that of their token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from milagro.errors import ConfigError, Expired, MilagroError, Unavailable
+from milagro.protocols.sharing import KeyRing
+from milagro.roles import logs
+from milagro.roles.clock import Clock, unix_now
+from milagro.roles.issuance import NetworkView, Purpose, Requester, Ticket, seal_ticket
+from milagro.roles.issuance.agreement import agreed, hear
+from milagro.roles.issuance.calls import HttpDial
+from milagro.roles.issuance.reports import TooFewAnswers
+from milagro.roles.issuance.requester import Patience
+from milagro.roles.messages import DtaName, NetworkAnswer, NetworkTicket
+from milagro.roles.mfa.authority import open_identity
+from milagro.roles.mfa.issuers import Tickets
+from milagro.roles.mfa.network_keys import Held, NetworkKeys
+from milagro.roles.mfa.nodes import Nodes, read_nodes
+from milagro.roles.mfa.watch import KeyWatch
+from milagro.roles.refusals import KeyOver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from milagro.protocols.mpin.v2 import Identity, ServerSecret, Suite
+    from milagro.protocols.sharing import SharedKey
+    from milagro.roles.issuance.calls import Dial
+    from milagro.roles.issuance.reports import Fault
+    from milagro.roles.mfa.authority import NetworkAuthority
+    from milagro.roles.mfa.config import MfaConfig
+    from milagro.stores.keys import Argon2Cost, SealingKey
+
+_RETRY_SECONDS: Final = 0.5
+_OVER: Final = "the key of this token is not accepted any more, or not known here; enrol anew"
+_log = logs.logger(__name__)
+
+
+class NetworkIssuers:
+    """The network in [mfa.network]. `refresh` asks what its keys are now; `start` does so again and again.
+
+    Spec: spec/mpin.md
+    Secret: the authority's keys and the server secrets
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Nodes],
+        suite: Suite,
+        authority: NetworkAuthority,
+        keys: NetworkKeys,
+        dial: Dial,
+        patience: Patience,
+        poll_seconds: float = 60.0,
+        clock: Clock = unix_now,
+    ) -> None:
+        self._read, self._suite, self._authority, self._keys = read, suite, authority, keys
+        self._dial, self._patience, self._clock = dial, patience, clock
+        self._nodes = read()
+        self._held = keys.read()
+        self._hopeless: set[bytes] = set()  # old keys whose secret could not be had
+        self._refreshing = threading.Lock()
+        self._watch = KeyWatch(self.refresh, poll_seconds)
+
+    # -- what the server asks for ----------------------------------------------------------------------------------
+    def client_share(self, identity: Identity, now: int) -> Tickets:
+        """As Issuers: for the current key."""
+        return Tickets(network=self._for(identity, Purpose.CLIENT_SHARE, self.held.ring.current, now))
+
+    def permit(self, identity: Identity, slot: int, key_id: bytes | None, now: int) -> Tickets:
+        """As Issuers."""
+        return Tickets(network=self._for(identity, Purpose.PERMIT, self._key(key_id, now), now, slot))
+
+    def move(self, identity: Identity, key_id: bytes | None, now: int) -> NetworkTicket | None:
+        """As Issuers."""
+        current = self.held.ring.current
+        return None if current.key_id == key_id else self._for(identity, Purpose.CLIENT_SHARE, current, now)
+
+    def server_secret(self, key_id: bytes | None, now: int) -> ServerSecret:
+        """As Issuers."""
+        held, key = self.held, self._key(key_id, now)
+        if key.key_id not in held.secrets:
+            raise KeyOver(_OVER)
+        return held.secrets[key.key_id]
+
+    def names(self) -> list[DtaName]:
+        """As Issuers."""
+        return [DtaName(name=node.name, url=node.url) for node in self._nodes.nodes]
+
+    def network(self) -> NetworkAnswer:
+        """As Issuers."""
+        return self._nodes.answer
+
+    @property
+    def held(self) -> Held:
+        """The keys of the moment.
+
+        Raises: Unavailable before the first `refresh`
+        """
+        if self._held is None:
+            raise Unavailable("the network's key is not here yet")
+        return self._held
+
+    def _key(self, key_id: bytes | None, now: int) -> SharedKey:
+        try:
+            return self.held.ring.find(key_id or b"", now)
+        except Expired:
+            raise KeyOver(_OVER) from None
+
+    def _for(
+        self, identity: Identity, purpose: Purpose, key: SharedKey, now: int, slot: int | None = None
+    ) -> NetworkTicket:
+        nodes = self._nodes
+        ticket = self._ticket(nodes, purpose, identity.digest(), key, now, slot)
+        version = nodes.answer.version
+        return NetworkTicket(network=str(nodes.network), version=version, key=key.to_bytes(), ticket=ticket)
+
+    def _ticket(
+        self, nodes: Nodes, purpose: Purpose, subject: bytes, key: SharedKey, now: int, slot: int | None = None
+    ) -> bytes:
+        random = secrets.token_bytes
+        ticket = Ticket.fresh(nodes.network, purpose, subject, key.key_id, now, slot=slot, random=random)
+        return seal_ticket(ticket, self._authority.signing, nodes.recipients, random)
+
+    # -- following the keys ----------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """As Issuers."""
+        self._watch.start()
+
+    def close(self) -> None:
+        """As Issuers."""
+        self._watch.stop()
+
+    def refresh(self) -> None:
+        """Reads the charter again, asks all D-TAs for the keys, and holds the secrets of those that are accepted.
+
+        A charter that cannot be read now changes nothing.
+        Raises: Unavailable if too few D-TAs agree, or issue
+        """
+        with self._refreshing:
+            self._reread()
+            ring = self._newest(self._agreed())
+            known = dict(self._held.secrets) if self._held else {}
+            known[ring.current.key_id] = self._secret(ring.current, known)
+            for key, _ in ring.retiring:
+                if key.key_id not in self._hopeless:
+                    self._try_old(key, known)
+            held = Held(ring, {key.key_id: known[key.key_id] for key in _all(ring) if key.key_id in known})
+            if self._held is None or self._held.ring.to_bytes() != ring.to_bytes():
+                self._keys.keep(ring)
+                _log.info("keys", current=ring.current.key_id.hex(), epoch=ring.current.epoch, old=len(ring.retiring))
+            self._held = held
+
+    def _reread(self) -> None:
+        try:
+            nodes = self._read()
+        except MilagroError as error:
+            _log.error("the charter cannot be read now; what was read before still counts", reason=str(error))
+            return
+        if nodes.network != self._nodes.network:
+            _log.error("the charter is of another network than at the start; it is not used")
+            return
+        self._nodes = nodes
+
+    def _agreed(self) -> KeyRing:
+        view = self._view(() if self._held is None else (self._held.ring.current,))
+        threshold = view.current.threshold if view.keys else self._nodes.threshold
+        rings, faults = hear(view, self._dial, self._patience.answer)
+        ring = agreed(rings, threshold)
+        if ring is None:
+            raise Unavailable(f"fewer than {threshold} D-TAs agree on the network's key{_text(faults)}")
+        return ring.at(self._clock())
+
+    def _newest(self, heard: KeyRing) -> KeyRing:
+        """Never an older epoch, and never back to a key that another has followed: those who say so are behind."""
+        if self._held is None:
+            return heard
+        known = self._held.ring.at(self._clock())
+        same = heard.current.key_id == known.current.key_id
+        if same and heard.current.epoch < known.current.epoch:
+            return known
+        before = {key.key_id for key, _ in self._held.ring.retiring}
+        if heard.current.key_id in before:
+            return known
+        if not same and known.current.key_id not in {key.key_id for key, _ in heard.retiring}:
+            _log.warning(
+                "the key before the current one is not accepted any more; its devices have to be enrolled anew"
+            )
+        return heard
+
+    def _try_old(self, key: SharedKey, known: dict[bytes, ServerSecret]) -> None:
+        try:
+            known[key.key_id] = self._secret(key, known)
+        except MilagroError as error:
+            self._hopeless.add(key.key_id)
+            _log.warning("no secret of an old key; its devices cannot log in", key=key.key_id.hex(), reason=str(error))
+
+    def _secret(self, key: SharedKey, known: dict[bytes, ServerSecret]) -> ServerSecret:
+        if key.key_id in known:
+            return known[key.key_id]
+        if self._keys.has(key.key_id):
+            return self._keys.open(key.key_id)
+        secret = self._fetch(key)
+        self._keys.seal(key.key_id, secret)
+        return secret
+
+    def _fetch(self, key: SharedKey) -> ServerSecret:
+        subject = hashlib.sha256(self._authority.identity.to_bytes()).digest()
+        ticket = self._ticket(self._nodes, Purpose.SERVER_SHARE, subject, key, self._clock())
+        requester = Requester(self._view((key,)), self._dial, self._patience)
+        try:
+            secret, report = requester.server_secret(ticket, self._authority.opening, key.key_id)
+        except TooFewAnswers as error:
+            raise Unavailable(f"the server secret cannot be had: {error}") from error
+        for fault in report.bad:
+            _log.warning("a D-TA was passed over", dta=fault.name, reason=str(fault.reason), detail=fault.detail)
+        _log.info("fetched", key=key.key_id.hex(), dtas=", ".join(report.good))
+        return secret
+
+    def _view(self, keys: tuple[SharedKey, ...]) -> NetworkView:
+        return NetworkView(self._nodes.network, self._suite, self._nodes.nodes, keys)
+
+
+def _all(ring: KeyRing) -> list[SharedKey]:
+    return [ring.current, *(key for key, _ in ring.retiring)]
+
+
+def _text(faults: Iterable[Fault]) -> str:
+    said = "; ".join(f"{fault.name}: {fault.reason} ({fault.detail})" for fault in faults)
+    return f": {said}" if said else ""
+
+
+def open_network(
+    config: MfaConfig,
+    suite: Suite,
+    sealing: SealingKey,
+    dial: Dial | None = None,
+    clock: Clock = unix_now,
+    cost: Argon2Cost | None = None,
+) -> NetworkIssuers:
+    """The network of the configuration, with its key at hand, which is fetched if this is the first start.
+
+    Raises: ConfigError, NotFound, DecryptionFailed; Unavailable if the key cannot be had in `dta_wait_seconds`
+    """
+    network = config.network
+    if network is None:
+        raise ConfigError("the configuration names no network of D-TAs")
+
+    def read() -> Nodes:
+        return read_nodes(network.charter, network.bundles, config.suite)
+
+    context = {
+        "role": "mfa",
+        "name": config.name,
+        "kind": "server-secret",
+        "curve": config.suite.curve,
+        "hash": config.suite.hash,
+        "network": str(read().network),
+    }
+    issuers = NetworkIssuers(
+        read,
+        suite,
+        open_identity(network, sealing),
+        NetworkKeys(network.keys, suite, context, sealing, cost),
+        dial or HttpDial(network.ca_certificate),
+        Patience(network.answer_seconds, network.patience_seconds, 0.5),
+        network.poll_seconds,
+        clock,
+    )
+    _await_key(issuers, config.dta_wait_seconds)
+    return issuers
+
+
+def _await_key(issuers: NetworkIssuers, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while issuers._held is None:
+        try:
+            issuers.refresh()
+        except Unavailable as error:
+            if time.monotonic() >= deadline:
+                raise
+            _log.warning("waiting", reason=str(error))
+            time.sleep(_RETRY_SECONDS)
