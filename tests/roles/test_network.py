@@ -327,6 +327,27 @@ def test_the_key_in_a_request_for_permits_is_signed(world: NetworkWorld) -> None
         assert code_of(caught.value) == "holder-not-proven"
 
 
+def test_a_device_takes_nothing_of_another_key_or_network(world: NetworkWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = world.enrol()
+    login(client)
+    world.rotate()
+    world.refresh()
+    before, real = world.device().record(), world.issuers._for
+    with monkeypatch.context() as patch:  # a server that offers the key of another network
+        other = str(CID.of(b"another network"))
+        patch.setattr(world.issuers, "_for", lambda *a: real(*a).model_copy(update={"network": other}))
+        assert login(client).user == "alice"
+        assert any("another network" in text for text in world.told)
+        world.clock.now += SLOT
+        with pytest.raises(MilagroError, match="other D-TAs"):
+            login(client)
+    with monkeypatch.context() as patch:  # one that has permits issued under the new key
+        patch.setattr(world.issuers, "_key", lambda *_: world.issuers.held.ring.current)
+        with pytest.raises(MilagroError, match="another key"):
+            login(client)
+    assert world.device().record() == before
+
+
 def test_nobody_gets_a_new_client_secret_without_a_right_pin(world: NetworkWorld) -> None:
     """Whoever has the device and not its PIN could else choose a PIN under the new key."""
     login(world.enrol())
