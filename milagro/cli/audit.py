@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from milagro.cid import CID
 from milagro.cli import prompts
 from milagro.cli.parties import BUNDLE, CONTENT, HEADS, directory
+from milagro.cli.serve import CONFIG
 from milagro.errors import BrokenChain, ConfigError, MilagroError, NotFound
 from milagro.octets import frame
 from milagro.protocols import pki
@@ -19,11 +19,11 @@ from milagro.roles.correspondence.keys import EnvelopeKeys, senders_of
 from milagro.roles.dta.issuing.audit import Cosignature, SignedHead
 from milagro.roles.dta.issuing.exports import MAGIC, Expected, LogReader, VerifiedLog, verify_log
 from milagro.roles.dta.issuing.log import AuditLog
-from milagro.roles.dta.issuing.tables import SCHEMA
+from milagro.roles.dta.member.config import read_config
+from milagro.roles.dta.member.service import open_database
 from milagro.stores import files
 from milagro.stores.identities import IdentityFolder
 from milagro.stores.keys import PassphraseSource
-from milagro.stores.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,33 +55,25 @@ def audit() -> None:
 
 @audit.command("export")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--database", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
-@click.option("--identity", type=_FOLDER, required=True, help="Folder of the D-TA's identity, which signs the head.")
-@click.option("--network", metavar="CID", required=True, help="The network that the D-TA issues for.")
+@CONFIG
 @click.option("--first", type=click.IntRange(min=1), default=1, show_default=True, help="Entry to begin with.")
-@_passphrase_options
-def export(
-    output: Path,
-    database: Path,
-    identity: Path,
-    network: str,
-    first: int,
-    passphrase_file: Path | None,
-    passphrase_env: str | None,
-) -> None:
+def export(output: Path, path: Path, first: int) -> None:
     """Write the log of this D-TA to OUTPUT, with a head that is signed now."""
-    replica = IdentityFolder.at(identity).read()
-    keys = EnvelopeKeys.read(identity, _passphrase(passphrase_file, passphrase_env))
+    config = read_config(path)
+    replica = IdentityFolder.at(config.node.network.identity).read()
+    keys = EnvelopeKeys.read(config.node.network.identity, prompts.sealer(config.common.keys))
     signing = keys.signing(pki.resolve(replica).require()).signing
-    state = State(database, SCHEMA)
+    database = open_database(config)
     file = files.PendingFile(output)
     try:
-        log = AuditLog(state, replica.identity, CID.from_text(network))
-        signed = log.export(file, signing, _now(), first)
+        charter = database.charter()
+        if charter is None:
+            raise NotFound("this D-TA has joined no network, so it has issued nothing")
+        signed = AuditLog(database.state, replica.identity, charter.network).export(file, signing, _now(), first)
         file.commit()
     finally:
         file.abort()
-        state.close()
+        database.state.close()
     click.echo(f"entries {first} to {signed.head.number}, head {signed.head.digest.hex()}")
 
 

@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from milagro.cli.serve import CONFIG
-from milagro.roles import config
-from milagro.roles.dta import config as dta_config
-from milagro.roles.dta import records as dta_records
-from milagro.roles.mfa import config as mfa_config
-from milagro.roles.mfa import records as mfa_records
+from milagro.cli.servers import server_of
 from milagro.stores.state import Database, Schema, Standing, State, look
 
 if TYPE_CHECKING:
@@ -66,10 +62,8 @@ def upgrade(path: Path) -> None:
 
 
 def _read(path: Path) -> tuple[Database, Schema]:
-    role = config.read(path).choice("role", ("dta", "mfa"))
-    if role == "mfa":
-        return mfa_config.read_config(path).common.store, mfa_records.SCHEMA
-    return dta_config.read_config(path).common.store, dta_records.SCHEMA
+    server = server_of(path)
+    return server.common.store, server.schema
 
 
 def _needs_upgrade(found: Standing | None, schema: Schema) -> bool:

@@ -140,7 +140,7 @@ def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], s
         *common,
         ("dta", {"name": name}),
         ("dta.network", {"channel": "http", **kept, **settings}),
-        ("dta.issuing", _sealed(shared, ("watermark", "issuing.mark"))),
+        ("dta.issuing", {"slots_ahead": 1, **_sealed(shared, ("watermark", "issuing.mark"))}),
     ]
     with _Setup(folder, tables, shared) as setup:
         config = require_network(setup.path)

@@ -9,10 +9,8 @@ import click
 
 from milagro.cli import prompts
 from milagro.cli.serve import CONFIG
+from milagro.cli.servers import server_of
 from milagro.errors import ConfigError, NotFound
-from milagro.roles.config import CommonConfig, read
-from milagro.roles.dta import config as dta_config
-from milagro.roles.mfa import config as mfa_config
 from milagro.roles.sealing import KeysConfig, open_token
 from milagro.stores import files
 from milagro.stores.keys import context_of, reseal_file
@@ -32,7 +30,7 @@ def keys() -> None:
 @CONFIG
 def show(as_json: bool, path: Path) -> None:
     """List the sealed files of a server: what seals them, and what they say that they hold. Opens none."""
-    _, sealed = _server(path)
+    sealed = server_of(path).sealed_files
     rows = [_row(file) for file in sealed]
     if as_json:
         click.echo(json.dumps(rows, indent=1))
@@ -47,7 +45,7 @@ def show(as_json: bool, path: Path) -> None:
 @CONFIG
 def generate(path: Path) -> None:
     """Make the key that [keys] names, inside the token: AES-256, never out of it."""
-    common, _ = _server(path)
+    common = server_of(path).common
     token = common.keys.token
     if token is None:
         raise ConfigError(f"{path} has no [keys] of kind 'pkcs11', so there is no token to make a key in")
@@ -62,7 +60,8 @@ def reseal(path: Path) -> None:
 
     Each file is the old one or the new one at any time, so this can be stopped and called again.
     """
-    common, sealed = _server(path)
+    server = server_of(path)
+    common, sealed = server.common, server.sealed_files
     before = common.keys.previous
     current = prompts.sealer(KeysConfig(common.keys.passphrase, common.keys.token))
     previous = current if before is None else prompts.sealer(before)
@@ -75,12 +74,6 @@ def reseal(path: Path) -> None:
         click.echo(f"{file}: {'sealed under' if moved else 'was already under'} the {current.name}")
     if before is not None:
         click.echo(f"Now remove [keys.previous] from {path} and start the server again.")
-
-
-def _server(path: Path) -> tuple[CommonConfig, tuple[Path, ...]]:
-    role = read(path).choice("role", ("dta", "mfa"))
-    config = mfa_config.read_config(path) if role == "mfa" else dta_config.read_config(path)
-    return config.common, config.sealed_files
 
 
 def _row(file: Path) -> dict[str, Any]:

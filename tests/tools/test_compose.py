@@ -312,13 +312,21 @@ name = "dta-3"
 [dta.network]
 identity = "identity"
 approve = ["refresh"]
+
+[dta.issuing]
+slots_ahead = 1
 """
 
 
 def test_a_configuration_whose_state_is_elsewhere(set_up: ModuleType, tmp_path: Path) -> None:
     one = node(set_up, tmp_path, "dta-3")
     table = tomllib.loads(set_up.completed(one, WRITTEN))
-    assert table["store"] == {"path": str(one.state / "state.sqlite"), "busy_timeout_ms": 100}
+    assert table["store"] == {
+        "path": str(one.state / "state.sqlite"),
+        "epoch_file": str(one.state / "state.epoch"),
+        "busy_timeout_ms": 100,
+    }
+    assert table["dta"]["issuing"] == {"slots_ahead": 1, "watermark": str(one.state / "issuing.mark")}
     assert table["dta"]["network"] == {
         "identity": str(one.state / "identity"),
         "data_key": str(one.state / "data-key.sealed"),

@@ -131,13 +131,14 @@ def completed(node: Node, text: str) -> str:
     network["ca_certificate"] = str(node.config / "trusted.pem")
     if node.channel == IPFS:
         network |= {"channel": IPFS, "ipfs_url": KUBO_URL}
-    return with_entries(with_entries(text, "store", store_entries(node)), "dta.network", network)
+    text = with_entries(with_entries(text, "store", store_entries(node)), "dta.network", network)
+    return with_entries(text, "dta.issuing", {"watermark": str(node.state / "issuing.mark")})
 
 
 def store_entries(node: Node) -> dict[str, str]:
     """[store]"""
     if node.store == SQLITE:
-        return {"path": str(node.state / "state.sqlite")}
+        return {"path": str(node.state / "state.sqlite"), "epoch_file": str(node.state / "state.epoch")}
     return {
         "url": f"postgresql+psycopg://{node.database}@/{node.database}?host={DATABASE_SOCKETS}",
         "password_file": str(node.config / "database-password"),

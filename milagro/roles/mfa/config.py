@@ -69,7 +69,10 @@ class MfaConfig:
     @property
     def sealed_files(self) -> tuple[Path, ...]:
         """The files that `milagro keys` is about."""
-        return (self.registration_key, self.server_secret)
+        if self.network is None:
+            return (self.registration_key, self.server_secret)
+        identity, keys = self.network.identity, self.network.keys
+        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")))
 
 
 def read_config(path: Path) -> MfaConfig:

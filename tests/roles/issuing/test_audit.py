@@ -23,12 +23,15 @@ from milagro.octets import frame, unframe
 from milagro.protocols import pki
 from milagro.protocols.envelope import HybridSigningKey
 from milagro.protocols.issuance import Entry, Head, Issue, Purpose, Restored, Ticket, entry_digest, origin
+from milagro.roles.charter import Charter, Seat
 from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
 from milagro.roles.dta.issuing.audit import Cosignature, SignedHead
 from milagro.roles.dta.issuing.exports import MAGIC, Expected, Start, VerifiedLog, verify_log, write_log
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
+from milagro.roles.dta.member.config import read_config
+from milagro.roles.dta.member.service import open_database
 from milagro.roles.refusals import (
     HeadForged,
     LogAltered,
@@ -312,11 +315,21 @@ class Command:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.dids = {name: self.new(name) for name in ("node", "one", "two")}
+        self.configuration = folder / "milagro.toml"
+        self.configuration.write_text(CONFIGURATION)
 
     def new(self, name: str) -> str:
         made = self.run("id", "new", str(self.folder / name), "--json", *SECRET, "--argon2-memory-mib", "8")
         assert made.exit_code == 0, made.output
         return str(json.loads(made.stdout)["did"])
+
+    def records(self, watermark: str) -> IssuingRecords:
+        """Those of the D-TA, which has joined a network."""
+        database = open_database(read_config(self.configuration))
+        with database.state.write() as connection:
+            database.network.set_fact(connection, "charter", CHARTER.to_bytes())
+        node = pki.identity_of(self.dids["node"])
+        return IssuingRecords(database.state, Watermark(self.folder / watermark), node, CHARTER.network, NOW)
 
     @staticmethod
     def run(*arguments: str) -> Any:
@@ -327,9 +340,7 @@ class Command:
 
     def export(self, *more: str, code: int = 0) -> str:
         target = self.folder / f"{secrets.token_hex(4)}.log"
-        place = "--database", str(self.folder / "db"), "--network", str(NETWORK)
-        identity = "--identity", str(self.folder / "node")
-        made = self.run("dta", "audit", "export", str(target), *place, *identity, *SECRET, *more)
+        made = self.run("dta", "audit", "export", str(target), "--config", str(self.configuration), *more)
         assert made.exit_code == code, made.output
         return str(target)
 
@@ -341,13 +352,28 @@ class Command:
 
 
 SECRET = ("--passphrase-env", "MILAGRO_TEST_PASSPHRASE")
+SEATS = tuple(Seat(i, f"dta-{i}", CID.of(b"%d" % i), f"https://dta-{i}.example") for i in (1, 2, 3))
+CHARTER = Charter("test", "BN254", "sha256", 3600, 2, SEATS, bytes(32))
+CONFIGURATION = """
+role = "dta"
+[server]
+port = 8001
+public_url = "http://127.0.0.1:8001"
+[store]
+path = "db"
+[passphrase]
+env = "MILAGRO_TEST_PASSPHRASE"
+[dta]
+name = "dta-1"
+[dta.network]
+identity = "node"
+"""
 
 
 def test_a_log_is_given_out_witnessed_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILAGRO_TEST_PASSPHRASE", "correct horse")
     command = Command(tmp_path)
-    state, node = State(tmp_path / "db", SCHEMA), pki.identity_of(command.dids["node"])
-    records = IssuingRecords(state, Watermark(tmp_path / "mark"), node, NETWORK, NOW)
+    records = command.records("mark")
     issue_some(records, 4)
     log = command.export()
     witnesses = [part for name in ("one", "two") for part in ("--witness", command.dids[name])]
@@ -378,10 +404,9 @@ def test_a_log_is_given_out_witnessed_and_verified(tmp_path: Path, monkeypatch: 
 def test_a_second_history_gets_no_cosignature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MILAGRO_TEST_PASSPHRASE", "correct horse")
     command = Command(tmp_path)
-    node = pki.identity_of(command.dids["node"])
     for mark in ("mark", "another"):
         (tmp_path / "db").unlink(missing_ok=True)
-        records = IssuingRecords(State(tmp_path / "db", SCHEMA), Watermark(tmp_path / mark), node, NETWORK, NOW)
+        records = command.records(mark)
         issue_some(records, 3)
         log = command.export()
         records.close()

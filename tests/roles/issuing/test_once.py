@@ -31,6 +31,7 @@ from milagro.roles.dta.issuing.watermark import Mark, Watermark
 from milagro.roles.issuance.requests import open_answer
 from milagro.roles.refusals import TicketBeforeRestore, TicketExpired, TicketReused
 from milagro.stores.state import State
+from milagro.stores.state import back_up as copy_of
 from tests.roles.issuing.network import NETWORK, Dta, Holder, Network
 
 if TYPE_CHECKING:
@@ -205,9 +206,8 @@ def restored(network: Network, dta: Dta, backup: Path) -> None:
 
 def back_up(dta: Dta) -> Path:
     target = dta.folder / "backup"
-    with dta.service.records.state.read() as connection:
-        target.unlink(missing_ok=True)
-        connection.exec_driver_sql(f"VACUUM INTO '{target}'")
+    target.unlink(missing_ok=True)
+    copy_of(dta.service.records.state, target)
     return target
 
 
@@ -383,8 +383,7 @@ class Uses(RuleBasedStateMachine):
     @rule()
     def back_up(self) -> None:
         self.backup = self.folder / f"backup-{secrets.token_hex(4)}"
-        with self.records.state.read() as connection:
-            connection.exec_driver_sql(f"VACUUM INTO '{self.backup}'")
+        copy_of(self.records.state, self.backup)
 
     @rule()
     def restart(self) -> None:

@@ -14,7 +14,7 @@ from milagro.roles.dta.network.config import NodeConfig, is_network, read_networ
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from milagro.roles.config import Reader
+    from milagro.roles.config import CommonConfig, Reader
 
 _NAMES = tuple(purpose.value for purpose in Purpose)
 
@@ -36,6 +36,17 @@ class MemberConfig:
 
     node: NodeConfig
     issuing: IssuingConfig
+
+    @property
+    def common(self) -> CommonConfig:
+        """The tables that every role has."""
+        return self.node.common
+
+    @property
+    def sealed_files(self) -> tuple[Path, ...]:
+        """What is sealed with the server's key: the data key of the database, and the keys of the identity."""
+        network = self.node.network
+        return (network.data_key, *sorted(network.identity.glob("**/*.key")))
 
 
 def read_config(path: Path) -> MemberConfig:

@@ -22,7 +22,7 @@ from milagro.roles.dta.holdings import NotReady
 from milagro.roles.dta.issuing import Authorities, IssuingNode, IssuingRecords, IssuingService
 from milagro.roles.dta.issuing.tables import TABLES
 from milagro.roles.dta.issuing.watermark import Watermark
-from milagro.roles.dta.network.node import Database, Node
+from milagro.roles.dta.network.node import Database, Node, node_schema
 from milagro.roles.dta.network.node import open_database as open_node_database
 from milagro.roles.issuance.messages import Endorsement, SuccessionAnswer
 from milagro.roles.suites import open_suite
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from milagro.roles.dta.member.config import MemberConfig
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.keys import SealingKey
+    from milagro.stores.state import Schema
 
 _BUNDLE_LIMIT = 16 << 20
 
@@ -45,10 +46,19 @@ def open_database(config: MemberConfig) -> Database:
 
     Raises: ConfigError, StoreError, Unavailable
     """
+    return open_node_database(config.node, _issuing_tables())
+
+
+def schema() -> Schema:
+    """The schema of that database."""
+    return node_schema(_issuing_tables())[0]
+
+
+def _issuing_tables() -> MetaData:
     metadata = MetaData()
     for table in TABLES.sorted_tables:
         table.to_metadata(metadata)
-    return open_node_database(config.node, metadata)
+    return metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from milagro.roles.config import CommonConfig, Reader, read
 from milagro.roles.dta.network.memory import CONSENTS, Settings
+from milagro.stores.kubo import socket_of
 from milagro.stores.urls import url_fault
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def read_network(reader: Reader) -> NetworkConfig:
             approve=frozenset(reader.texts("approve", CONSENTS, ("refresh",), least=0)),
         ),
     )
-    fault = url_fault(config.ipfs_url)
+    fault = None if socket_of(config.ipfs_url) else url_fault(config.ipfs_url)
     if config.channel == "ipfs" and fault:
         reader.fault("ipfs_url", fault)
     return config

@@ -77,15 +77,27 @@ class Database:
     letters: Tables
     network: NetworkTables
 
+    def charter(self) -> Charter | None:
+        """The charter in force, if a network was joined. Raises: Unavailable."""
+        with self.state.read() as connection:
+            octets = self.network.fact(connection, "charter")
+        return Charter.from_bytes(octets) if octets else None
+
 
 def open_database(config: NodeConfig, metadata: MetaData | None = None) -> Database:
     """The database of a node with its tables and those in `metadata`, made if it is new.
 
     Raises: ConfigError, StoreError, Unavailable
     """
+    schema, letters, network = node_schema(metadata)
+    return Database(State(config.common.store, schema), letters, network)
+
+
+def node_schema(metadata: MetaData | None = None) -> tuple[Schema, Tables, NetworkTables]:
+    """The schema of a node's database: its tables and those in `metadata`."""
     metadata = MetaData() if metadata is None else metadata
     letters, network = Tables(metadata), NetworkTables(metadata)
-    return Database(State(config.common.store, Schema(metadata, VERSION, APPLICATION)), letters, network)
+    return Schema(metadata, VERSION, APPLICATION), letters, network
 
 
 @lru_cache(maxsize=16)
@@ -175,9 +187,7 @@ class Node:
 
     def charter(self) -> Charter | None:
         """The charter in force, if a network was joined. Raises: Unavailable."""
-        with self._database.state.read() as connection:
-            octets = self._database.network.fact(connection, "charter")
-        return Charter.from_bytes(octets) if octets else None
+        return self._database.charter()
 
     def successions(self) -> list[tuple[Succession, Mapping[int, bytes]]]:
         """The rotations of the key among the switches that are kept, the oldest first, with who endorsed each.

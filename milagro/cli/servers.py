@@ -1,0 +1,45 @@
+"""Which server a configuration file is of: what its keys and its database are, for the commands that serve all roles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from milagro.roles.config import read
+from milagro.roles.dta import config as dta_config
+from milagro.roles.dta import records as dta_records
+from milagro.roles.dta.member import config as member_config
+from milagro.roles.dta.member import service as member_service
+from milagro.roles.dta.network.config import is_network
+from milagro.roles.mfa import config as mfa_config
+from milagro.roles.mfa import records as mfa_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from milagro.roles.config import CommonConfig
+    from milagro.stores.state import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What every server has: the common tables, files that are sealed with its key, the schema of its database."""
+
+    common: CommonConfig
+    sealed_files: tuple[Path, ...]
+    schema: Schema
+
+
+def server_of(path: Path) -> Server:
+    """The server of the configuration in `path`.
+
+    Raises: ConfigError with every fault
+    """
+    if read(path).choice("role", ("dta", "mfa")) == "mfa":
+        mfa = mfa_config.read_config(path)
+        return Server(mfa.common, mfa.sealed_files, mfa_records.SCHEMA)
+    if is_network(path):
+        member = member_config.read_config(path)
+        return Server(member.common, member.sealed_files, member_service.schema())
+    dta = dta_config.read_config(path)
+    return Server(dta.common, dta.sealed_files, dta_records.SCHEMA)
