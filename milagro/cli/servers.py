@@ -1,4 +1,4 @@
-"""Which server a configuration file is of: what its keys and its database are, for the commands that serve all roles."""
+"""Which server a configuration file is of: its keys and its database, for the commands that serve all roles."""
 
 from __future__ import annotations
 
