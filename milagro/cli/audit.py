@@ -20,7 +20,7 @@ from milagro.roles.dta.issuing.audit import Cosignature, SignedHead
 from milagro.roles.dta.issuing.exports import MAGIC, Expected, LogReader, VerifiedLog, verify_log
 from milagro.roles.dta.issuing.log import AuditLog
 from milagro.roles.dta.member.config import read_config
-from milagro.roles.dta.member.service import open_database
+from milagro.roles.dta.network.node import open_database
 from milagro.stores import files
 from milagro.stores.identities import IdentityFolder
 from milagro.stores.keys import PassphraseSource
@@ -63,7 +63,7 @@ def export(output: Path, path: Path, first: int) -> None:
     replica = IdentityFolder.at(config.node.network.identity).read()
     keys = EnvelopeKeys.read(config.node.network.identity, prompts.sealer(config.common.keys))
     signing = keys.signing(pki.resolve(replica).require()).signing
-    database = open_database(config)
+    database = open_database(config.node)
     file = files.PendingFile(output)
     try:
         charter = database.charter()

@@ -9,8 +9,8 @@ from milagro.roles.config import read
 from milagro.roles.dta import config as dta_config
 from milagro.roles.dta import records as dta_records
 from milagro.roles.dta.member import config as member_config
-from milagro.roles.dta.member import service as member_service
 from milagro.roles.dta.network.config import is_network
+from milagro.roles.dta.network.node import node_schema
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import records as mfa_records
 
@@ -40,6 +40,6 @@ def server_of(path: Path) -> Server:
         return Server(mfa.common, mfa.sealed_files, mfa_records.SCHEMA)
     if is_network(path):
         member = member_config.read_config(path)
-        return Server(member.common, member.sealed_files, member_service.schema())
+        return Server(member.common, member.sealed_files, node_schema()[0])
     dta = dta_config.read_config(path)
     return Server(dta.common, dta.sealed_files, dta_records.SCHEMA)

@@ -31,7 +31,7 @@ from milagro.roles.dta.issuing.records import Use
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
 from milagro.roles.dta.member.config import read_config
-from milagro.roles.dta.member.service import open_database
+from milagro.roles.dta.network.node import open_database
 from milagro.roles.refusals import (
     HeadForged,
     LogAltered,
@@ -325,7 +325,7 @@ class Command:
 
     def records(self, watermark: str) -> IssuingRecords:
         """Those of the D-TA, which has joined a network."""
-        database = open_database(read_config(self.configuration))
+        database = open_database(read_config(self.configuration).node)
         with database.state.write() as connection:
             database.network.set_fact(connection, "charter", CHARTER.to_bytes())
         node = pki.identity_of(self.dids["node"])

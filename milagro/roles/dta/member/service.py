@@ -13,17 +13,13 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import MetaData
-
 from milagro.protocols.mpin.v2 import Suite
 from milagro.protocols.pki import Replica, resolve
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.holdings import NotReady
 from milagro.roles.dta.issuing import Authorities, IssuingNode, IssuingRecords, IssuingService
-from milagro.roles.dta.issuing.tables import TABLES
 from milagro.roles.dta.issuing.watermark import Watermark
-from milagro.roles.dta.network.node import Database, Node, node_schema
-from milagro.roles.dta.network.node import open_database as open_node_database
+from milagro.roles.dta.network.node import Node, open_database
 from milagro.roles.issuance.messages import Endorsement, SuccessionAnswer
 from milagro.roles.suites import open_suite
 from milagro.stores import files
@@ -36,29 +32,8 @@ if TYPE_CHECKING:
     from milagro.roles.dta.member.config import MemberConfig
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.keys import SealingKey
-    from milagro.stores.state import Schema
 
 _BUNDLE_LIMIT = 16 << 20
-
-
-def open_database(config: MemberConfig) -> Database:
-    """The database of a member with the tables of its network and of issuing, made if it is new.
-
-    Raises: ConfigError, StoreError, Unavailable
-    """
-    return open_node_database(config.node, _issuing_tables())
-
-
-def schema() -> Schema:
-    """The schema of that database."""
-    return node_schema(_issuing_tables())[0]
-
-
-def _issuing_tables() -> MetaData:
-    metadata = MetaData()
-    for table in TABLES.sorted_tables:
-        table.to_metadata(metadata)
-    return metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +53,7 @@ class Member:
 
     def __init__(self, config: MemberConfig, key: SealingKey, clock: Clock = unix_now) -> None:
         self._config, self._clock = config, clock
-        self._database = open_database(config)
+        self._database = open_database(config.node)
         self.node = Node(config.node, key, self._database, clock)
         for bundle in config.issuing.bundles:
             self.node.directory.add(Replica.from_bytes(files.read(bundle, _BUNDLE_LIMIT)))

@@ -29,6 +29,7 @@ from milagro.roles.charter import Charter
 from milagro.roles.correspondence.correspondent import Correspondent
 from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import EnvelopeKeys
+from milagro.roles.dta.issuing.tables import TABLES
 from milagro.roles.dta.network.credentials import IdentityCredentials
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
@@ -71,7 +72,7 @@ _TIMING: Final = Timing(repeat_seconds=10.0, ask_seconds=10.0, backoff=Backoff(f
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database of a node with its tables; `open_database` makes one, and so does who composes more tables."""
+    """The database of a node with its tables."""
 
     state: State
     letters: Tables
@@ -84,19 +85,21 @@ class Database:
         return Charter.from_bytes(octets) if octets else None
 
 
-def open_database(config: NodeConfig, metadata: MetaData | None = None) -> Database:
-    """The database of a node with its tables and those in `metadata`, made if it is new.
+def open_database(config: NodeConfig) -> Database:
+    """The database of a node, made if it is new.
 
     Raises: ConfigError, StoreError, Unavailable
     """
-    schema, letters, network = node_schema(metadata)
+    schema, letters, network = node_schema()
     return Database(State(config.common.store, schema), letters, network)
 
 
-def node_schema(metadata: MetaData | None = None) -> tuple[Schema, Tables, NetworkTables]:
-    """The schema of a node's database: its tables and those in `metadata`."""
-    metadata = MetaData() if metadata is None else metadata
+def node_schema() -> tuple[Schema, Tables, NetworkTables]:
+    """The schema of a node's database: letters, the network, and what it issues, whoever makes the database first."""
+    metadata = MetaData()
     letters, network = Tables(metadata), NetworkTables(metadata)
+    for table in TABLES.sorted_tables:
+        table.to_metadata(metadata)
     return Schema(metadata, VERSION, APPLICATION), letters, network
 
 
