@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import milagro
-from milagro.roles.dta.network.config import require_network
+from milagro.roles.dta.member.config import require_network
 from milagro.roles.dta.network.operator import Operator
 
 ENVIRONMENT = {

@@ -1,0 +1,93 @@
+"""The whole of it as real processes: D-TAs that made a key together, an MFA server, a device; one D-TA is killed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.roles.network.site import ENVIRONMENT, Site, free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAMES = ("a", "b", "c")
+PIN, WRONG = "CANARY-pin-5512", "CANARY-pin-9904"
+
+
+@pytest.fixture
+def site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.setitem(ENVIRONMENT, "TEST_PIN", PIN)
+    monkeypatch.setitem(ENVIRONMENT, "TEST_WRONG", WRONG)
+    made = Site(folder)
+    yield made
+    made.close()
+
+
+def make_mfa(site: Site, port: int) -> None:
+    """An MFA server that the D-TAs trust by the lines that it prints."""
+    options = ("--name", "login.test", "--port", str(port), "--network", str(site.folder / "first.charter"))
+    sealed = ("--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8")
+    said = site.run("init", "mfa", str(site.folder / "mfa"), *options, *sealed)
+    lines = re.search(r"^\[\[dta\.authorities\]\]\n(?:.+\n)+", said, re.MULTILINE)
+    assert lines is not None
+    for name in NAMES:
+        shutil.copy(site.folder / "mfa" / "identity" / "identity.bundle", site.folder / name / "login.test.bundle")
+        with (site.folder / name / "milagro.toml").open("a") as file:
+            file.write("\n" + lines[0])
+
+
+def serve_mfa(site: Site) -> None:
+    with (site.folder / "mfa.log").open("ab") as log:
+        command = [sys.executable, "-m", "milagro", "serve", "mfa", "--config", site.config("mfa")]
+        site.running["mfa"] = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+    deadline = time.monotonic() + 60
+    health = [sys.executable, "-m", "milagro", "health", "--config", site.config("mfa")]
+    while subprocess.run(health, capture_output=True, env=ENVIRONMENT).returncode:
+        assert time.monotonic() < deadline, (site.folder / "mfa.log").read_text()
+        time.sleep(0.2)
+
+
+def device(site: Site, command: str, *arguments: str, pin: str = "TEST_PIN", code: int = 0) -> str:
+    return site.run("client", command, "--folder", str(site.folder / "device"), "--pin-env", pin, *arguments, code=code)
+
+
+def test_a_device_logs_in_whatever_the_network_goes_through(site: Site) -> None:
+    (port,) = free_ports(1)
+    site.init(*NAMES)
+    site.found(2, *NAMES)
+    make_mfa(site, port)
+    site.serve(*NAMES)
+    key = site.wait(*NAMES)[0]["key_id"]
+    site.kill("c")
+    serve_mfa(site)
+    code = site.run("mfa", "invite", "alice", "--config", site.config("mfa")).strip()
+    enrolment = ("--server", f"http://127.0.0.1:{port}", "--user", "alice", "--device", "laptop", "--code", code)
+    device(site, "enroll", *enrolment)
+    assert "logged in as alice" in device(site, "login")
+    assert "authentication failed" in device(site, "login", pin="TEST_WRONG", code=3)
+
+    site.serve("c")
+    site.network("refresh", "a")
+    refreshed = site.wait(*NAMES, epoch=1)
+    assert {one["key_id"] for one in refreshed} == {key}
+    site.kill("a")  # the two that are left have shares of the new epoch alone
+    (site.folder / "device" / "permit.json").unlink()
+    assert "logged in as alice" in device(site, "login")
+
+    exported = str(site.folder / "log")
+    site.run("dta", "audit", "export", exported, "--config", site.config("b"))
+    bundle = ("--bundle", str(site.folder / "b" / "identity" / "identity.bundle"))
+    shown = site.run("dta", "audit", "verify", exported, "--node", refreshed[1]["did"], *bundle, "--json")
+    assert json.loads(shown)["entries"] >= 2
+    site.stop()
+    said = "".join(path.read_text() for path in site.folder.glob("*.log"))
+    for secret in ("Traceback", PIN, WRONG, code, ENVIRONMENT["TEST_PASSPHRASE"]):
+        assert secret not in said
