@@ -82,7 +82,20 @@ def seeds_of_bodies() -> list[bytes]:
 
 
 _TOKEN = ".".join(3 * ["A" * 24])
-_VALUES = ("AAAA", "A" * 43, "A" * 86, "ed25519", "0123456789-0123", "https://dta.example", _TOKEN, 7, True, [])
+_VALUES = (
+    "AAAA",
+    "A" * 43,
+    "A" * 86,
+    "A" * 400,
+    "b" + "a" * 58,
+    "ed25519",
+    "0123456789-0123",
+    "https://dta.example",
+    _TOKEN,
+    7,
+    True,
+    [],
+)
 
 
 def _example(kind: type[wire.Message]) -> bytes:
@@ -92,7 +105,7 @@ def _example(kind: type[wire.Message]) -> bytes:
 
 def _value(kind: type[wire.Message], name: str) -> Any:
     detail = {"code": "refused", "message": "no", "request_id": "1"}
-    return next(value for value in (*_VALUES, detail) if _takes(kind, name, value))
+    return next(value for value in (*_VALUES, detail, None) if _takes(kind, name, value))
 
 
 def _takes(kind: type[wire.Message], name: str, value: object) -> bool:

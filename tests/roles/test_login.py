@@ -381,5 +381,6 @@ def test_the_answer_carries_what_the_documentation_says(world: World) -> None:
     body = {"message": to_text(started.answer(challenge, PIN, world.clock()).to_bytes())}
     status, answer = world.post(MFA_URL, "/v1/login/pass2", body)
     assert status == 200
-    assert set(answer) == {"user", "device", "identity_digest", "at"}
+    assert set(answer) == {"user", "device", "identity_digest", "at", "move"}
+    assert answer["move"] is None  # nothing to move to where the D-TAs are single ones
     assert len(to_octets(answer["identity_digest"])) == 32

@@ -78,7 +78,6 @@ def _add_operation(app: FastAPI, operation: Operation, role: Any) -> None:
         summary=operation.summary,
         tags=[operation.tag],
         response_model=operation.answer,
-        response_model_exclude_none=True,
         openapi_extra={"security": _SECURITY[operation.caller]} if operation.caller is not Caller.PUBLIC else None,
     )
 
