@@ -13,7 +13,6 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from milagro.protocols.mpin.v2 import Suite
 from milagro.protocols.pki import Replica, resolve
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.holdings import NotReady
@@ -105,10 +104,6 @@ class Member:
         )
         records = IssuingRecords(self._database.state, Watermark(config.watermark), node.identity, charter.network, now)
         return IssuingService(issuing, node.holdings, self._authorities, records, self._clock, self.successions)
-
-    def suite(self) -> Suite:
-        """The M-Pin suite of the network. Raises: NotReady."""
-        return self.issuing().node.suite
 
     def successions(self) -> Sequence[SuccessionAnswer]:
         """The rotations of the network's key that this node has seen proved, the oldest first."""
