@@ -10,7 +10,6 @@ Until the network is known there is nothing to issue, and readiness says so.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from milagro.protocols.pki import Replica, resolve
@@ -35,14 +34,6 @@ if TYPE_CHECKING:
 _BUNDLE_LIMIT = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Issuing:
-    """Issuing for one network, and where it read its rotations."""
-
-    charter: Charter
-    service: IssuingService
-
-
 class Member:
     """A D-TA of a network at work. Use it as a context.
 
@@ -58,7 +49,7 @@ class Member:
             self.node.directory.add(Replica.from_bytes(files.read(bundle, _BUNDLE_LIMIT)))
         self._authorities = Authorities(config.issuing.terms, self.node.directory)
         self._lock = threading.Lock()
-        self._issuing: _Issuing | None = None
+        self._issuing: IssuingService | None = None
 
     def __enter__(self) -> Self:
         self.node.start()
@@ -74,7 +65,7 @@ class Member:
         self.node.close()
         with self._lock:
             if self._issuing is not None:
-                self._issuing.service.close()
+                self._issuing.close()
         self._database.state.close()
 
     @property
@@ -92,8 +83,8 @@ class Member:
                 charter = self.node.charter()
                 if charter is None:
                     raise NotReady("this D-TA has joined no network yet; `milagro dta network join` does that")
-                self._issuing = _Issuing(charter, self._open(charter))
-            return self._issuing.service
+                self._issuing = self._open(charter)
+            return self._issuing
 
     def _open(self, charter: Charter) -> IssuingService:
         config, node, now = self._config.issuing, self.node, self._clock()

@@ -162,7 +162,6 @@ class Node:
         self._correspondent: Correspondent | None = None
         self._following: set[CID] = set()
         self._closing = threading.Event()
-        self._problem: Exception | None = None
         self._threads = [
             threading.Thread(target=self._run, name="network", daemon=True),
             threading.Thread(target=self._look, name="network look-out", daemon=True),
