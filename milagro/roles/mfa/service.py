@@ -25,6 +25,7 @@ from milagro.protocols.mpin.v2 import (
 )
 from milagro.roles import logs, proofs
 from milagro.roles.clock import Clock, unix_now
+from milagro.roles.mfa.batches import LoginVerifier
 from milagro.roles.mfa.issuers import Tickets
 from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
@@ -99,6 +100,7 @@ class MfaService:
         self.issuers = issuers
         self._clock = clock
         self._checkpoint = checkpoint
+        self._logins = LoginVerifier()
         context = Context(config.name, config.origin, config.relying_party)
         self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
 
@@ -207,7 +209,7 @@ class MfaService:
         return LoggedIn(authenticated.identity, authenticated.at, self._move(authenticated, key_id, now))
 
     def _check(self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int) -> Authenticated:
-        authenticated = countable.verify(secret)
+        authenticated = self._logins.verify(secret, countable)
         self._checkpoint("verified")
         self.records.succeed(session.digest, now)
         self._checkpoint("succeeded")
