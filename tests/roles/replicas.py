@@ -8,11 +8,12 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from milagro.errors import MilagroError
 from milagro.roles.dta.records import DtaRecords
+from milagro.roles.tickets import Purpose, Ticket
+
+from milagro.errors import MilagroError
 from milagro.roles.mfa.records import MfaRecords, StoredSession
 from milagro.roles.refusals import code_of
-from milagro.roles.tickets import Purpose, Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from milagro.errors import MilagroError, status_of
 from milagro.roles.dta.operations import SERVICE
+
+from milagro.errors import MilagroError, status_of
 from milagro.roles.refusals import code_of
 from milagro.roles.transport.config import GrpcConfig
 from milagro.roles.transport.rpc import RpcServer

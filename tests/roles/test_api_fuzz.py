@@ -16,6 +16,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from milagro.roles.dta.operations import SERVICE as DTA
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -23,7 +24,6 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from milagro.roles.dta.operations import SERVICE as DTA
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.transport import proto
 from milagro.roles.transport.codec import Codec

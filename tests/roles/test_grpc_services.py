@@ -13,9 +13,9 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import proto_reflection_descriptor_database as reflected
+from milagro.roles.dta.operations import SERVICE
 
 from milagro.errors import StoreError
-from milagro.roles.dta.operations import SERVICE
 from milagro.roles.messages import DtaOperatorStatusAnswer, DtaStatusAnswer
 from milagro.roles.refusals import code_of
 from milagro.roles.transport.config import GrpcConfig

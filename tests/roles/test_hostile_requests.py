@@ -6,10 +6,10 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.roles.test_tickets import Holder
 
 from milagro.roles.wire import to_octets, to_text
 from tests.roles.test_login import first_pass
-from tests.roles.test_tickets import Holder
 from tests.roles.world import DTA_URLS, MFA_URL, PIN, SetClock, World, login
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def good_bodies(world: World) -> dict[tuple[str, str], dict[str, Any]]:
     """For each endpoint a request that is right, or as right as can be without being spent."""
-    from milagro.roles.client.device import DeviceFolder
     from milagro.roles.tickets import Purpose
+
+    from milagro.roles.client.device import DeviceFolder
 
     device = DeviceFolder(world.folder / "devices" / "laptop")
     record, key = device.record(), device.stored_key()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from milagro.roles.dta.records import DtaRecords
+
 from milagro.protocols.mpin.v2 import Identity
 from milagro.protocols.mpin.v2.client_key import Ed25519Key
-from milagro.roles.dta.records import DtaRecords
 from milagro.roles.mfa.records import MAX_ATTEMPTS, MfaRecords
 from milagro.roles.suites import open_suite
 from tests.roles.replicas import NOW, guess, in_processes, spend

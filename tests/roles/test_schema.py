@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from google.protobuf import descriptor_pb2
+from milagro.roles.dta.operations import SERVICE as DTA
 from pydantic import Field, create_model
 
 from milagro.errors import ConfigError, ParameterError
-from milagro.roles.dta.operations import SERVICE as DTA
 from milagro.roles.messages import ClientShareRequest, ShareAnswer
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.refusals import InvalidRequest
