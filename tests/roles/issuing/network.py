@@ -85,6 +85,7 @@ class Dta:
     owner: Owner
     hand: Hand
     folder: Path
+    network: CID = field(init=False)
     service: IssuingService = field(init=False)
 
     @property
@@ -93,7 +94,7 @@ class Dta:
 
     def open(self, network: Network) -> Dta:
         """Starts it, as after a restart."""
-        now = network.clock()
+        now, self.network = network.clock(), network.id
         state = State(self.folder / "state.sqlite", SCHEMA)
         mark = Watermark(self.folder / "state.mark")
         records = IssuingRecords(state, mark, self.owner.identity, network.id, now)
@@ -132,13 +133,13 @@ class Holder:
     def request(self, dta: Dta, ticket: bytes, reply: EncryptionKey, **changes: Any) -> IssueRequest:
         """A good request, but for `changes`."""
         octets = self.identity.to_bytes()
-        asked = Asked(NETWORK, dta.owner.identity, ticket, reply.public.octets, octets)
+        asked = self.asked(dta, ticket, reply)
         fields: dict[str, Any] = {"ticket": ticket, "identity": octets, "reply_to": asked.reply}
         fields["signature"] = self.key.sign(asked.statement)
         return IssueRequest(**{**fields, **changes})
 
     def asked(self, dta: Dta, ticket: bytes, reply: EncryptionKey) -> Asked:
-        return Asked(NETWORK, dta.owner.identity, ticket, reply.public.octets, self.identity.to_bytes())
+        return Asked(dta.network, dta.owner.identity, ticket, reply.public.octets, self.identity.to_bytes())
 
 
 class Network:
