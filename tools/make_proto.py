@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from milagro.roles.dta.member.operations import SERVICE as MEMBER
-from milagro.roles.dta.operations import SERVICE as DTA
+from milagro.roles.dta.member.operations import SERVICE as DTA
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.transport import proto
 
-SERVICES = (DTA, MEMBER, MFA)
+SERVICES = (DTA, MFA)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,7 +1,8 @@
 """`milagro demo`: the whole of milagro once, with real processes on this machine.
 
-    two D-TAs start --> an MFA server fetches its key shares from both --> a client enrols and chooses a PIN
-    --> logs in with it --> is refused with a wrong one
+    three D-TAs make a key of which none has more than a share --> an MFA server gets its secret from any two
+    --> a client enrols and chooses a PIN --> logs in with it --> is refused with a wrong one
+    --> one D-TA is killed --> a second device enrols and logs in
 
 Every step is a `milagro` command that a person could type. Ends 0 only if every step did what it should.
 """
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-_DEADLINE = 55.0  # seconds for everything
+_DEADLINE = 110.0  # seconds for everything
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _USER = "alice"
 _MFA_NAME = "login.demo"
-_DTA_NAMES = ("dta-one", "dta-two")
+_DTA_NAMES = ("dta-one", "dta-two", "dta-three")
+_THRESHOLD = 2
+_STEP_SECONDS = 5  # a bound that is reached only if one of the D-TAs is away
+_ARGON2_MIB = 8  # what a guess at the demo's own, random passphrase costs does not matter
 _REFUSED = status_of(AuthenticationFailed()).exit_code
 
 
@@ -54,7 +58,7 @@ class DemoFailed(MilagroError):
     help="Leave the servers' files in this new folder, to look at them.",
 )
 def demo(as_json: bool, keep: Path | None) -> None:
-    """Start two D-TAs, an MFA server and a client, and log in."""
+    """Start three D-TAs, an MFA server and a client, log in, and again without one of the D-TAs."""
     report = Report(quiet=as_json)
     failure: MilagroError | None = None
     with _terminable(), contextlib.ExitStack() as stack:
@@ -124,6 +128,15 @@ def _uninterrupted() -> Iterator[None]:
         _listen()
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended, and what it said."""
+
+    code: int
+    said: str
+    complained: str
+
+
 class Servers:
     """The processes that the demo started; all are stopped when the block is left, however it is left."""
 
@@ -147,15 +160,12 @@ class Servers:
                 process.kill()
                 process.wait()
 
-    def start(self, name: str, url: str, *arguments: str) -> None:
-        """Starts a server and waits until it says that it is ready.
-
-        Raises: DemoFailed
-        """
+    def start(self, name: str, role: str, config: str) -> None:
+        """Starts a server."""
         with (self._logs / f"{name}.log").open("wb") as log, _uninterrupted():
             # A session of its own, so that Ctrl-C reaches only this process, which then stops them in order.
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own command
-                _command(arguments),
+                _command(("serve", role, "--config", config)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -163,6 +173,12 @@ class Servers:
                 env=_environment(),
                 preexec_fn=_listen,  # noqa: PLW1509 - there is no second thread here
             )
+
+    def await_ready(self, name: str, url: str) -> None:
+        """Waits until a server says that it is ready.
+
+        Raises: DemoFailed, Unavailable
+        """
         while not _is_ready(url):
             if self._running[name].poll() is not None:
                 raise DemoFailed(f"the server {name} ended early; it said: {self._last_lines(name)}")
@@ -170,23 +186,26 @@ class Servers:
                 raise Unavailable(f"the server {name} was not ready in time; it said: {self._last_lines(name)}")
             time.sleep(_POLL_SECONDS)
 
-    def command(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs one command to its end.
+    def kill(self, name: str) -> None:
+        """Ends a server as a failing machine would."""
+        self._running[name].kill()
+        self._running[name].wait()
 
-        Raises: Unavailable if it does not end in time
+    def commands(self, *lines: tuple[str, ...], **environment: str) -> list[Done]:
+        """Runs commands at the same time, each to its end.
+
+        Raises: Unavailable if one does not end in time
         """
+        with contextlib.ExitStack() as stack:
+            started = [(line[0], stack.enter_context(_running(line, _environment(**environment)))) for line in lines]
+            return [self._done(name, process) for name, process in started]
+
+    def _done(self, name: str, process: subprocess.Popen[str]) -> Done:
         try:
-            return subprocess.run(  # noqa: S603 - our own command
-                _command(arguments),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=max(1.0, self.left()),
-                env=_environment(**environment),
-                check=False,
-            )
+            said, complained = process.communicate(timeout=max(1.0, self.left()))
         except subprocess.TimeoutExpired:
-            raise Unavailable(f"'milagro {arguments[0]}' did not end in time") from None
+            raise Unavailable(f"'milagro {name}' did not end in time") from None
+        return Done(process.returncode, said, complained.strip())
 
     def left(self) -> float:
         """Seconds until the demo gives up."""
@@ -204,10 +223,11 @@ class Demo:
         self._folder = folder
         self._servers = servers
         self._step = report.step
-        ports = _free_ports(3)
-        self._urls = [f"http://127.0.0.1:{port}" for port in ports]
-        self._ports = [str(port) for port in ports]
+        ports = _free_ports(1 + len(_DTA_NAMES))
+        self._ports = dict(zip((_MFA_NAME, *_DTA_NAMES), ports, strict=True))
+        self._urls = {name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()}
         self._passphrase = folder / "passphrase"
+        self._charter = folder / "network.charter"
         digits = secrets.randbelow(10000)
         self._pin, self._wrong_pin = f"{digits:04d}", f"{(digits + 1) % 10000:04d}"
 
@@ -216,65 +236,123 @@ class Demo:
 
         Raises: DemoFailed, Unavailable
         """
-        with self._step("keys", "Make keys for two D-TAs and an MFA server"):
-            self._make_keys()
-        with self._step("dtas", "Start the two D-TAs, each with its own half of a master secret"):
-            for at, name in enumerate(_DTA_NAMES, 1):
-                self._servers.start(name, self._urls[at], "serve", "dta", "--config", self._config(name))
-        with self._step("mfa", "Start the MFA server, which fetches its key shares from both"):
-            self._servers.start(_MFA_NAME, self._urls[0], "serve", "mfa", "--config", self._config(_MFA_NAME))
-        with self._step("invite", f"Invite {_USER}"):
-            code = self._run("mfa", "invite", _USER, "--config", self._config(_MFA_NAME)).strip()
-        with self._step("enrol", f"Enrol {_USER}'s device: a client share from each D-TA, and a PIN"):
-            self._enrol(code)
+        with self._step("keys", "Give three D-TAs and an MFA server an identity each"):
+            self._make_identities()
+        with self._step("network", "Start the D-TAs, which make a key together that takes two of them to use"):
+            self._make_key()
+        with self._step("mfa", "Start the MFA server, which gets its secret from the D-TAs"):
+            self._start_mfa()
+        with self._step("invite", f"Invite {_USER}, for a laptop and for a phone"):
+            laptop, phone = self._invite(2)
+        with self._step("enrol", f"Enrol {_USER}'s laptop: a client secret from the D-TAs, and a PIN"):
+            self._enrol("laptop", laptop)
         with self._step("login", "Log in with the PIN"):
-            self._log_in()
+            self._log_in("laptop")
         with self._step("refusal", "Try a wrong PIN: it must be refused, and counted"):
             self._be_refused()
+        with self._step("kill", f"Kill {_DTA_NAMES[-1]}"):
+            self._servers.kill(_DTA_NAMES[-1])
+        with self._step("again", f"Enrol {_USER}'s phone and log in with it: the other two D-TAs are enough"):
+            self._enrol("phone", phone)
+            self._log_in("phone")
 
-    def _make_keys(self) -> None:
+    # -- servers -----------------------------------------------------------------------------------------------
+    def _make_identities(self) -> None:
         _write_private(self._passphrase, secrets.token_urlsafe(24))
-        shared = ("--passphrase-file", str(self._passphrase))
-        dtas = [f"--dta={name}={url}" for name, url in zip(_DTA_NAMES, self._urls[1:], strict=True)]
-        mfa = self._folder / _MFA_NAME
-        said = self._run("init", "mfa", str(mfa), "--name", _MFA_NAME, "--port", self._ports[0], *dtas, *shared)
-        authority = said.split("--authority ")[1].split()[0]
-        for name, port in zip(_DTA_NAMES, self._ports[1:], strict=True):
-            options = ("--name", name, "--port", port, "--authority", authority)
-            self._run("init", "dta", str(self._folder / name), *options, *shared)
+        pace = ("--step-seconds", str(_STEP_SECONDS))
+        self._run(*(("init", "dta", *self._new(name), *pace) for name in _DTA_NAMES))
+        first, *others = _DTA_NAMES
+        cards = [str(self._folder / name / "dta.card") for name in others]
+        options = ("--name", "demo", "--threshold", str(_THRESHOLD), "--out", str(self._charter))
+        self._run(("dta", "network", "create", *options, *self._config(first), *cards))
+        joins = [("dta", "network", "join", str(self._charter), "--yes", *self._config(name)) for name in others]
+        (said, *_) = self._run(("init", "mfa", *self._new(_MFA_NAME), "--network", str(self._charter)), *joins)
+        self._make_trusted(said)
 
-    def _enrol(self, code: str) -> None:
-        options = ("--server", self._urls[0], "--user", _USER, "--code", code, "--device", "laptop")
-        self._run("client", "enroll", *options, *self._device(), MILAGRO_DEMO_PIN=self._pin)
+    def _make_trusted(self, said: str) -> None:
+        """Does what `init mfa` says: its bundle beside each D-TA's configuration, and its lines at the end of that."""
+        lines = said[said.index("[[dta.authorities]]") :].split("\n\n", maxsplit=1)[0]
+        bundle = (self._folder / _MFA_NAME / "identity" / "identity.bundle").read_bytes()
+        for name in _DTA_NAMES:
+            (self._folder / name / f"{_MFA_NAME}.bundle").write_bytes(bundle)
+            with (self._folder / name / "milagro.toml").open("a") as file:
+                file.write(f"\n{lines}\n")
 
-    def _log_in(self) -> None:
-        said = json.loads(self._run("client", "login", "--json", *self._device(), MILAGRO_DEMO_PIN=self._pin))
-        if said["user"] != _USER:
+    def _make_key(self) -> None:
+        for name in _DTA_NAMES:
+            self._servers.start(name, "dta", self._path(name))
+        for name in _DTA_NAMES:
+            self._servers.await_ready(name, self._urls[name])
+
+    def _start_mfa(self) -> None:
+        self._servers.start(_MFA_NAME, "mfa", self._path(_MFA_NAME))
+        self._servers.await_ready(_MFA_NAME, self._urls[_MFA_NAME])
+
+    # -- devices -----------------------------------------------------------------------------------------------
+    def _invite(self, count: int) -> list[str]:
+        return [said.strip() for said in self._run(*count * [("mfa", "invite", _USER, *self._config(_MFA_NAME))])]
+
+    def _enrol(self, device: str, code: str) -> None:
+        options = ("--server", self._urls[_MFA_NAME], "--user", _USER, "--code", code, "--device", device)
+        self._run(("client", "enroll", *options, *self._device(device)), MILAGRO_DEMO_PIN=self._pin)
+
+    def _log_in(self, device: str) -> None:
+        (said,) = self._run(("client", "login", "--json", *self._device(device)), MILAGRO_DEMO_PIN=self._pin)
+        who = json.loads(said)
+        if (who["user"], who["device"]) != (_USER, device):
             raise DemoFailed("the server greeted somebody else")
-        self._check_count(0)
 
     def _be_refused(self) -> None:
-        done = self._servers.command("client", "login", *self._device(), MILAGRO_DEMO_PIN=self._wrong_pin)
-        if done.returncode != _REFUSED or "authentication failed" not in done.stderr:
-            raise DemoFailed(f"a wrong PIN was not refused as it should be; the client said: {done.stderr.strip()}")
-        self._check_count(1)
+        line = ("client", "login", *self._device("laptop"))
+        (done,) = self._servers.commands(line, MILAGRO_DEMO_PIN=self._wrong_pin)
+        if done.code != _REFUSED or "authentication failed" not in done.complained:
+            raise DemoFailed(f"a wrong PIN was not refused as it should be; the client said: {done.complained}")
+        (said,) = self._run(("mfa", "users", "--json", *self._config(_MFA_NAME)))
+        (device,) = json.loads(said)
+        if device["wrong_pins"] != 1:
+            raise DemoFailed(f"the server counts {device['wrong_pins']} wrong PINs instead of 1")
 
-    def _check_count(self, expected: int) -> None:
-        (device,) = json.loads(self._run("mfa", "users", "--json", "--config", self._config(_MFA_NAME)))
-        if device["wrong_pins"] != expected:
-            raise DemoFailed(f"the server counts {device['wrong_pins']} wrong PINs instead of {expected}")
+    # -- commands ----------------------------------------------------------------------------------------------
+    def _run(self, *lines: tuple[str, ...], **environment: str) -> list[str]:
+        """What each of these commands says, which run at the same time."""
+        done = self._servers.commands(*lines, **environment)
+        for line, each in zip(lines, done, strict=True):
+            if each.code != 0:
+                raise DemoFailed(f"'milagro {' '.join(line[:3])}' failed: {each.complained}")
+        return [each.said for each in done]
 
-    def _run(self, *arguments: str, **environment: str) -> str:
-        done = self._servers.command(*arguments, **environment)
-        if done.returncode != 0:
-            raise DemoFailed(f"'milagro {' '.join(arguments[:2])}' failed: {done.stderr.strip()}")
-        return done.stdout
+    def _new(self, name: str) -> tuple[str, ...]:
+        sealed = ("--passphrase-file", str(self._passphrase), "--argon2-memory-mib", str(_ARGON2_MIB))
+        return str(self._folder / name), "--name", name, "--port", str(self._ports[name]), *sealed
 
-    def _device(self) -> tuple[str, ...]:
-        return "--folder", str(self._folder / "device"), "--pin-env", "MILAGRO_DEMO_PIN"
+    def _device(self, device: str) -> tuple[str, ...]:
+        return "--folder", str(self._folder / device), "--pin-env", "MILAGRO_DEMO_PIN"
 
-    def _config(self, name: str) -> str:
+    def _config(self, name: str) -> tuple[str, ...]:
+        return "--config", self._path(name)
+
+    def _path(self, name: str) -> str:
         return str(self._folder / name / "milagro.toml")
+
+
+@contextlib.contextmanager
+def _running(line: tuple[str, ...], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A command at work; it is gone when the block is left."""
+    with _uninterrupted():
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            _command(line),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            preexec_fn=_listen,  # noqa: PLW1509 - there is no second thread here
+        )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _command(arguments: tuple[str, ...]) -> list[str]:

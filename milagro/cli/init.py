@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ from milagro.errors import AlreadyExists, ConfigError
 from milagro.protocols import pki
 from milagro.roles.config import FILE_NAME, CommonConfig
 from milagro.roles.sealing import open_token
-from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES, SuiteConfig, open_suite
+from milagro.roles.suites import SuiteConfig, require_constant_time
 from milagro.stores import files
 from milagro.stores.identities import BUNDLE
 from milagro.stores.keys import Argon2Cost, PassphraseSource, SealingKey
@@ -32,15 +31,6 @@ _SHARED_OPTIONS = (
     click.option("--tls-certificate", type=prompts.FILE, help="Certificate chain, PEM."),
     click.option("--tls-key", type=prompts.FILE, help="Its private key, PEM."),
     click.option("--behind-proxy", is_flag=True, help="A proxy in front of this server does TLS."),
-    click.option("--curve", default=DEFAULT_CURVE, show_default=True, help="The curve of the suite."),
-    click.option("--hash", "hash_name", type=click.Choice(HASHES), default="sha256", show_default=True),
-    click.option(
-        "--slot-seconds",
-        type=click.IntRange(0, 31_622_400),
-        default=DEFAULT_SLOT_SECONDS,
-        show_default=True,
-        help="Length of a time permit's slot; 0 for logins without permits.",
-    ),
     click.option(
         "--state-folder",
         type=click.Path(file_okay=False, path_type=Path),
@@ -74,71 +64,29 @@ def init() -> None:
 
 @init.command("dta")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--name", help="The name of this D-TA; tickets are addressed to it.")
+@click.option("--name", help="The name of this D-TA.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True)
-@click.option(
-    "--authority",
-    "authorities",
-    multiple=True,
-    metavar="NAME=KEY",
-    help="An MFA server whose tickets are taken, and its public key in hexadecimal. Can be repeated.",
-)
-@click.option("--network", is_flag=True, help="A D-TA that makes its key with others: see `milagro dta network`.")
 @click.option(
     "--approve",
     multiple=True,
     type=click.Choice(["refresh", "repair", "rotate", "reshare", "retire"]),
-    help="With --network: what the server consents to by itself. Can be repeated.  [default: refresh]",
+    help="What the server consents to by itself. Can be repeated.  [default: refresh]",
 )
-@click.option("--step-seconds", type=click.IntRange(1, 3600), help="With --network: the time of a step.  [default: 20]")
+@click.option("--step-seconds", type=click.IntRange(1, 3600), help="The time of a step.  [default: 20]")
 @_shared_options
 def init_dta(
-    folder: Path,
-    name: str | None,
-    port: int,
-    authorities: tuple[str, ...],
-    network: bool,
-    approve: tuple[str, ...],
-    step_seconds: int | None,
-    **shared: Any,
+    folder: Path, name: str | None, port: int, approve: tuple[str, ...], step_seconds: int | None, **shared: Any
 ) -> None:
-    """Make a D-TA in FOLDER: with a new share of the master secret, or with --network one that joins others."""
-    if name is None:
-        if not (network and prompts.is_terminal()):
-            raise click.MissingParameter(param_hint="'--name'", param_type="option")
-        name = str(click.prompt("Name of this D-TA"))
-    if network:
-        settings = {"approve": list(approve) or None, "step_seconds": step_seconds, "start_seconds": step_seconds}
-        _init_member(folder, name, port, settings, shared)
-        return
-    if not authorities:
-        raise click.MissingParameter(param_hint="'--authority'", param_type="option")
-    from milagro.roles.dta.config import read_config  # noqa: PLC0415 - needs the server extra
-    from milagro.roles.dta.service import create_master_share  # noqa: PLC0415
-
-    trusted = [_pair(entry, "--authority") for entry in authorities]
-    tables = [
-        *_common_tables("dta", name, port, shared),
-        ("dta", {"name": name, **_sealed(shared, ("sealed_share", "master-share.sealed"))}),
-        *(("[dta.authorities]", {"name": who, "public_key": key}) for who, key in trusted),
-    ]
-    with _Setup(folder, tables, shared) as setup:
-        config = read_config(setup.path)
-        commitment = create_master_share(config, setup.key(config.common), secrets.token_bytes, setup.cost)
-    click.echo(f"D-TA {name!r} is ready in {folder}.")
-    click.echo(f"Its commitment, which an MFA server may pin: {commitment.hex()}")
-    click.echo(f"Next: milagro serve dta --config {setup.path}")
-
-
-def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Make a D-TA in FOLDER. It makes its key together with others: see `milagro dta network`."""
     from milagro.roles.dta.member.config import require_network  # noqa: PLC0415 - needs the server extra
     from milagro.roles.dta.network.operator import CARD, create_identity  # noqa: PLC0415
 
-    common = [table for table in _common_tables("dta", name, port, shared) if table[0] != "suite"]
+    called = name or _ask_for_name()
+    settings = {"approve": list(approve) or None, "step_seconds": step_seconds, "start_seconds": step_seconds}
     kept = _sealed(shared, ("identity", "identity"), ("data_key", "data-key.sealed"), ("blocks", "blocks"))
     tables = [
-        *common,
-        ("dta", {"name": name}),
+        *_common_tables("dta", called, port, shared),
+        ("dta", {"name": called}),
         ("dta.network", {"channel": "http", **kept, **settings}),
         ("dta.issuing", {"slots_ahead": 1, **_sealed(shared, ("watermark", "issuing.mark"))}),
     ]
@@ -146,10 +94,16 @@ def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], s
         config = require_network(setup.path)
         card = create_identity(config, setup.key(config.common), setup.cost)
         files.write_new(folder / CARD, card.to_bytes())
-    click.echo(f"D-TA {name!r} is ready in {folder}: {pki.did_of(card.replica.identity)}")
+    click.echo(f"D-TA {called!r} is ready in {folder}: {pki.did_of(card.replica.identity)}")
     click.echo(f"Its card, for who founds the network: {folder / CARD}")
     click.echo(f"Take {config.network.identity / 'next'} away and keep it safe: who has it can take the identity over.")
     click.echo(f"Next: milagro dta network create|join, then milagro serve dta --config {setup.path}")
+
+
+def _ask_for_name() -> str:
+    if not prompts.is_terminal():
+        raise click.MissingParameter(param_hint="'--name'", param_type="option")
+    return str(click.prompt("Name of this D-TA"))
 
 
 @init.command("mfa")
@@ -158,72 +112,35 @@ def _init_member(folder: Path, name: str, port: int, settings: dict[str, Any], s
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--relying-party", help="For whom it checks logins; the default is its name.")
 @click.option(
-    "--dta",
-    "dtas",
-    multiple=True,
-    metavar="NAME=URL",
-    help="A single D-TA that this server's key shares come from. Give at least two.",
-)
-@click.option(
     "--network",
-    "charter",
+    "charter_path",
     type=prompts.FILE,
+    required=True,
     metavar="CHARTER",
-    help="A network of D-TAs, by the file of its charter, instead of single ones. The suite is the charter's.",
+    help="Its network of D-TAs, by the file of the network's charter, which also says the suite.",
 )
 @_shared_options
-def init_mfa(folder: Path, dtas: tuple[str, ...], charter: Path | None, **given: Any) -> None:
-    """Make an MFA server in FOLDER, with a new registration key, or for a network with a new identity."""
-    if bool(dtas) == bool(charter):
-        raise ConfigError("name the server's D-TAs: either each with --dta, or a network of them with --network")
-    if charter is not None:
-        _init_with_network(folder, charter, **given)
-    else:
-        _init_with_single_dtas(folder, dtas, **given)
-
-
-def _init_with_single_dtas(
-    folder: Path, dtas: tuple[str, ...], name: str, port: int, relying_party: str | None, **shared: Any
-) -> None:
-    from milagro.roles.mfa.config import read_config  # noqa: PLC0415 - needs the server extra
-    from milagro.roles.mfa.keys import create_registration_key  # noqa: PLC0415
-
-    files_of_it = ("registration_key", "registration-key.sealed"), ("server_secret", "server-secret.sealed")
-    tables = [
-        *_common_tables("mfa", name, port, shared),
-        ("mfa", {"name": name, "relying_party": relying_party or name, **_sealed(shared, *files_of_it)}),
-        *(("[mfa.dtas]", dict(zip(("name", "url"), _pair(entry, "--dta"), strict=True))) for entry in dtas),
-    ]
-    with _Setup(folder, tables, shared) as setup:
-        config = read_config(setup.path)
-        public_key = create_registration_key(config, setup.key(config.common), secrets.token_bytes, setup.cost)
-    click.echo(f"MFA server {name!r} is ready in {folder}.")
-    click.echo(f"Each D-TA must trust it: milagro init dta FOLDER --authority {name}={public_key.hex()}")
-    click.echo(f"Next, once they run: milagro serve mfa --config {setup.path}")
-
-
-def _init_with_network(
-    folder: Path, charter_path: Path, name: str, port: int, relying_party: str | None, **shared: Any
-) -> None:
+def init_mfa(folder: Path, name: str, port: int, relying_party: str | None, charter_path: Path, **shared: Any) -> None:
+    """Make an MFA server in FOLDER, with a new identity, for a network of D-TAs."""
     from milagro.roles.mfa.authority import create_identity  # noqa: PLC0415 - needs the server extra
     from milagro.roles.mfa.config import read_config  # noqa: PLC0415
     from milagro.roles.mfa.nodes import read_charter, read_nodes  # noqa: PLC0415
 
     file = read_charter(charter_path)
     charter = file.charter
-    shared |= {"curve": charter.curve, "hash_name": charter.hash, "slot_seconds": charter.slot_seconds}
+    suite = SuiteConfig(charter.curve, charter.hash, charter.slot_seconds)
+    kept = _sealed(shared, ("identity", "identity"), ("keys", "network-keys"))
     tables = [
         *_common_tables("mfa", name, port, shared),
+        ("suite", {"curve": suite.curve, "hash": suite.hash, "slot_seconds": suite.slot_seconds}),
         ("mfa", {"name": name, "relying_party": relying_party or name}),
-        ("mfa.network", {"charter": _CHARTER}),
+        ("mfa.network", {"charter": _CHARTER, **kept}),
     ]
     with _Setup(folder, tables, shared) as setup:
         setup.add(_CHARTER, file.to_bytes())
         config = read_config(setup.path)
         network = config.network
-        if network is None:
-            raise ConfigError(f"{setup.path} names no network")
-        read_nodes(network.charter, network.bundles, SuiteConfig(charter.curve, charter.hash, charter.slot_seconds))
+        read_nodes(network.charter, network.bundles, suite)
         replica = create_identity(network, setup.key(config.common), int(time.time()), setup.cost)
     authority = {"identity": pki.did_of(replica.identity), "bundle": f"{name}.bundle", "realms": [name]}
     click.echo(f"MFA server {name!r} is ready in {folder}.")
@@ -250,8 +167,7 @@ class _Setup:
     def __enter__(self) -> _Setup:
         if self.path.exists():
             raise AlreadyExists(f"{self.path} exists already and is not overwritten")
-        # Before anything is written: is there arithmetic for this curve at all?
-        open_suite(self._shared["curve"], self._shared["hash_name"], self._shared["slot_seconds"])
+        require_constant_time()  # before anything is written
         source = PassphraseSource(self._shared["passphrase_file"], self._shared["passphrase_env"])
         if not self._shared["pkcs11_module"]:
             self._passphrase = prompts.passphrase(source, prompts.choose_passphrase)
@@ -293,12 +209,11 @@ def _common_tables(role: str, name: str, port: int, shared: dict[str, Any]) -> l
         "tls_key": _absolute(key),
     }
     passphrase = {"file": _absolute(shared["passphrase_file"]), "env": shared["passphrase_env"]}
-    suite = {"curve": shared["curve"], "hash": shared["hash_name"], "slot_seconds": shared["slot_seconds"]}
     store = {
         "path": _in_state_folder(shared, "state.sqlite") or "state.sqlite",
         "epoch_file": _in_state_folder(shared, "state.epoch"),
     }
-    tables = [("", {"role": role}), ("server", server), ("suite", suite), ("store", store)]
+    tables = [("", {"role": role}), ("server", server), ("store", store)]
     return [
         *tables,
         ("passphrase", passphrase),
@@ -346,13 +261,6 @@ def to_toml(tables: Iterable[tuple[str, dict[str, Any]]]) -> str:
             lines += [f"\n[{name}]"] if name else []
             lines += body
     return "\n".join(lines) + "\n"
-
-
-def _pair(entry: str, option: str) -> tuple[str, str]:
-    name, separator, value = entry.partition("=")
-    if not (name and separator and value):
-        raise ConfigError(f"{option} {entry!r} does not have the form NAME=VALUE")
-    return name, value
 
 
 def _absolute(path: Path | None) -> str | None:

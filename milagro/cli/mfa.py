@@ -12,7 +12,6 @@ import click
 from milagro.cli import prompts
 from milagro.cli.serve import CONFIG
 from milagro.roles.clock import unix_now
-from milagro.roles.mfa import keys
 from milagro.roles.mfa.config import read_config
 from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.records import Device, MfaRecords
@@ -101,14 +100,8 @@ def list_users(as_json: bool, path: Path) -> None:
 def fetch_keys(path: Path) -> None:
     """Fetch the server's key from its D-TAs and seal it, as `serve` does when there is none."""
     config = read_config(path)
-    sealer = prompts.sealer(config.common.keys)
-    if config.network is not None:
-        held = open_network(config, config.suite.open(), sealer).held
-        click.echo(f"The secret of the network's key {held.ring.current.key_id.hex()} is sealed.")
-        return
-    authority = keys.open_authority(config, sealer)
-    keys.KeyFetch(config, config.suite.open(), authority).run(sealer)
-    click.echo(f"The key shares of {', '.join(dta.name for dta in config.dtas)} fit; their sum is sealed.")
+    held = open_network(config, config.suite.open(), prompts.sealer(config.common.keys)).held
+    click.echo(f"The secret of the network's key {held.ring.current.key_id.hex()} is sealed.")
 
 
 def _row(device: Device) -> dict[str, str | int | bool | None]:

@@ -13,14 +13,12 @@ import click
 from milagro.cli import prompts
 from milagro.roles import logs, serving
 from milagro.roles.config import FILE_NAME, CommonConfig
-from milagro.roles.dta import config as dta_config
-from milagro.roles.dta import http as dta_http
-from milagro.roles.dta import service as dta_service
-from milagro.roles.dta.network.config import is_network
+from milagro.roles.dta.member import config as dta_config
+from milagro.roles.dta.member import http as dta_http
+from milagro.roles.dta.member.service import Member
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
-from milagro.roles.mfa import keys as mfa_keys
-from milagro.roles.mfa import network as mfa_network
+from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.service import MfaService
 from milagro.stores import memory
 
@@ -45,40 +43,22 @@ def serve() -> None:
 @serve.command("dta")
 @CONFIG
 def serve_dta(path: Path) -> None:
-    """Run a D-TA; one that was made with --network takes part in its network."""
+    """Run a D-TA: it takes part in its network, and issues."""
     _stop_on_sigterm()
     protection = memory.protect()
-    if is_network(path):
-        _serve_member(path, protection)
-        return
     config = dta_config.read_config(path)
-    listener = serving.listen(config.common.server)
-    service = dta_service.open_service(config, prompts.sealer(config.common.keys))
-    _start(config.common, "dta", config.name, protection)
-    try:
-        serving.run(dta_http.create_app(service, config.common.server), config.common.server, listener)
-    finally:
-        service.close()
-
-
-def _serve_member(path: Path, protection: memory.Protection) -> None:
-    from milagro.roles.dta.member.config import read_config  # noqa: PLC0415 - only where there is a network
-    from milagro.roles.dta.member.http import create_app  # noqa: PLC0415
-    from milagro.roles.dta.member.service import Member  # noqa: PLC0415
-
-    config = read_config(path)
-    common = config.node.common
+    common = config.common
     listener = serving.listen(common.server)
     member = Member(config, prompts.sealer(common.keys))
     _start(common, "dta", member.name, protection)
     with member:
-        serving.run(create_app(member, common.server), common.server, listener)
+        serving.run(dta_http.create_app(member, common.server), common.server, listener)
 
 
 @serve.command("mfa")
 @CONFIG
 def serve_mfa(path: Path) -> None:
-    """Run an MFA server; the first time, its key is fetched from its D-TAs."""
+    """Run an MFA server; the first time, its key is fetched from its network of D-TAs."""
     _stop_on_sigterm()
     protection = memory.protect()
     config = mfa_config.read_config(path)
@@ -86,8 +66,7 @@ def serve_mfa(path: Path) -> None:
     sealer = prompts.sealer(config.common.keys)
     _start(config.common, "mfa", config.name, protection)
     suite = config.suite.open()
-    opened = mfa_network.open_network if config.network else mfa_keys.open_additive
-    service = MfaService(config, suite, opened(config, suite, sealer))
+    service = MfaService(config, suite, open_network(config, suite, sealer))
     service.issuers.start()
     try:
         serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)

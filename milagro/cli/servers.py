@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milagro.roles.config import read
-from milagro.roles.dta import config as dta_config
-from milagro.roles.dta import records as dta_records
 from milagro.roles.dta.member import config as member_config
-from milagro.roles.dta.network.config import is_network
 from milagro.roles.dta.network.node import node_schema
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import records as mfa_records
@@ -38,8 +35,5 @@ def server_of(path: Path) -> Server:
     if read(path).choice("role", ("dta", "mfa")) == "mfa":
         mfa = mfa_config.read_config(path)
         return Server(mfa.common, mfa.sealed_files, mfa_records.SCHEMA)
-    if is_network(path):
-        member = member_config.read_config(path)
-        return Server(member.common, member.sealed_files, node_schema()[0])
-    dta = dta_config.read_config(path)
-    return Server(dta.common, dta.sealed_files, dta_records.SCHEMA)
+    member = member_config.read_config(path)
+    return Server(member.common, member.sealed_files, node_schema()[0])

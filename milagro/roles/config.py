@@ -159,18 +159,6 @@ class Reader:
             return low
         return value
 
-    def hexadecimal(self, key: str, length: int | None = None, *, required: bool = True) -> bytes:
-        """Octets written in hexadecimal."""
-        value: str = self._take(key, str, "a string", required, "")
-        try:
-            octets = bytes.fromhex(value)
-        except ValueError:
-            self._fault(key, "is not hexadecimal")
-            return b""
-        if value and length is not None and len(octets) != length:
-            self._fault(key, f"must have {length} octets ({2 * length} hexadecimal digits)")
-        return octets
-
     def path(self, key: str, default: str | None = None) -> Path:
         """A path, relative to the folder of the configuration file."""
         return self._folder / self.text(key, default, limit=4096)

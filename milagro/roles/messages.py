@@ -1,4 +1,4 @@
-"""Every JSON message between the roles: what the D-TA's endpoints take and give, then the MFA server's."""
+"""The JSON messages of an MFA server, and what a D-TA says about itself; what it issues is in roles/issuance."""
 
 from __future__ import annotations
 
@@ -16,53 +16,11 @@ from milagro.roles.wire import (
     PublicKey,
     SignatureOctets,
     SlotNumber,
-    TicketText,
     UnixTime,
     UserName,
 )
 
 MAX_NODES = 64
-
-
-class ClientShareRequest(Message):
-    """A ticket for a client share, and the holder's signature over the request."""
-
-    ticket: TicketText
-    identity: Octets
-    signature: SignatureOctets
-
-
-class PermitRequest(Message):
-    """A ticket for a permit in one slot, and the holder's signature over the request."""
-
-    ticket: TicketText
-    identity: Octets
-    slot: SlotNumber
-    signature: SignatureOctets
-
-
-class ServerShareRequest(Message):
-    """A ticket for a server share."""
-
-    ticket: TicketText
-
-
-class ShareAnswer(Message):
-    """One D-TA's share. Secret."""
-
-    issuer: str
-    share: Octets
-
-
-class DtaStatusAnswer(Message):
-    """Who this D-TA is."""
-
-    role: str
-    name: str
-    suite: str
-    curve: str
-    slot_seconds: int
-    commitment: Octets
 
 
 class EnrolmentRequest(Message):
@@ -74,14 +32,6 @@ class EnrolmentRequest(Message):
     algorithm: str
     public_key: PublicKey
     signature: SignatureOctets
-
-
-class DtaTicket(Message):
-    """A D-TA, and a ticket for one share from it. Secret until it is spent."""
-
-    name: str
-    url: str
-    ticket: TicketText
 
 
 class NodeAnswer(Message):
@@ -111,11 +61,10 @@ class NetworkTicket(Message):
 
 
 class EnrolmentAnswer(Message):
-    """The identity that is now pinned, and the tickets for its client shares: of single D-TAs, or of a network."""
+    """The identity that is now pinned, and the ticket for its client shares."""
 
     identity: Octets
-    dtas: list[DtaTicket]
-    network: NetworkTicket | None = None
+    ticket: NetworkTicket
 
 
 class HolderRequest(Message):
@@ -127,9 +76,9 @@ class HolderRequest(Message):
 
 
 class PermitsRequest(HolderRequest):
-    """A request for permits: with a network of D-TAs, for the key that the holder's token is of."""
+    """A request for permits, for the key that the holder's token is of."""
 
-    key_id: Digest | None = None
+    key_id: Digest
 
 
 class ConfirmationAnswer(Message):
@@ -139,18 +88,17 @@ class ConfirmationAnswer(Message):
 
 
 class PermitsAnswer(Message):
-    """The slot, none if this suite has no permits, and the tickets for the shares of its permit."""
+    """The slot and the ticket for the shares of its permit; neither if this suite has no permits."""
 
     slot: SlotNumber | None = None
-    dtas: list[DtaTicket]
-    network: NetworkTicket | None = None
+    ticket: NetworkTicket | None = None
 
 
 class FirstPass(Message):
-    """The first message of a login; with a network of D-TAs, the key that the client's token is of."""
+    """The first message of a login, and the key that the client's token is of."""
 
     message: Octets
-    key_id: Digest | None = None
+    key_id: Digest
 
 
 class PassMessage(Message):
@@ -226,17 +174,3 @@ class MemberOperatorStatusAnswer(Message):
     started: UnixTime
     failure_tolerance: int | None = None
     members: list[NetworkMember]
-
-
-class DtaOperatorStatusAnswer(Message):
-    """How this D-TA is: what its operator may know."""
-
-    name: str
-    version: str
-    suite: str
-    ready: bool
-    draining: bool
-    started: UnixTime
-    authorities: list[str]
-    issued: int
-    spent_tickets: int

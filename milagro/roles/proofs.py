@@ -19,7 +19,6 @@ class Statement(Enum):
     ENROL = b"MILAGRO-ROLES-V1_ENROL"
     CONFIRM = b"MILAGRO-ROLES-V1_CONFIRM"
     PERMITS = b"MILAGRO-ROLES-V1_PERMITS"
-    SHARE = b"MILAGRO-ROLES-V1_SHARE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,9 @@ def confirmation(server: str, origin: str, identity: bytes, at: int) -> bytes:
     return frame(Statement.CONFIRM.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
 
 
-def permits(server: str, origin: str, identity: bytes, at: int, key_id: bytes | None = None) -> bytes:
-    """The octets that ask the MFA server for permit tickets at the time `at`, with a network for one of its keys."""
-    key = () if key_id is None else (key_id,)
-    return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8), *key)
-
-
-def share(audience: str, ticket: str, identity: bytes) -> bytes:
-    """The octets that ask the D-TA `audience` for what `ticket` allows."""
-    return frame(Statement.SHARE.value, audience.encode(), ticket.encode(), identity)
+def permits(server: str, origin: str, identity: bytes, at: int, key_id: bytes) -> bytes:
+    """The octets that ask the MFA server at the time `at` for a ticket for a permit under the key `key_id`."""
+    return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8), key_id)
 
 
 def verify(identity: Identity, signature: bytes, statement: bytes) -> None:

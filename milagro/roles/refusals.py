@@ -53,12 +53,6 @@ class TicketAudience(VerificationError):
     code: ClassVar[str] = "ticket-audience"
 
 
-class TicketPurpose(VerificationError):
-    """The ticket allows something else than what was asked for."""
-
-    code: ClassVar[str] = "ticket-purpose"
-
-
 class TicketIdentity(VerificationError):
     """The ticket was made for another identity."""
 

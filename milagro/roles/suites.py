@@ -36,9 +36,19 @@ class SuiteConfig:
 
 
 def open_suite(curve_name: str, hash_name: str, slot_seconds: int) -> Suite:
-    """The suite on the process's backend, which must be constant-time because a role multiplies by secrets.
+    """The suite on the process's backend.
 
     Raises: BackendUnavailable for the reference backend or where none is built, ParameterError
+    """
+    name = cast('Literal["sha256", "sha384", "sha512"]', hash_name)
+    slot = timedelta(seconds=slot_seconds) if slot_seconds else None
+    return Suite(curve(curve_name, backend=require_constant_time()), name, slot)
+
+
+def require_constant_time() -> str:
+    """The name of the process's backend, which must be constant-time because a role multiplies by secrets.
+
+    Raises: BackendUnavailable for the reference backend or where none is built
     """
     arithmetic = backend.load(backend.default_name())
     if not arithmetic.CONSTANT_TIME:
@@ -46,9 +56,7 @@ def open_suite(curve_name: str, hash_name: str, slot_seconds: int) -> Suite:
             f"the {arithmetic.NAME} backend is not constant-time, so it holds no secrets of a server or a client; "
             "unset MILAGRO_BACKEND to use the native one"
         )
-    slot = timedelta(seconds=slot_seconds) if slot_seconds else None
-    name = cast('Literal["sha256", "sha384", "sha512"]', hash_name)
-    return Suite(curve(curve_name, backend=arithmetic.NAME), name, slot)
+    return arithmetic.NAME
 
 
 def read_suite(reader: Reader) -> SuiteConfig:

@@ -89,9 +89,6 @@ BundleOctets = bounded_octets(1, 1 << 18)
 PublicKey = bounded_octets(32, 133)
 SignatureOctets = bounded_octets(64, 132)
 
-TicketText = Annotated[
-    str, Field(min_length=20, max_length=2048, pattern=r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
-]
 UserName = Annotated[str, Field(min_length=1, max_length=256)]
 DeviceName = Annotated[str, Field(min_length=1, max_length=64)]
 InvitationCode = Annotated[str, Field(min_length=8, max_length=64)]

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from milagro.roles.dta.records import DtaRecords
 
 from milagro.cli import main
-from milagro.roles.dta.records import DtaRecords
 from tests.roles.world import toml_dta, write
 from tests.stores.databases import KINDS, postgres, store_table
 

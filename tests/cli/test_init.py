@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from milagro.roles.dta.service import open_service
+from milagro.roles.mfa.keys import open_authority
 
 from milagro.cli import main, prompts
 from milagro.cli.init import to_toml
@@ -14,10 +16,8 @@ from milagro.errors import DecryptionFailed
 from milagro.protocols import pki
 from milagro.roles.charter import Charter, CharterFile, Seat
 from milagro.roles.dta import config as dta_config
-from milagro.roles.dta.service import open_service
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa.authority import open_identity
-from milagro.roles.mfa.keys import open_authority
 from milagro.roles.mfa.nodes import read_nodes
 from milagro.stores.identities import read_bundle
 from milagro.stores.keys import Passphrase

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from milagro.roles.dta.service import open_service
 
 import milagro
 from milagro.cli import main
 from milagro.roles.dta import config as dta_config
-from milagro.roles.dta.service import open_service
 from milagro.roles.sealing import open_sealer
 from milagro.stores.keys import Passphrase
 from tests.conftest import require_backend

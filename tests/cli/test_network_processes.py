@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.roles.network_world import NetworkWorld
 
 from milagro.stores.identities import read_bundle
 from tests.cli.test_processes import Site, native_backend
-from tests.roles.network_world import NetworkWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

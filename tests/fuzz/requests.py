@@ -1,4 +1,4 @@
-"""What is fuzzed of the servers' edges: tickets, the bodies of requests and answers, and configuration files."""
+"""What is fuzzed of the servers' edges: the bodies of requests and answers, and configuration files."""
 
 from __future__ import annotations
 
@@ -6,57 +6,16 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from joserfc import jws
 from pydantic import ValidationError
 
 from milagro.errors import ConfigError
 from milagro.roles import messages, wire
-from milagro.roles.dta import config as dta_config
+from milagro.roles.dta.member import config as dta_config
 from milagro.roles.mfa import config as mfa_config
-from milagro.roles.tickets import ALGORITHM, TYPE, Authority, Purpose, RegistrationKey, TicketChecker
-from tests.fuzz.target import Target, numbered, one_of, random, refused_in_the_tree
-
-NOW = 1_700_000_000
-
-
-# -- tickets -------------------------------------------------------------------------------------------------------
-@cache
-def authority() -> Authority:
-    return Authority("login.test", RegistrationKey(random(32)))
-
-
-def checker() -> TicketChecker:
-    return TicketChecker("dta-1", {"login.test": authority().key.public_key})
-
-
-def check_token(octets: bytes) -> None:
-    """A token of any characters."""
-    with refused_in_the_tree():
-        checker().check(octets.decode("utf-8", "surrogateescape"), Purpose.CLIENT_SHARE, NOW)
-
-
-def check_claims(octets: bytes) -> None:
-    """Claims of any octets, well signed by an authority that is trusted."""
-    key = authority().key._key
-    token = jws.serialize_compact({"alg": ALGORITHM, "typ": TYPE}, octets, key, algorithms=[ALGORITHM])
-    with refused_in_the_tree():
-        ticket = checker().check(token, Purpose.CLIENT_SHARE, NOW)
-        if ticket.claims() != json.loads(octets):
-            raise AssertionError(f"the claims {octets!r} are read as {ticket}")
-
-
-def seeds_of_tickets() -> list[bytes]:
-    token = authority().ticket("dta-1", "alice", Purpose.CLIENT_SHARE, NOW)
-    permit = authority().ticket("dta-1", "alice", Purpose.PERMIT, NOW, slot=9)
-    return numbered([[token.encode(), permit.encode()], [_claims(token), _claims(permit)]])
-
-
-def _claims(token: str) -> bytes:
-    return wire.to_octets(token.split(".")[1])
+from tests.fuzz.target import Target, numbered, one_of
 
 
 # -- bodies --------------------------------------------------------------------------------------------------------
@@ -81,7 +40,6 @@ def seeds_of_bodies() -> list[bytes]:
     return numbered([[_example(kind)] for kind in _kinds()])
 
 
-_TOKEN = ".".join(3 * ["A" * 24])
 _VALUES = (
     "AAAA",
     "A" * 43,
@@ -91,7 +49,6 @@ _VALUES = (
     "ed25519",
     "0123456789-0123",
     "https://dta.example",
-    _TOKEN,
     7,
     True,
     [],
@@ -105,7 +62,8 @@ def _example(kind: type[wire.Message]) -> bytes:
 
 def _value(kind: type[wire.Message], name: str) -> Any:
     detail = {"code": "refused", "message": "no", "request_id": "1"}
-    return next(value for value in (*_VALUES, detail, None) if _takes(kind, name, value))
+    ticket = {"network": "b" + "a" * 58, "version": "A" * 43, "key": "AAAA", "ticket": "A" * 400}
+    return next(value for value in (*_VALUES, detail, ticket, None) if _takes(kind, name, value))
 
 
 def _takes(kind: type[wire.Message], name: str, value: object) -> bool:
@@ -134,13 +92,15 @@ port = 8001
 public_url = "http://127.0.0.1:8001"
 tls_certificate = "certificate.pem"
 tls_key = "key.pem"
-[suite]
-slot_seconds = 3600
 [dta]
 name = "dta-1"
+[dta.network]
+step_seconds = 20
+[dta.issuing]
+slots_ahead = 1
 [[dta.authorities]]
-name = "login.test"
-public_key = "00"
+identity = "did:milagro:00"
+realms = ["login.test"]
 """
 MFA = """
 role = "mfa"
@@ -153,21 +113,21 @@ path = "state.sqlite"
 level = "info"
 [passphrase]
 env = "PASSPHRASE"
+[suite]
+slot_seconds = 3600
 [mfa]
 name = "login.test"
 dta_wait_seconds = 0
-[[mfa.dtas]]
-name = "dta-1"
-url = "http://127.0.0.1:8001"
+[mfa.network]
+charter = "network.charter"
 """
 
 
 def seeds_of_configuration() -> list[bytes]:
-    return [DTA.encode(), MFA.encode(), DTA.replace('"00"', f'"{"00" * 32}"').encode()]
+    return [DTA.encode(), MFA.encode()]
 
 
 TARGETS = {
-    "tickets": Target(one_of([check_token, check_claims]), seeds_of_tickets),
     "bodies": Target(one_of([_body(kind) for kind in _kinds()]), seeds_of_bodies),
     "configuration": Target(check_configuration, seeds_of_configuration),
 }

@@ -17,7 +17,7 @@ from milagro.protocols.envelope import armored, dearmored
 from milagro.protocols.mpin import v2
 from milagro.protocols.sharing import Share, octet_shares, split
 from milagro.protocols.sharing.header import pack
-from milagro.roles.dta import config as dta_config
+from milagro.roles.dta.member import config as dta_config
 from milagro.roles.mfa import config as mfa_config
 from milagro.stores.keys import context_of
 from tests.fuzz import files, logins, sharing

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +15,10 @@ from tests.stores.databases import database, postgres, store_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 __all__ = ["database", "postgres"]  # fixtures
+MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,11 +36,17 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: SetClock, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world on SQLite files; `indirect` parameters (see test_login) ask for others."""
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, where there is one: the databases of these tests need no disk."""
+    made = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else tmp_path))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def world(folder: Path, clock: SetClock, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world on SQLite files; `indirect` parameters (see test_login) ask for others for the MFA server."""
     kind = getattr(request, "param", "sqlite")
-    built = World(tmp_path, clock, store=lambda: store_table(kind, request)).build()
+    built = World(folder, clock, store=lambda: store_table(kind, request)).build()
     yield built
-    built.mfa.close()
-    for dta in built.dtas.values():
-        dta.close()
+    built.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 from milagro.roles import serving
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
-from milagro.roles.mfa import keys as mfa_keys
+from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.service import MfaService
 from milagro.stores.keys import Passphrase
 
@@ -27,8 +27,7 @@ def main(path: str, deadly: str) -> None:
     listener = serving.listen(config.common.server)
     passphrase = Passphrase(b"correct horse battery staple")
     suite = config.suite.open()
-    issuers = mfa_keys.open_additive(config, suite, passphrase)
-    service = MfaService(config, suite, issuers, checkpoint=checkpoint)
+    service = MfaService(config, suite, open_network(config, suite, passphrase), checkpoint=checkpoint)
     serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
 
 

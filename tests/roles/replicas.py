@@ -8,18 +8,25 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from milagro.cid import CID
 from milagro.errors import MilagroError
-from milagro.roles.dta.records import DtaRecords
+from milagro.protocols.issuance import Purpose, Ticket
+from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
+from milagro.roles.dta.issuing.records import Use
+from milagro.roles.dta.issuing.tables import SCHEMA
+from milagro.roles.dta.issuing.watermark import Watermark
 from milagro.roles.mfa.records import MfaRecords, StoredSession
 from milagro.roles.refusals import code_of
-from milagro.roles.tickets import Purpose, Ticket
+from milagro.stores.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from milagro.stores.state import Database
 
 NOW = 1_800_000_000
+NETWORK = CID.of(b"a network")
 THREADS = 10
 
 
@@ -32,13 +39,19 @@ def in_processes(count: int, task: Callable[[Database, int], list[str]], databas
         return Counter(code for outcome in outcomes for code in outcome.result())
 
 
-def spend(database: Database, uses: int) -> list[str]:
-    ticket = Ticket("login.test", "dta-1", "aa", Purpose.CLIENT_SHARE, None, "1" * 32, NOW, NOW + 100)
-    records = DtaRecords(database)
+def spend(mark: Path, database: Database, uses: int) -> list[str]:
+    ticket = Ticket(NETWORK, Purpose.CLIENT_SHARE, bytes(32), bytes(32), bytes(16), NOW, NOW + 100)
+    terms = AuthorityTerms(CID.of(b"an authority"), frozenset({"login.test"}))
+    records = records_of(database, mark)
     try:
-        return _at_once(lambda: records.spend(ticket, NOW), uses)
+        return _at_once(lambda: records.use(Use(ticket, terms, secrets.token_bytes(32), 0), NOW), uses)
     finally:
-        records.state.close()
+        records.close()
+
+
+def records_of(database: Database, mark: Path) -> IssuingRecords:
+    """A D-TA's records, with the watermark that its replicas share."""
+    return IssuingRecords(State(database, SCHEMA), Watermark(mark), CID.of(b"a node"), NETWORK, NOW)
 
 
 def guess(database: Database, uses: int) -> list[str]:

@@ -18,10 +18,9 @@ import milagro
 from milagro.errors import AuthenticationFailed, MilagroError, Unavailable
 from milagro.protocols.mpin.v2 import Context, Credential, Permit, Token, start_login
 from milagro.roles import proofs
-from milagro.roles.client.device import DeviceFolder
 from milagro.roles.client.service import Application, Client
 from milagro.roles.clock import unix_now
-from milagro.roles.messages import EnrolmentAnswer, EnrolmentRequest, LoginAnswer, PassMessage
+from milagro.roles.messages import EnrolmentAnswer, EnrolmentRequest, FirstPass, LoginAnswer, PassMessage
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.peer import Peer
 from milagro.roles.refusals import code_of
@@ -79,10 +78,10 @@ class RealServer:
         return code
 
     def dial(self, url: str) -> Peer:
-        return Peer(url) if url == self.url else self.world.dial(url)
+        return Peer(url)
 
     def client(self) -> Client:
-        return Client(DeviceFolder(self.world.folder / "devices" / "laptop"), self.dial)
+        return Client(self.world.device(), self.dial, network_dial=lambda: self.world.dta_dial)
 
     def enrol(self) -> Client:
         self.start()
@@ -105,7 +104,8 @@ class RealServer:
         permit = Permit.from_bytes(suite, kept.permit)
         started = start_login(credential, context, unix_now(), secrets.token_bytes, permit)
         with self.dial(self.url) as peer:
-            challenge = peer.post("/v1/login/pass1", PassMessage(message=started.message.to_bytes()), PassMessage)
+            first = FirstPass(message=started.message.to_bytes(), key_id=folder.record().key_id)
+            challenge = peer.post("/v1/login/pass1", first, PassMessage)
         return started.answer(challenge.message, pin, unix_now()).to_bytes()
 
     def send(self, answer: bytes) -> str:
@@ -119,14 +119,13 @@ class RealServer:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RealServer]:
+def server(folder: Path) -> Iterator[RealServer]:
     # A slot of a year, so that no slot ends during a test.
-    world = World(tmp_path, unix_now, slot=366 * 86400).build()
+    world = World(folder, unix_now, slot=366 * 86400).build()
     real = RealServer(world)
     yield real
     real.kill()
-    for dta in world.dtas.values():
-        dta.close()
+    world.close()
 
 
 def test_killed_between_the_passes(server: RealServer) -> None:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milagro.errors import AlreadyExists, ConfigError, InvalidShare, MilagroError, NotFound, ParameterError, Unavailable
+from milagro.errors import AlreadyExists, MilagroError, NotFound, ParameterError
 from milagro.protocols.mpin.v2 import Ed25519Key, Identity
 from milagro.roles import proofs
 from milagro.roles.client.device import DeviceFolder
-from milagro.roles.mfa import keys as mfa_keys
 from milagro.roles.mfa.service import code_hash, invite, new_code
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import code_of
 from milagro.roles.wire import to_text
-from tests.roles.world import DTA_URLS, MFA_URL, PASSPHRASE, PIN, World, application, login
+from tests.roles.world import MFA_URL, PIN, World, application, login
 
 if TYPE_CHECKING:
     from milagro.roles.mfa.service import Enrolment
@@ -43,12 +42,12 @@ def other_key() -> Ed25519Key:
     return Ed25519Key.generate(secrets.token_bytes)
 
 
-def test_the_same_code_and_key_give_the_same_identity_and_fresh_tickets(world: World, key: Ed25519Key) -> None:
+def test_the_same_code_and_key_give_the_same_identity_and_a_fresh_ticket(world: World, key: Ed25519Key) -> None:
     code = world.invite()
     first, second = apply(world, key, code), apply(world, key, code)
     assert first.identity == second.identity
-    assert {dta.name for dta in first.tickets.dtas} == set(DTA_URLS)
-    assert not {dta.ticket for dta in first.tickets.dtas} & {dta.ticket for dta in second.tickets.dtas}
+    assert first.ticket.key == second.ticket.key == world.network.key.to_bytes()
+    assert first.ticket.ticket != second.ticket.ticket
     world.start_mfa()
     world.clock.now += 3 * 24 * 3600  # also after the invitation's end: it was used in time
     assert apply(world, key, code).identity == first.identity
@@ -140,10 +139,10 @@ def test_nobody_impossible_is_invited(world: World, user: str) -> None:
 
 def test_an_enrolment_that_broke_off_is_taken_up(world: World) -> None:
     client, code = world.client(), world.invite()
-    down = world.http.pop(DTA_URLS["dta-2"])
-    with pytest.raises(KeyError):
+    world.take_down(2, 3)
+    with pytest.raises(MilagroError, match="dta-3: unreachable"):
         client.enrol(application("alice", "laptop", code), lambda: PIN)
-    world.http[DTA_URLS["dta-2"]] = down
+    world.fronts[1].down = False
     client.enrol(application("alice", "laptop", code), lambda: PIN)
     assert login(client).user == "alice"
     with pytest.raises(AlreadyExists):
@@ -155,7 +154,7 @@ def test_the_device_folder_is_private(world: World) -> None:
     folder = world.folder / "devices" / "laptop"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()} == dict.fromkeys(
-        ("key.pem", "device.json", "permit.json"), 0o600
+        ("key.pem", "device.json", "network.json", "permit.json"), 0o600
     )
     device = DeviceFolder(folder)
     shown = repr(device.record()) + str(device.record()) + repr(device.permit()) + str(device.permit())
@@ -171,19 +170,20 @@ def test_a_device_that_is_not_enrolled_says_so(world: World) -> None:
 def test_requests_of_holders_are_fresh_and_theirs(world: World) -> None:
     world.enrol()
     device = DeviceFolder(world.folder / "devices" / "laptop")
-    identity, key = device.record().identity, device.stored_key()
+    identity, key, key_id = device.record().identity, device.stored_key(), device.record().key_id
 
     def ask(path: str, at: int, signature: bytes, who: bytes = identity) -> tuple[int, str]:
         body = {"identity": to_text(who), "at": at, "signature": to_text(signature)}
-        status, answer = world.post(MFA_URL, path, body)
+        body |= {"key_id": to_text(key_id)} if path == "/v1/permits" else {}
+        status, answer = world.post(path, body)
         return status, answer["error"]["code"] if status != 200 else "done"
 
     now = world.clock()
-    good = key.sign(proofs.permits("login.test", MFA_URL, identity, now))
+    good = key.sign(proofs.permits("login.test", MFA_URL, identity, now, key_id))
     assert ask("/v1/permits", now, good) == (200, "done")
     assert ask("/v1/permits", now + 1, good) == (403, "holder-not-proven")
     assert ask("/v1/enrolments/confirm", now, good) == (403, "holder-not-proven")
-    old = key.sign(proofs.permits("login.test", MFA_URL, identity, now - 61))
+    old = key.sign(proofs.permits("login.test", MFA_URL, identity, now - 61, key_id))
     assert ask("/v1/permits", now - 61, old) == (410, "expired")
     stranger = Identity.create(
         world.mfa.suite, "login.test", "alice", "laptop", other_key(), now, secrets.token_bytes
@@ -193,56 +193,5 @@ def test_requests_of_holders_are_fresh_and_theirs(world: World) -> None:
     own = Identity.create(
         world.mfa.suite, "login.test", "alice", "laptop", mallory, now, secrets.token_bytes
     ).to_bytes()
-    proof = mallory.sign(proofs.permits("login.test", MFA_URL, own, now))
+    proof = mallory.sign(proofs.permits("login.test", MFA_URL, own, now, key_id))
     assert ask("/v1/permits", now, proof, own) == (404, "unknown-identity")
-
-
-# -- the server's own key ---------------------------------------------------------------------------------------------
-def fetch(world: World) -> None:
-    world.config.server_secret.unlink(missing_ok=True)
-    suite = world.config.suite.open()
-    mfa_keys.KeyFetch(world.config, suite, world.authority, lambda dta: world.dial(dta.url), world.clock).run(
-        PASSPHRASE
-    )
-
-
-def test_a_dta_with_another_commitment_than_the_pinned_one_is_refused(world: World) -> None:
-    first = world.config.dtas[0]
-    object.__setattr__(first, "commitment", world.dtas["dta-1"].status().commitment)
-    fetch(world)
-    object.__setattr__(first, "commitment", world.dtas["dta-2"].status().commitment)
-    with pytest.raises(ConfigError, match="commitment"):
-        fetch(world)
-
-
-def test_a_dta_under_another_name_or_suite_is_refused(world: World) -> None:
-    object.__setattr__(world.config.suite, "slot_seconds", 60)
-    with pytest.raises(ConfigError, match="slot_seconds"):
-        fetch(world)
-    object.__setattr__(world.config.suite, "slot_seconds", 3600)
-    object.__setattr__(world.config.dtas[0], "url", DTA_URLS["dta-2"])
-    with pytest.raises(ConfigError, match="name"):
-        fetch(world)
-
-
-def test_a_server_share_that_does_not_fit_its_commitment_names_the_culprit(world: World) -> None:
-    liar = world.dtas["dta-2"]
-    honest = liar._master.server_share
-    liar._master = world.dtas["dta-1"]._master.__class__.generate(world.mfa.suite, "dta-2", secrets.token_bytes)
-    with pytest.raises(InvalidShare) as caught:
-        fetch(world)
-    assert caught.value.culprits == ("dta-2",)
-    assert not world.config.server_secret.exists()
-    assert honest() is not None
-
-
-def test_a_dta_that_is_away_is_named(world: World) -> None:
-    world.config.server_secret.unlink()
-    with pytest.raises(Unavailable, match="dta-1"):
-        mfa_keys.KeyFetch(world.config, world.config.suite.open(), world.authority).run(PASSPHRASE)
-
-
-def test_a_server_secret_of_other_dtas_is_not_taken(world: World) -> None:
-    object.__setattr__(world.config, "dtas", world.config.dtas[:1])
-    with pytest.raises(ConfigError, match="dta-1, dta-2"):
-        mfa_keys.open_server_secret(world.config, world.mfa.suite, PASSPHRASE)

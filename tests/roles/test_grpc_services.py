@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import socket
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,15 +13,18 @@ from google.protobuf import descriptor_pool, message_factory
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import proto_reflection_descriptor_database as reflected
 
-from milagro.errors import StoreError
-from milagro.roles.dta.operations import SERVICE
-from milagro.roles.messages import DtaOperatorStatusAnswer, DtaStatusAnswer
+from milagro.errors import MilagroError, StoreError
+from milagro.roles.dta.member.http import create_app
+from milagro.roles.dta.member.operations import SERVICE
+from milagro.roles.messages import MemberOperatorStatusAnswer, MemberStatusAnswer
 from milagro.roles.refusals import code_of
 from milagro.roles.transport.config import GrpcConfig
+from milagro.roles.transport.rpc import RpcServer
 from milagro.roles.transport.rpc_peer import RpcPeer
-from tests.cli.test_processes import Site
-from tests.roles.stage import CONFIG, RpcStage
+from tests.roles.settled import settled_member
+from tests.roles.stage import CONFIG, Loop, RpcStage
 from tests.roles.test_operators import AUDIENCE, ISSUER, KEYS, SCOPE, key_set, token
+from tests.roles.world import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,28 +95,23 @@ def test_reflection_can_be_left_out(tmp_path: Path) -> None:
     stage.close()
 
 
-def test_a_served_dta_speaks_grpc_and_knows_its_operator(tmp_path: Path) -> None:
-    site = Site(tmp_path)
-    site.make()
-    (tmp_path / "dta-1" / "keys.json").write_bytes(key_set(*KEYS.values()))
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    with (tmp_path / "dta-1" / "milagro.toml").open("a") as file:
-        file.write(f'\n[grpc]\nport = {port}\n[operators]\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\n')
-        file.write(f'scope = "{SCOPE}"\njwks_file = "keys.json"\n')
-    site.start("dta-1")
-    try:
-        with RpcPeer(f"127.0.0.1:{port}", SERVICE) as peer:
-            assert peer.call("Status", None, DtaStatusAnswer).name == "dta-1"
-            found = peer.call("OperatorStatus", None, DtaOperatorStatusAnswer, token())
-            assert (found.ready, found.draining, found.authorities, found.issued) == (True, False, ["login.test"], 0)
-            with pytest.raises(Exception, match="bearer token") as caught:
-                peer.call("OperatorStatus", None, DtaOperatorStatusAnswer)
-            assert code_of(caught.value) == "token-missing"  # type: ignore[arg-type]
-    finally:
-        assert site.stop("dta-1") == 0
-    said = site.log("dta-1")
-    assert '"transport": "grpc"' in said
-    assert "Traceback" not in said
-    assert "eyJ" not in said
+def test_a_dta_speaks_grpc_and_knows_its_operator(tmp_path: Path) -> None:
+    write(tmp_path / "keys.json", "").write_bytes(key_set(*KEYS.values()))
+    operators = (
+        f'[operators]\nissuer = "{ISSUER}"\naudience = "{AUDIENCE}"\nscope = "{SCOPE}"\njwks_file = "keys.json"\n'
+    )
+    loop = Loop()
+    with settled_member(tmp_path, operators) as member:
+        config = replace(member.config.common.server, grpc=GrpcConfig(port=0))
+        server = RpcServer(create_app(member, config).state.front)
+        loop.run(server.start())
+        with RpcPeer(f"127.0.0.1:{server.port}", SERVICE) as peer:
+            found = peer.call("Status", None, MemberStatusAnswer)
+            assert (found.name, found.network_name, found.threshold, found.holds_share) == ("dta-1", "test", 2, True)
+            told = peer.call("OperatorStatus", None, MemberOperatorStatusAnswer, token())
+            assert (told.ready, told.draining, len(told.members)) == (True, False, 3)
+            with pytest.raises(MilagroError, match="bearer token") as caught:
+                peer.call("OperatorStatus", None, MemberOperatorStatusAnswer)
+            assert code_of(caught.value) == "token-missing"
+        loop.run(server.stop(1))
+    loop.close()

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import random
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from milagro.protocols.envelope import EncryptionKey
+from milagro.protocols.mpin.v2 import Ed25519Key, Identity
 from milagro.roles.wire import to_octets, to_text
+from tests.roles.issuing.network import Holder
 from tests.roles.test_login import first_pass
-from tests.roles.test_tickets import Holder
-from tests.roles.world import DTA_URLS, MFA_URL, PIN, SetClock, World, login
+from tests.roles.world import PIN, SetClock, World, login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DTA = DTA_URLS["dta-1"]
 ENDPOINTS = [
-    (DTA, "/v1/shares/client"),
-    (DTA, "/v1/shares/server"),
-    (DTA, "/v1/permits"),
-    (MFA_URL, "/v1/enrolments"),
-    (MFA_URL, "/v1/enrolments/confirm"),
-    (MFA_URL, "/v1/permits"),
-    (MFA_URL, "/v1/login/pass1"),
-    (MFA_URL, "/v1/login/pass2"),
+    "/v1/enrolments",
+    "/v1/enrolments/confirm",
+    "/v1/permits",
+    "/v1/login/pass1",
+    "/v1/login/pass2",
+    "/v1/issue",
 ]
 CASES = 120
 
@@ -34,34 +36,28 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     built = World(tmp_path_factory.mktemp("world"), SetClock()).build()
     login(built.enrol())
     yield built
-    built.mfa.close()
+    built.close()
 
 
-def good_bodies(world: World) -> dict[tuple[str, str], dict[str, Any]]:
+def good_bodies(world: World) -> dict[str, dict[str, Any]]:
     """For each endpoint a request that is right, or as right as can be without being spent."""
-    from milagro.roles.client.device import DeviceFolder
-    from milagro.roles.tickets import Purpose
-
-    device = DeviceFolder(world.folder / "devices" / "laptop")
-    record, key = device.record(), device.stored_key()
-    from milagro.protocols.mpin.v2 import Ed25519Key, Identity
-
+    record, key = world.device().record(), world.device().stored_key()
     assert isinstance(key, Ed25519Key)
-    holder = Holder(world, key, Identity.from_bytes(record.identity))
     started, challenge = first_pass(world)
-    slot = world.mfa.suite.slot_at(world.clock()) or 0
     signed = {"identity": to_text(record.identity), "at": world.clock(), "signature": to_text(bytes(64))}
     enrolment = {"user": "bob", "device": "phone", "code": "0000-0000-0000-0000", "algorithm": "ed25519"}
-    return {
-        ENDPOINTS[0]: holder.body(holder.ticket()),
-        ENDPOINTS[1]: {"ticket": holder.ticket(Purpose.SERVER_SHARE, subject="login.test")},
-        ENDPOINTS[2]: {**holder.body(holder.ticket(Purpose.PERMIT, slot=slot)), "slot": slot},
-        ENDPOINTS[3]: {**enrolment, "public_key": to_text(key.public_key), "signature": to_text(bytes(64))},
-        ENDPOINTS[4]: signed,
-        ENDPOINTS[5]: signed,
-        ENDPOINTS[6]: {"message": to_text(started.message.to_bytes())},
-        ENDPOINTS[7]: {"message": to_text(started.answer(challenge, PIN, world.clock()).to_bytes())},
-    }
+    holder = Holder(Identity.from_bytes(record.identity), key)
+    ticket = world.issuers.client_share(holder.identity, world.clock()).ticket
+    issue = holder.request(world.network.dtas[0], ticket, EncryptionKey.generate(secrets.token_bytes))
+    bodies = [
+        {**enrolment, "public_key": to_text(key.public_key), "signature": to_text(bytes(64))},
+        signed,
+        {**signed, "key_id": to_text(record.key_id)},
+        {"message": to_text(started.message.to_bytes()), "key_id": to_text(record.key_id)},
+        {"message": to_text(started.answer(challenge, PIN, world.clock()).to_bytes())},
+        issue.model_dump(mode="json"),
+    ]
+    return dict(zip(ENDPOINTS, bodies, strict=True))
 
 
 def spoilt(value: Any, chance: random.Random) -> Any:
@@ -102,15 +98,22 @@ def spoilt(value: Any, chance: random.Random) -> Any:
     return to_text(bytes(octets))
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint[1])
-def test_spoilt_requests(world: World, endpoint: tuple[str, str]) -> None:
+def post(world: World, endpoint: str, body: Any) -> tuple[int, dict[str, Any]]:
+    """Asks the MFA server, or a D-TA."""
+    server = TestClient(world.fronts[0].app, raise_server_exceptions=False) if endpoint == "/v1/issue" else world.http
+    answer = server.post(endpoint, content=json.dumps(body), headers={"content-type": "application/json"})
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_spoilt_requests(world: World, endpoint: str) -> None:
     chance = random.Random(f"seed of {endpoint}")
     good = good_bodies(world)[endpoint]
     for _ in range(CASES):
         body = dict(good)
         for name in chance.sample(sorted(good), chance.randrange(1, min(2, len(good)) + 1)):
             body[name] = spoilt(good[name], chance)
-        status, answer = world.post(*endpoint, body)
+        status, answer = post(world, endpoint, body)
         if body != good:
             assert 400 <= status < 500, (body, answer)
             assert set(answer["error"]) == {"code", "message", "request_id"}

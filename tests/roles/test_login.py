@@ -24,10 +24,12 @@ from milagro.roles.client.device import DeviceFolder
 from milagro.roles.mfa.service import MfaService
 from milagro.roles.refusals import code_of
 from milagro.roles.wire import to_octets, to_text
-from tests.roles.world import MFA_URL, PIN, SLOT, WRONG, Client, World, login
+from tests.roles.world import MFA_URL, PIN, SLOT, WRONG, Client, World, application, login
 from tests.stores.databases import KINDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from milagro.roles.client.device import DeviceRecord
 
 import secrets
@@ -50,6 +52,10 @@ def credential_of(world: World, name: str = "laptop") -> tuple[Credential, Permi
     return Credential(Token.from_bytes(world.mfa.suite, folder.record().token), folder.stored_key()), permit
 
 
+def key_id_of(world: World) -> bytes:
+    return world.network.key.key_id
+
+
 CONTEXT = Context("login.test", MFA_URL, "login.test")
 on_both_databases = pytest.mark.parametrize("world", KINDS, indirect=True)
 
@@ -58,7 +64,7 @@ def first_pass(world: World, context: Context = CONTEXT) -> tuple[Any, bytes]:
     """A login after pass 1: what the client holds, and the server's challenge."""
     credential, permit = credential_of(world)
     started = start_login(credential, context, world.clock(), secrets.token_bytes, permit)
-    return started, world.mfa.pass_one(started.message.to_bytes())
+    return started, world.mfa.pass_one(started.message.to_bytes(), key_id_of(world))
 
 
 def test_the_right_pin_logs_in(world: World) -> None:
@@ -68,16 +74,15 @@ def test_the_right_pin_logs_in(world: World) -> None:
     assert world.attempts() == 0
 
 
-def test_logins_without_permits(tmp_path: Any, clock: Any) -> None:
-    world = World(tmp_path, clock, slot=0).build()
+def test_logins_without_permits(folder: Path, clock: Any) -> None:
+    world = World(folder, clock, slot=0).build()
     client = world.enrol()
     assert login(client).user == "alice"
     assert refused(client, WRONG) == "authentication-failed"
+    world.close()
 
 
 def test_a_p256_key_logs_in(world: World) -> None:
-    from tests.roles.world import application
-
     client = world.client("token")
     client.enrol(application("alice", "token", world.invite(), "ecdsa-p256-sha256"), lambda: PIN)
     assert login(client).device == "token"
@@ -134,7 +139,7 @@ def test_a_recorded_first_pass_opens_no_second_session(world: World) -> None:
     login(world.enrol())
     started, _ = first_pass(world)
     with pytest.raises(Replay):
-        world.mfa.pass_one(started.message.to_bytes())
+        world.mfa.pass_one(started.message.to_bytes(), key_id_of(world))
 
 
 def test_a_clock_that_was_set_back_opens_no_session_even_after_a_restart(world: World) -> None:
@@ -163,7 +168,7 @@ def test_parallel_guesses_never_get_more_than_three_evaluated(world: World, monk
     monkeypatch.setattr(Countable, "verify", counted_verify)
 
     def attempt(message: bytes) -> str:
-        return world.post(MFA_URL, "/v1/login/pass2", {"message": to_text(message)})[1]["error"]["code"]
+        return world.post("/v1/login/pass2", {"message": to_text(message)})[1]["error"]["code"]
 
     with ThreadPoolExecutor(30) as pool:
         codes = sorted(pool.map(attempt, answers))
@@ -178,7 +183,7 @@ def test_one_answer_sent_thirty_times_is_evaluated_once(world: World) -> None:
     started, challenge = first_pass(world)
     body = {"message": to_text(started.answer(challenge, WRONG, world.clock()).to_bytes())}
     with ThreadPoolExecutor(30) as pool:
-        answers = list(pool.map(lambda _: world.post(MFA_URL, "/v1/login/pass2", body), range(30)))
+        answers = list(pool.map(lambda _: world.post("/v1/login/pass2", body), range(30)))
     codes = sorted(answer["error"]["code"] for _, answer in answers)
     assert codes == ["authentication-failed"] + ["replay"] * 29
     assert world.attempts() == 1
@@ -189,7 +194,7 @@ def test_a_bad_signature_counts_nothing_and_leaves_the_session(world: World) -> 
     started, challenge = first_pass(world)
     answer = started.answer(challenge, PIN, world.clock())
     forged = PassTwo.from_bytes(answer.to_bytes()[:-1] + bytes([answer.to_bytes()[-1] ^ 1]))
-    status, body = world.post(MFA_URL, "/v1/login/pass2", {"message": to_text(forged.to_bytes())})
+    status, body = world.post("/v1/login/pass2", {"message": to_text(forged.to_bytes())})
     assert (status, body["error"]["code"]) == (403, "invalid-signature")
     assert world.attempts() == 0
     assert world.mfa.pass_two(answer.to_bytes()).identity.user == "alice"
@@ -214,8 +219,8 @@ def test_strangers_cannot_tell_accounts_apart(world: World) -> None:
         )
         token, permit = issue_alone(world, identity)
         started = start_login(Credential(token, key), CONTEXT, world.clock(), secrets.token_bytes, permit)
-        body = {"message": to_text(started.message.to_bytes())}
-        status, answer = world.post(MFA_URL, "/v1/login/pass1", body)
+        body = {"message": to_text(started.message.to_bytes()), "key_id": to_text(key_id_of(world))}
+        status, answer = world.post("/v1/login/pass1", body)
         texts.append((status, answer["error"]["code"], answer["error"]["message"]))
     assert texts[0] == texts[1]
     assert texts[0][:2] == (401, "authentication-failed")
@@ -276,7 +281,7 @@ def test_an_old_permit_is_refused(world: World) -> None:
     world.clock.now += SLOT
     started = start_login(credential, CONTEXT, world.clock(), secrets.token_bytes, permit)
     with pytest.raises(Expired):
-        world.mfa.pass_one(started.message.to_bytes())
+        world.mfa.pass_one(started.message.to_bytes(), key_id_of(world))
 
 
 @on_both_databases
@@ -344,12 +349,13 @@ def test_a_suspended_or_locked_device_hears_it_in_pass_one_and_gets_no_permit(wo
     login(client)
     device = DeviceFolder(world.folder / "devices" / "laptop")
     identity, now = device.record().identity, world.clock()
-    proof = device.stored_key().sign(proofs.permits("login.test", MFA_URL, identity, now))
-    world.mfa.permits(identity, now, proof)
+    key = key_id_of(world)
+    proof = device.stored_key().sign(proofs.permits("login.test", MFA_URL, identity, now, key))
+    world.mfa.permits(identity, now, proof, key)
 
     def codes() -> list[str]:
         found = []
-        for step in (lambda: world.mfa.permits(identity, now, proof), lambda: first_pass(world)):
+        for step in (lambda: world.mfa.permits(identity, now, proof, key), lambda: first_pass(world)):
             with pytest.raises(MilagroError) as caught:
                 step()
             found.append(code_of(caught.value))
@@ -379,8 +385,8 @@ def test_the_answer_carries_what_the_documentation_says(world: World) -> None:
     login(world.enrol())
     started, challenge = first_pass(world)
     body = {"message": to_text(started.answer(challenge, PIN, world.clock()).to_bytes())}
-    status, answer = world.post(MFA_URL, "/v1/login/pass2", body)
+    status, answer = world.post("/v1/login/pass2", body)
     assert status == 200
     assert set(answer) == {"user", "device", "identity_digest", "at", "move"}
-    assert answer["move"] is None  # nothing to move to where the D-TAs are single ones
+    assert answer["move"] is None
     assert len(to_octets(answer["identity_digest"])) == 32

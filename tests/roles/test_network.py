@@ -23,25 +23,13 @@ from milagro.roles.mfa.service import invite
 from milagro.roles.mfa.watch import KeyWatch
 from milagro.roles.refusals import code_of
 from tests.roles.issuing import byzantine
-from tests.roles.issuing.network import serving
-from tests.roles.network_world import DIAL, OVERLAP, NetworkWorld
-from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, SLOT, WRONG, SetClock, application, login
+from tests.roles.world import CHEAP, MFA_URL, OVERLAP, PASSPHRASE, PIN, SLOT, WRONG, World, application, login
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from milagro.protocols.sharing import SharedKey
     from milagro.roles.client.device import DeviceRecord
 
 CONTEXT = Context("login.test", MFA_URL, "login.test")
-
-
-@pytest.fixture
-def world(tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkWorld]:
-    built = NetworkWorld(tmp_path, clock).build(monkeypatch)
-    yield built
-    built.close()
 
 
 def refused(client: Any, pin: str = PIN) -> str:
@@ -51,7 +39,7 @@ def refused(client: Any, pin: str = PIN) -> str:
 
 
 # -- any t -------------------------------------------------------------------------------------------------------------
-def test_enrol_and_log_in(world: NetworkWorld) -> None:
+def test_enrol_and_log_in(world: World) -> None:
     client = world.enrol()
     record = world.device().record()
     assert record.network == str(world.issuers.network().network)
@@ -69,7 +57,7 @@ def test_enrol_and_log_in(world: NetworkWorld) -> None:
     assert refused(client) == "locked"
 
 
-def test_one_dta_down_is_named_and_not_needed(world: NetworkWorld) -> None:
+def test_one_dta_down_is_named_and_not_needed(world: World) -> None:
     world.take_down(2)
     client = world.enrol()
     assert login(client).user == "alice"
@@ -79,9 +67,7 @@ def test_one_dta_down_is_named_and_not_needed(world: NetworkWorld) -> None:
 @pytest.mark.parametrize(
     ("misdeed", "reason"), [(byzantine.wrong_share, "wrong-share"), (byzantine.garbage, "garbage")]
 )
-def test_a_dta_that_does_wrong_is_named_and_not_needed(
-    world: NetworkWorld, misdeed: byzantine.Misdeed, reason: str
-) -> None:
+def test_a_dta_that_does_wrong_is_named_and_not_needed(world: World, misdeed: byzantine.Misdeed, reason: str) -> None:
     world.fronts[0].misdeed = misdeed
     client = world.enrol()
     assert any(text.startswith(f"D-TA dta-1 was passed over: {reason}") for text in world.told)
@@ -89,7 +75,7 @@ def test_a_dta_that_does_wrong_is_named_and_not_needed(
     assert login(client).user == "alice"
 
 
-def test_with_too_few_nothing_is_enrolled_and_the_same_code_goes_on_later(world: NetworkWorld) -> None:
+def test_with_too_few_nothing_is_enrolled_and_the_same_code_goes_on_later(world: World) -> None:
     world.fronts[0].misdeed = world.fronts[1].misdeed = byzantine.garbage
     code = invite(world.mfa.records, "alice", world.clock(), timedelta(hours=1))
     client = world.client()
@@ -101,16 +87,15 @@ def test_with_too_few_nothing_is_enrolled_and_the_same_code_goes_on_later(world:
     assert login(client).user == "alice"
 
 
-def test_logins_need_no_dta(world: NetworkWorld) -> None:
+def test_logins_need_no_dta(world: World) -> None:
     client = world.enrol()
     login(client)
-    for index in (1, 2, 3):
-        world.take_down(index)
-    world.start()
+    world.take_down(1, 2, 3)
+    world.start_mfa()
     assert login(client).user == "alice"
 
 
-def test_a_suspended_account_gets_no_permit(world: NetworkWorld) -> None:
+def test_a_suspended_account_gets_no_permit(world: World) -> None:
     client = world.enrol()
     login(client)
     world.mfa.records.suspend("alice", suspended=True)
@@ -120,19 +105,19 @@ def test_a_suspended_account_gets_no_permit(world: NetworkWorld) -> None:
     assert login(client).user == "alice"
 
 
-def test_a_resharing_is_not_noticed(world: NetworkWorld) -> None:
+def test_a_resharing_is_not_noticed(world: World) -> None:
     client = world.enrol()
     world.reshare()
     world.clock.now += SLOT
     assert login(client).user == "alice"  # the client learns the epoch from the D-TAs
     world.refresh()
     assert world.issuers.held.ring.current.epoch == 1
-    world.start()
+    world.start_mfa()
     assert world.issuers.held.ring.current.epoch == 1
     assert login(world.enrol("bob", "phone")).user == "bob"
 
 
-def test_a_dta_that_moved_is_found_where_the_next_charter_says(world: NetworkWorld) -> None:
+def test_a_dta_that_moved_is_found_where_the_next_charter_says(world: World) -> None:
     client = world.enrol()
     first = world.device().network()
     assert first is not None
@@ -143,21 +128,19 @@ def test_a_dta_that_moved_is_found_where_the_next_charter_says(world: NetworkWor
         previous=CID.from_text(first.network),
         base=world.network.key.to_bytes(),
     )
-    with serving(world.fronts[1]) as found:
-        world.take_down(2)
-        seats = [replace(seat, url=found[0]) if seat.index == 2 else seat for seat in amended.seats]
-        world.hand_round(replace(amended, seats=tuple(seats)))
-        world.refresh()
-        world.take_down(1)
-        world.clock.now += SLOT
-        assert login(client).user == "alice"
+    found = "http://127.0.0.1:9009"
+    seats = [replace(seat, url=found) if seat.index == 2 else seat for seat in amended.seats]
+    world.hand_round(replace(amended, seats=tuple(seats)))
+    world.refresh()
+    world.clock.now += SLOT
+    assert login(client).user == "alice"
     after = world.device().network()
     assert after is not None
     assert after.network == first.network
-    assert [node.url for node in after.nodes] == [first.nodes[0].url, found[0], first.nodes[2].url]
+    assert [node.url for node in after.nodes] == [first.nodes[0].url, found, first.nodes[2].url]
 
 
-def test_the_charter_of_another_network_is_not_gone_over_to(world: NetworkWorld) -> None:
+def test_the_charter_of_another_network_is_not_gone_over_to(world: World) -> None:
     before = world.issuers.network()
     other = replace(world.charter([node.url for node in before.nodes]), session=b"o" * 32)
     world.hand_round(other)
@@ -165,7 +148,7 @@ def test_the_charter_of_another_network_is_not_gone_over_to(world: NetworkWorld)
     assert world.issuers.network() == before
 
 
-def test_a_damaged_charter_changes_nothing(world: NetworkWorld) -> None:
+def test_a_damaged_charter_changes_nothing(world: World) -> None:
     before = world.issuers.network()
     (world.folder / "mfa" / "charter").write_bytes(b"half of it")
     world.refresh()
@@ -174,14 +157,14 @@ def test_a_damaged_charter_changes_nothing(world: NetworkWorld) -> None:
 
 
 # -- rotation ----------------------------------------------------------------------------------------------------------
-def test_a_rotation_moves_devices_over_by_themselves(world: NetworkWorld) -> None:
+def test_a_rotation_moves_devices_over_by_themselves(world: World) -> None:
     client, before = world.enrol(), world.device().record()
     new = world.rotate()
     assert login(client).user == "alice"  # the server does not know yet
     assert world.device().record() == before
     world.refresh()
     assert set(world.issuers.held.secrets) == {before.key_id, new}
-    world.start()  # both are read back
+    world.start_mfa()  # both are read back
     assert login(world.enrol("bob", "phone")).user == "bob"
     assert world.device("phone").record().key_id == new
     assert refused(client, WRONG) == "authentication-failed"
@@ -200,7 +183,7 @@ def test_a_rotation_moves_devices_over_by_themselves(world: NetworkWorld) -> Non
     assert len(list((world.folder / "mfa" / "network-keys").glob("*.sealed"))) == 1
 
 
-def test_a_device_that_missed_the_overlap_is_told(world: NetworkWorld) -> None:
+def test_a_device_that_missed_the_overlap_is_told(world: World) -> None:
     client = world.enrol()
     login(client)
     world.rotate()
@@ -242,7 +225,7 @@ class Deadly(DeviceFolder):
 @pytest.mark.parametrize("at", ["before keeping", "after keeping", "before moving", "before dropping"])
 @pytest.mark.parametrize("late", [False, True])
 def test_a_device_that_dies_while_moving_has_a_token_that_works(
-    world: NetworkWorld, monkeypatch: pytest.MonkeyPatch, at: str, late: bool
+    world: World, monkeypatch: pytest.MonkeyPatch, at: str, late: bool
 ) -> None:
     world.enrol()
     new = world.rotate()
@@ -261,7 +244,7 @@ def test_a_device_that_dies_while_moving_has_a_token_that_works(
     assert not (world.device().path / "device-next.json").exists()
 
 
-def test_dtas_that_do_not_issue_leave_the_device_where_it_is(world: NetworkWorld) -> None:
+def test_dtas_that_do_not_issue_leave_the_device_where_it_is(world: World) -> None:
     client, before = world.enrol(), world.device().record()
     login(client)
     world.rotate()
@@ -274,16 +257,15 @@ def test_dtas_that_do_not_issue_leave_the_device_where_it_is(world: NetworkWorld
 
 
 # -- what a choice of keys does not give -------------------------------------------------------------------------------
-def credential_of(world: NetworkWorld) -> tuple[Credential, Permit, bytes]:
+def credential_of(world: World) -> tuple[Credential, Permit, bytes]:
     folder, suite = world.device(), world.mfa.suite
     record, kept = folder.record(), folder.permit()
     assert kept is not None
-    assert record.key_id is not None
     permit = Permit.from_bytes(suite, kept.permit)
     return Credential(Token.from_bytes(suite, record.token), folder.stored_key()), permit, record.key_id
 
 
-def attempt(world: NetworkWorld, key_id: bytes | None, pin: str = PIN) -> str:
+def attempt(world: World, key_id: bytes, pin: str = PIN) -> str:
     credential, permit, _ = credential_of(world)
     started = start_login(credential, CONTEXT, world.clock(), secrets.token_bytes, permit)
     try:
@@ -294,7 +276,7 @@ def attempt(world: NetworkWorld, key_id: bytes | None, pin: str = PIN) -> str:
     return "accepted"
 
 
-def test_a_login_under_another_key_than_the_tokens_fails_and_is_counted(world: NetworkWorld) -> None:
+def test_a_login_under_another_key_than_the_tokens_fails_and_is_counted(world: World) -> None:
     login(world.enrol())
     new = world.rotate()
     world.refresh()
@@ -307,27 +289,25 @@ def test_a_login_under_another_key_than_the_tokens_fails_and_is_counted(world: N
     assert [attempt(world, key) for key in (old, new)] == ["locked"] * 2
 
 
-def test_a_key_that_is_not_known_or_not_named_is_refused_uncounted(world: NetworkWorld) -> None:
+def test_a_key_that_is_not_known_is_refused_uncounted(world: World) -> None:
     login(world.enrol())
-    for key in (None, bytes(32)):
-        assert attempt(world, key) == "key-over"
+    assert attempt(world, bytes(32)) == "key-over"
     assert world.attempts() == 0
 
 
-def test_the_key_in_a_request_for_permits_is_signed(world: NetworkWorld) -> None:
+def test_the_key_in_a_request_for_permits_is_signed(world: World) -> None:
     world.enrol()
     new = world.rotate()
     world.refresh()
     record, key, now = world.device().record(), world.device().stored_key(), world.clock()
     signed = key.sign(proofs.permits("login.test", MFA_URL, record.identity, now, record.key_id))
-    assert world.mfa.permits(record.identity, now, signed, record.key_id).tickets.network is not None
-    for other in (new, None):
-        with pytest.raises(MilagroError) as caught:
-            world.mfa.permits(record.identity, now, signed, other)
-        assert code_of(caught.value) == "holder-not-proven"
+    assert world.mfa.permits(record.identity, now, signed, record.key_id) is not None
+    with pytest.raises(MilagroError) as caught:
+        world.mfa.permits(record.identity, now, signed, new)
+    assert code_of(caught.value) == "holder-not-proven"
 
 
-def test_a_device_takes_nothing_of_another_key_or_network(world: NetworkWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_takes_nothing_of_another_key_or_network(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client = world.enrol()
     login(client)
     world.rotate()
@@ -348,7 +328,7 @@ def test_a_device_takes_nothing_of_another_key_or_network(world: NetworkWorld, m
     assert world.device().record() == before
 
 
-def test_nobody_gets_a_new_client_secret_without_a_right_pin(world: NetworkWorld) -> None:
+def test_nobody_gets_a_new_client_secret_without_a_right_pin(world: World) -> None:
     """Whoever has the device and not its PIN could else choose a PIN under the new key."""
     login(world.enrol())
     world.rotate()
@@ -356,20 +336,20 @@ def test_nobody_gets_a_new_client_secret_without_a_right_pin(world: NetworkWorld
     identity, key, now = world.device().record().identity, world.device().stored_key(), world.clock()
     old = world.device().record().key_id
     signed = key.sign(proofs.permits("login.test", MFA_URL, identity, now, old))
-    network = world.mfa.permits(identity, now, signed, old).tickets.network
-    assert network is not None
-    holder = world.client()._of_network(world_holder(world))
+    permit = world.mfa.permits(identity, now, signed, old)
+    assert permit is not None
+    holder = world.client()._network(world_holder(world))
     with pytest.raises(MilagroError):  # it is a ticket for a permit
-        holder.client_secret(network)
+        holder.client_secret(permit.ticket)
 
 
-def world_holder(world: NetworkWorld) -> Any:
+def world_holder(world: World) -> Any:
     identity = Identity.from_bytes(world.device().record().identity)
     return _Holder(world.mfa.suite, identity, world.device().stored_key(), world.dial(""))
 
 
 # -- the server's keys -------------------------------------------------------------------------------------------------
-def test_the_server_follows_no_fewer_than_the_threshold(world: NetworkWorld) -> None:
+def test_the_server_follows_no_fewer_than_the_threshold(world: World) -> None:
     before = world.issuers.held.ring.current
     hands = [dta.hand for dta in world.network.dtas]
     kept = [(hand.share, hand.retiring) for hand in hands]
@@ -380,7 +360,7 @@ def test_the_server_follows_no_fewer_than_the_threshold(world: NetworkWorld) -> 
     assert world.issuers.held.ring.current == before
 
 
-def test_the_server_never_goes_back_to_a_key_that_was_followed(world: NetworkWorld) -> None:
+def test_the_server_never_goes_back_to_a_key_that_was_followed(world: World) -> None:
     hands = [dta.hand for dta in world.network.dtas]
     kept = [hand.share for hand in hands]
     new = world.rotate()
@@ -391,17 +371,17 @@ def test_the_server_never_goes_back_to_a_key_that_was_followed(world: NetworkWor
     assert world.issuers.held.ring.current.key_id == new
 
 
-def test_a_server_that_first_starts_in_an_overlap_has_both_secrets(world: NetworkWorld) -> None:
+def test_a_server_that_first_starts_in_an_overlap_has_both_secrets(world: World) -> None:
     client, old = world.enrol(), world.network.key.key_id
     new = world.rotate()
     for path in (world.folder / "mfa" / "network-keys").iterdir():
         path.unlink()
-    world.start()
+    world.start_mfa()
     assert set(world.issuers.held.secrets) == {old, new}
     assert login(client).user == "alice"
 
 
-def test_what_dtas_agree_on(world: NetworkWorld) -> None:
+def test_what_dtas_agree_on(world: World) -> None:
     def key(epoch: int = 0, secret: Any = None) -> SharedKey:
         suite, random = world.network.sharing, secrets.token_bytes
         return deal(suite, secret or world.network.secret, 2, 5, random, epoch=epoch)[0].key
@@ -420,25 +400,24 @@ def test_what_dtas_agree_on(world: NetworkWorld) -> None:
     assert agreed([], 2) is None
 
 
-def test_a_first_start_without_enough_dtas_says_who_is_missing(world: NetworkWorld) -> None:
+def test_a_first_start_without_enough_dtas_says_who_is_missing(world: World) -> None:
     for path in (world.folder / "mfa" / "network-keys").iterdir():
         path.unlink()
-    for index in (1, 3):
-        world.take_down(index)
+    world.take_down(1, 3)
     with pytest.raises(Unavailable, match=r"dta-1: unreachable.*dta-3: unreachable"):
-        open_network(world.config, world.mfa.suite, PASSPHRASE, DIAL, world.clock, CHEAP)
+        open_network(world.config, world.mfa.suite, PASSPHRASE, world.dta_dial, world.clock, CHEAP)
 
 
-def test_a_secret_of_another_server_is_not_taken(world: NetworkWorld) -> None:
+def test_a_secret_of_another_server_is_not_taken(world: World) -> None:
     object.__setattr__(world.config, "name", "other.test")
     with pytest.raises(ConfigError, match=r"other\.test"):
-        open_network(world.config, world.mfa.suite, PASSPHRASE, DIAL, world.clock, CHEAP)
+        open_network(world.config, world.mfa.suite, PASSPHRASE, world.dta_dial, world.clock, CHEAP)
 
 
-def test_a_charter_of_another_suite_is_not_taken(world: NetworkWorld) -> None:
+def test_a_charter_of_another_suite_is_not_taken(world: World) -> None:
     object.__setattr__(world.config.suite, "slot_seconds", 60)
     with pytest.raises(ConfigError, match="charter") as caught:
-        open_network(world.config, world.mfa.suite, PASSPHRASE, DIAL, world.clock, CHEAP)
+        open_network(world.config, world.mfa.suite, PASSPHRASE, world.dta_dial, world.clock, CHEAP)
     assert caught.value.problems == ("suite.slot_seconds is 60, and in the charter it is 3600",)
 
 

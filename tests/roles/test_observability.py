@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import structlog
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from milagro.errors import ConfigError
@@ -26,7 +27,7 @@ from milagro.roles.transport import tracing
 from milagro.roles.transport.config import OperatorsConfig, TracesConfig
 from milagro.roles.wire import to_text
 from tests.roles.stage import CONFIG, TRANSPORTS, Done, Stage, make_stage
-from tests.roles.world import DTA_URLS, MFA_URL, login
+from tests.roles.world import login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,18 +93,19 @@ def unmet(dashboard: dict[str, Any], metrics: dict[str, set[str]]) -> list[str]:
 
 
 def test_the_dashboard_asks_for_what_is_there(world: World, tmp_path: Path) -> None:
+    from prometheus_client import generate_latest
+
     login(world.enrol())
+    shown = []
     for transport in TRANSPORTS:  # what appears only when it happens
         stage = make_stage(transport, tmp_path, replace(CONFIG, body_limit=30))
         stage.send("Act", {"secret": bytes(100)})
         stage.front.metrics.connections.labels("too slow").inc()
         stage.front.metrics.tokens.labels("accepted").inc()
-        world.http[transport] = stage.front.metrics.registry  # type: ignore[assignment]
+        shown.append(generate_latest(stage.front.metrics.registry).decode())
         stage.close()
-    from prometheus_client import generate_latest
-
-    shown = [generate_latest(world.http[transport]).decode() for transport in TRANSPORTS]  # type: ignore[arg-type]
-    shown += [world.http[url].get("/metrics").text for url in (DTA_URLS["dta-1"], MFA_URL)]
+    dta = TestClient(world.fronts[0].app)
+    shown += [server.get("/metrics").text for server in (dta, world.http)]
     metrics = exposed(shown)
     dashboard = json.loads(DASHBOARD.read_text())
     assert unmet(dashboard, metrics) == []
@@ -206,7 +208,8 @@ def test_servers_are_imported_where_the_extras_are_not_installed() -> None:
     code = (
         "import sys; absent = ['opentelemetry.sdk', 'opentelemetry.exporter', 'grpc', 'google.protobuf'];"
         "sys.modules.update(dict.fromkeys(absent));"
-        "import milagro.cli, milagro.roles.dta.http, milagro.roles.mfa.http, milagro.roles.serving, milagro.roles.peer"
+        "import milagro.cli, milagro.roles.dta.member.http, milagro.roles.mfa.http, milagro.roles.serving;"
+        "import milagro.roles.peer"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=DASHBOARD.parents[3])
     assert done.returncode == 0, done.stderr

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING
 
 from milagro.protocols.mpin.v2 import Identity
 from milagro.protocols.mpin.v2.client_key import Ed25519Key
-from milagro.roles.dta.records import DtaRecords
 from milagro.roles.mfa.records import MAX_ATTEMPTS, MfaRecords
 from milagro.roles.suites import open_suite
-from tests.roles.replicas import NOW, guess, in_processes, spend
+from tests.roles.replicas import NOW, guess, in_processes, records_of, spend
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from milagro.stores.state import Database
 
 
-def test_a_thousand_uses_of_one_ticket_at_once_spend_it_once(database: Database) -> None:
-    assert in_processes(4, spend, database, 250) == {"done": 1, "ticket-reused": 999}
-    records = DtaRecords(database)
-    assert records.issued("aa", "client-share") == 1
-    records.state.close()
+def test_a_thousand_uses_of_one_ticket_at_once_spend_it_once(database: Database, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    records_of(database, mark).close()
+    assert in_processes(4, partial(spend, mark), database, 250) == {"done": 1, "ticket-reused": 999}
+    records = records_of(database, mark)
+    assert records.log.mark().number == 1
+    records.close()
 
 
 def test_guesses_through_all_replicas_are_counted_together(database: Database) -> None:

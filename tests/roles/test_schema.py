@@ -13,8 +13,9 @@ from google.protobuf import descriptor_pb2
 from pydantic import Field, create_model
 
 from milagro.errors import ConfigError, ParameterError
-from milagro.roles.dta.operations import SERVICE as DTA
-from milagro.roles.messages import ClientShareRequest, ShareAnswer
+from milagro.roles.dta.member.operations import SERVICE as DTA
+from milagro.roles.issuance.messages import IssueAnswer
+from milagro.roles.messages import PermitsRequest
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.refusals import InvalidRequest
 from milagro.roles.transport import proto
@@ -135,35 +136,35 @@ def test_openapi_and_proto_agree(service: Service, tmp_path: Path) -> None:
         ("bytes signature = 3", "bytes proof = 3"),
         ("bytes signature = 3", "repeated bytes signature = 3"),
         ("bytes signature = 3", "optional bytes signature = 3"),
-        ("rpc Permit(PermitRequest)", "rpc Permit(NoRequest)"),
-        ("rpc Permit(", "rpc Allow("),
-        ("  string issuer = 1;\n", ""),
+        ("rpc Permits(PermitsRequest)", "rpc Permits(NoRequest)"),
+        ("rpc Permits(", "rpc Allow("),
+        ("  string status = 1;\n", ""),
     ],
 )
 def test_planted_drift_is_seen(tmp_path: Path, old: str, new: str) -> None:
-    text = DTA.proto.read_text()
+    text = MFA.proto.read_text()
     assert old in text
     planted = text.replace(old, new, 1)
-    assert drift(openapi(DTA, tmp_path), proto.parse(planted))
+    assert drift(openapi(MFA, tmp_path), proto.parse(planted))
     (tmp_path / "dta.proto").write_text(planted)
     with pytest.raises(ConfigError, match="make_proto"):
-        Codec(replace(DTA, proto=tmp_path / "dta.proto"))
+        Codec(replace(MFA, proto=tmp_path / "dta.proto"))
 
 
 def test_a_number_that_moved_is_seen(tmp_path: Path) -> None:
-    text = DTA.proto.read_text()
-    numbers = re.search(r"message PermitRequest \{[^}]*\}", text)
+    text = MFA.proto.read_text()
+    numbers = re.search(r"message PermitsRequest \{[^}]*\}", text)
     assert numbers is not None
     moved = numbers[0].replace("= 1;", "= 9;").replace("= 2;", "= 1;").replace("= 9;", "= 2;")
     # The file is the record of the numbers, so only its order tells; a diff of the file is what a reviewer sees.
     before, after = proto.parse(text), proto.parse(text.replace(numbers[0], moved))
-    assert before.messages["PermitRequest"] != after.messages["PermitRequest"]
-    assert proto.differences(DTA, after)  # fields are listed by number
+    assert before.messages["PermitsRequest"] != after.messages["PermitsRequest"]
+    assert proto.differences(MFA, after)  # fields are listed by number
 
 
 def grown(**fields: Any) -> Service:
-    model = create_model("ClientShareRequest", __base__=Message, **fields)
-    return replace(DTA, operations=(replace(DTA.operations[0], request=model),))
+    model = create_model("PermitsRequest", __base__=Message, **fields)
+    return replace(MFA, operations=(replace(MFA.operations[0], request=model),))
 
 
 def test_numbers_are_never_given_twice() -> None:
@@ -172,7 +173,7 @@ def test_numbers_are_never_given_twice() -> None:
     third = grown(b=(bytes, ...), c=(int, ...), d=(list[str], ...))
     one = proto.parse(proto.written(first))
     two = proto.parse(proto.written(second, one))
-    three = proto.parse(proto.written(third, two)).messages["ClientShareRequest"]
+    three = proto.parse(proto.written(third, two)).messages["PermitsRequest"]
     assert [(entry.name, entry.number) for entry in three.fields] == [("b", 2), ("c", 3), ("d", 4)]
     assert (three.reserved_numbers, three.reserved_names) == ([1], ["a"])
     with pytest.raises(ParameterError, match="cannot come back"):
@@ -200,7 +201,7 @@ def test_kinds_of_fields() -> None:
         whole=(int, ...),
         maybe=(int | None, None),
         octets=(list[Octets], ...),
-        inner=(ShareAnswer, ...),
+        inner=(IssueAnswer, ...),
         real=(float, 1.0),
     )
     kinds = {entry.name: (entry.kind, entry.label) for entry in proto.fields_of(model)}
@@ -210,7 +211,7 @@ def test_kinds_of_fields() -> None:
         "whole": ("int64", ""),
         "maybe": ("int64", "optional"),
         "octets": ("bytes", "repeated"),
-        "inner": ("ShareAnswer", ""),
+        "inner": ("IssueAnswer", ""),
         "real": ("double", "optional"),
     }
 
@@ -283,14 +284,5 @@ def test_models_judge_what_protobuf_lets_through(codec: Codec) -> None:
 def test_requests_go_both_ways(codec: Codec) -> None:
     body = Body(secret=b"\0\xff", count=-(1 << 63), at=0, best={"name": "\u00e9"})  # type: ignore[arg-type]
     assert codec.read(Body, codec.write(body)) == body
-    assert (
-        Codec(DTA)
-        .read(
-            ClientShareRequest,
-            Codec(DTA).write(
-                ClientShareRequest(ticket="a" * 5 + "." + "b" * 9 + ".ccccc", identity=b"i", signature=bytes(64))
-            ),
-        )
-        .identity
-        == b"i"
-    )
+    request = PermitsRequest(identity=b"i", at=1, signature=bytes(64), key_id=bytes(32))
+    assert Codec(MFA).read(PermitsRequest, Codec(MFA).write(request)) == request

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milagro.errors import ConfigError, DecryptionFailed
-from milagro.roles.dta import config as dta_config
+from milagro.roles.dta.member import config as dta_config
 from milagro.roles.sealing import KeysConfig, NodeKeys, open_node_keys, open_sealer
 from milagro.stores.keys import context_of, reseal
 from tests.roles.world import toml_dta, write
@@ -25,7 +25,7 @@ PASSPHRASE = '[passphrase]\nenv = "MILAGRO_TEST_PASSPHRASE"\n'
 
 
 def read(folder: Path, tables: str) -> KeysConfig:
-    return dta_config.read_config(write(folder / "milagro.toml", toml_dta("dta-1", bytes(32)) + tables)).common.keys
+    return dta_config.read_config(write(folder / "milagro.toml", toml_dta(store=tables))).common.keys
 
 
 @pytest.fixture(autouse=True)

@@ -49,8 +49,8 @@ class DeviceRecord(Message):
     issuers: list[str]
     identity: Octets
     token: Octets
-    network: CidText | None = None
-    key_id: Digest | None = None
+    network: CidText
+    key_id: Digest
 
 
 class PermitRecord(Message):
@@ -58,7 +58,7 @@ class PermitRecord(Message):
 
     slot: int
     permit: Octets
-    key_id: Digest | None = None
+    key_id: Digest
 
 
 @dataclass(frozen=True, slots=True)

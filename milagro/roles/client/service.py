@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,6 @@ from milagro.errors import (
 from milagro.octets import equal
 from milagro.protocols.mpin.v2 import ClientSecret, Context, Credential, Identity, Permit, Suite, Token, start_login
 from milagro.roles import proofs
-from milagro.roles.client.additive import AdditiveHolder
 from milagro.roles.client.device import DeviceFolder, DeviceRecord, PermitRecord, SoftwareKey
 from milagro.roles.client.network import NetworkHolder, Tell
 from milagro.roles.clock import Clock, unix_now
@@ -111,8 +110,8 @@ class Client:
             answer = self._apply(server, status, origin, application, key)
             identity = self._check_identity(answer.identity, status, application, key)
             holder = _Holder(suite, identity, key, server)
-            secret, origin_of_secret = self._client_secret(holder, answer)
-            record = _record(application, status, secret.token(choose_pin()), origin_of_secret)
+            secret, source = self._client_secret(holder, answer.ticket)
+            record = _record(application, status, secret.token(choose_pin()), source)
             self._folder.keep(record)
             with contextlib.suppress(Unavailable):  # the first login confirms as well
                 self._confirm(server, record, key)
@@ -172,21 +171,12 @@ class Client:
             raise MalformedEnvelope("the server answered with an identity that is not this device's")
         return identity
 
-    def _client_secret(self, holder: _Holder, answer: EnrolmentAnswer) -> tuple[ClientSecret, _Origin]:
-        if answer.network is not None:
-            return self._from_network(holder, answer.network)
-        secret = self._of_single(holder).client_secret(answer.dtas)
-        return secret, _Origin([dta.name for dta in answer.dtas])
-
-    def _from_network(self, holder: _Holder, ticket: NetworkTicket) -> tuple[ClientSecret, _Origin]:
-        network = self._of_network(holder)
+    def _client_secret(self, holder: _Holder, ticket: NetworkTicket) -> tuple[ClientSecret, _Source]:
+        network = self._network(holder)
         secret, names = network.client_secret(ticket)
-        return secret, _Origin(names, ticket.network, network.key_of(ticket))
+        return secret, _Source(names, ticket.network, network.key_of(ticket))
 
-    def _of_single(self, holder: _Holder) -> AdditiveHolder:
-        return AdditiveHolder(holder.suite, holder.identity.to_bytes(), holder.key, self._dial)
-
-    def _of_network(self, holder: _Holder) -> NetworkHolder:
+    def _network(self, holder: _Holder) -> NetworkHolder:
         return NetworkHolder(
             holder.suite,
             holder.identity,
@@ -228,11 +218,9 @@ class Client:
         return permit
 
     def _combined_permit(self, holder: _Holder, record: DeviceRecord, answer: PermitsAnswer, slot: int) -> Permit:
-        if record.key_id is None:
-            return self._of_single(holder).permit(answer.dtas, slot, record.issuers)
-        if answer.network is None or answer.network.network != record.network:
-            raise MalformedEnvelope("the server answered with tickets for other D-TAs than this device's")
-        return self._of_network(holder).permit(answer.network, slot, record.key_id)
+        if answer.ticket is None or answer.ticket.network != record.network:
+            raise MalformedEnvelope("the server answered with a ticket for other D-TAs than this device's")
+        return self._network(holder).permit(answer.ticket, slot, record.key_id)
 
     # -- moving to the network's next key ----------------------------------------------------------------------
     def _move(self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket) -> None:
@@ -257,11 +245,11 @@ class Client:
         holder = _Holder(suite, Identity.from_bytes(record.identity), visit.key, visit.server)
         if ticket.network != record.network:
             raise MalformedEnvelope("the server offers the key of another network of D-TAs")
-        if waiting is not None and waiting.key_id == self._of_network(holder).key_of(ticket):
+        if waiting is not None and waiting.key_id == self._network(holder).key_of(ticket):
             return waiting
-        secret, origin = self._from_network(holder, ticket)
+        secret, source = self._client_secret(holder, ticket)
         token = secret.token(visit.pin).to_bytes()
-        following = record.model_copy(update={"token": token, "key_id": origin.key_id, "issuers": list(origin.issuers)})
+        following = record.model_copy(update={"token": token, "key_id": source.key_id, "issuers": source.issuers})
         self._folder.keep_waiting(following)
         return following
 
@@ -328,15 +316,15 @@ class _Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
-    """Whose shares a secret was made of."""
+class _Source:
+    """The network that issued a secret, its D-TAs, and the key."""
 
-    issuers: Sequence[str]
-    network: str | None = None
-    key_id: bytes | None = None
+    issuers: list[str]
+    network: str
+    key_id: bytes
 
 
-def _record(application: Application, status: MfaStatusAnswer, token: Token, origin: _Origin) -> DeviceRecord:
+def _record(application: Application, status: MfaStatusAnswer, token: Token, source: _Source) -> DeviceRecord:
     return DeviceRecord(
         server=application.server.rstrip("/"),
         server_name=status.name,
@@ -346,11 +334,11 @@ def _record(application: Application, status: MfaStatusAnswer, token: Token, ori
         slot_seconds=status.slot_seconds,
         user=token.identity.user,
         device=token.identity.device,
-        issuers=list(origin.issuers),
+        issuers=source.issuers,
         identity=token.identity.to_bytes(),
         token=token.to_bytes(),
-        network=origin.network,
-        key_id=origin.key_id,
+        network=source.network,
+        key_id=source.key_id,
     )
 
 

@@ -1,9 +1,11 @@
-"""The D-TA: a trust authority that holds one additive share of the master secret and issues from it.
+"""The D-TA: a member of a network that holds a share of the master secret, and issues from it.
 
-    ticket --check--> trusted, fresh, for this D-TA, purpose and identity
-           --prove--> the caller holds the client key inside the identity
-           --spend--> its id committed to the database, once and for all
-           --issue--> share = s_i * point, the only thing that ever leaves
+    network   how members make the key together, hand it on, repair and rotate it
+    holdings  the share that a member has now
+    issuing   ticket --> checked, spent, entered in the log --> share = s_i * point, sealed to who may have it
+    member    both in one server
 
-Spec: spec/mpin.md
+No member ever holds the master secret, and any t of n are enough.
+
+Spec: spec/dta-network.md, spec/issuing.md
 """

@@ -10,8 +10,7 @@ A login, each arrow durable before the next begins:
     pass 2 --session read, signature--> session deleted and attempt counted, in one transaction
            --pairing--> wrong: the count stays;  right: the count is set to 0, then the answer leaves
 
-Its secrets and tickets come from single D-TAs (keys, additive) or from a network of them (network, network_keys, nodes,
-authority, watch), both behind `issuers.Issuers`.
+    network   its D-TAs: the keys that they accept, the secrets of these, and the tickets that it signs
 
 Spec: spec/mpin.md
 """

@@ -5,30 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from milagro.roles.config import (
-    CommonConfig,
-    Reader,
-    ServerConfig,
-    canonical_origin,
-    origin_of,
-    read,
-    read_common,
-)
+from milagro.roles.config import CommonConfig, Reader, canonical_origin, read, read_common
 from milagro.roles.suites import SuiteConfig, read_suite
-from milagro.stores.urls import is_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class DtaAddress:
-    """Where a D-TA is, and the commitment that it must show if the operator pinned one."""
-
-    name: str
-    url: str
-    commitment: bytes
-    ca_certificate: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +28,16 @@ class NetworkConfig:
 
 @dataclass(frozen=True, slots=True)
 class MfaConfig:
-    """An MFA server: its name, its sealed keys, and its D-TAs: single ones, or a network of them."""
+    """An MFA server: its name, and its network of D-TAs."""
 
     common: CommonConfig
     suite: SuiteConfig
     name: str
     relying_party: str
-    registration_key: Path
-    server_secret: Path
-    dtas: tuple[DtaAddress, ...]
     session_seconds: int
     max_sessions: int
     dta_wait_seconds: int
-    network: NetworkConfig | None = None
+    network: NetworkConfig
 
     @property
     def origin(self) -> str:
@@ -69,8 +47,6 @@ class MfaConfig:
     @property
     def sealed_files(self) -> tuple[Path, ...]:
         """The files that `milagro keys` is about."""
-        if self.network is None:
-            return (self.registration_key, self.server_secret)
         identity, keys = self.network.identity, self.network.keys
         return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")))
 
@@ -84,22 +60,16 @@ def read_config(path: Path) -> MfaConfig:
     top.choice("role", ("mfa",))
     own = top.table("mfa")
     name = own.text("name", limit=253)
-    common = read_common(top)
     config = MfaConfig(
-        common=common,
+        common=read_common(top),
         suite=read_suite(top.table("suite", required=False)),
         name=name,
         relying_party=own.text("relying_party", name or "?", limit=253),
-        registration_key=own.path("registration_key", "registration-key.sealed"),
-        server_secret=own.path("server_secret", "server-secret.sealed"),
-        dtas=_read_dtas(own.tables("dtas"), common.server) if "dtas" in own or "network" not in own else (),
         session_seconds=own.integer("session_seconds", 10, 600, 120),
         max_sessions=own.integer("max_sessions", 10, 1_000_000, 10_000),
         dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
-        network=_read_network(own.table("network")) if "network" in own else None,
+        network=_read_network(own.table("network")),
     )
-    if "dtas" in own and "network" in own:
-        own.fault("network", "and [[mfa.dtas]] exclude each other: name single D-TAs, or a network of them")
     top.finish(path)
     return config
 
@@ -115,32 +85,3 @@ def _read_network(reader: Reader) -> NetworkConfig:
         patience_seconds=reader.integer("patience_seconds", 1, 600, 20),
         poll_seconds=reader.integer("poll_seconds", 1, 86400, 60),
     )
-
-
-def _read_dtas(readers: list[Reader], server: ServerConfig) -> tuple[DtaAddress, ...]:
-    dtas: list[DtaAddress] = []
-    for reader in readers:
-        dta = DtaAddress(
-            name=reader.text("name", limit=64),
-            url=reader.url("url"),
-            commitment=reader.hexadecimal("commitment", required=False),
-            ca_certificate=reader.file("ca_certificate", required=False),
-        )
-        if dta.name and dta.name in {other.name for other in dtas}:
-            reader.fault("name", f"is {dta.name!r}, which another D-TA has already")
-        if dta.url:
-            _check_address(reader, dta, dtas, server)
-        dtas.append(dta)
-    return tuple(dtas)
-
-
-def _check_address(reader: Reader, dta: DtaAddress, others: list[DtaAddress], server: ServerConfig) -> None:
-    try:
-        origin = origin_of(dta.url)
-        taken = {origin_of(other.url): other.name for other in others if other.url}
-    except ValueError:
-        return  # noted already
-    if origin in taken:
-        reader.fault("url", f"is the address of D-TA {taken[origin]!r} as well")
-    if origin[2] == server.port and is_loopback(origin[1]) and is_loopback(server.host):
-        reader.fault("url", f"has port {server.port}, on which this server itself listens")

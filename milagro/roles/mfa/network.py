@@ -1,4 +1,4 @@
-"""A network of D-TAs, any t of which are enough: one ticket for all of them, and keys that may be followed by others.
+"""The network of D-TAs, any t of which are enough: one ticket for all of them, and keys that others may follow.
 
     at the start   ring and secrets from the folder; if there are none: ask for the keys, fetch the secret, seal it
     every minute   what do t D-TAs say is the current key? another one: fetch its secret, seal it, then go over
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from milagro.errors import ConfigError, Expired, MilagroError, Unavailable
+from milagro.errors import Expired, MilagroError, Unavailable
 from milagro.protocols.sharing import KeyRing
 from milagro.roles import logs
 from milagro.roles.clock import Clock, unix_now
@@ -26,7 +26,6 @@ from milagro.roles.issuance.reports import TooFewAnswers
 from milagro.roles.issuance.requester import Patience
 from milagro.roles.messages import DtaName, NetworkAnswer, NetworkTicket
 from milagro.roles.mfa.authority import open_identity
-from milagro.roles.mfa.issuers import Tickets
 from milagro.roles.mfa.network_keys import Held, NetworkKeys
 from milagro.roles.mfa.nodes import Nodes, read_nodes
 from milagro.roles.mfa.watch import KeyWatch
@@ -48,8 +47,10 @@ _OVER: Final = "the key of this token is not accepted any more, or not known her
 _log = logs.logger(__name__)
 
 
-class NetworkIssuers:
+class Issuers:
     """The network in [mfa.network]. `refresh` asks what its keys are now; `start` does so again and again.
+
+    Threads share it.
 
     Spec: spec/mpin.md
     Secret: the authority's keys and the server secrets
@@ -75,32 +76,39 @@ class NetworkIssuers:
         self._watch = KeyWatch(self.refresh, poll_seconds)
 
     # -- what the server asks for ----------------------------------------------------------------------------------
-    def client_share(self, identity: Identity, now: int) -> Tickets:
-        """As Issuers: for the current key."""
-        return Tickets(network=self._for(identity, Purpose.CLIENT_SHARE, self.held.ring.current, now))
+    def client_share(self, identity: Identity, now: int) -> NetworkTicket:
+        """A ticket for the shares of a client secret, of the current key."""
+        return self._for(identity, Purpose.CLIENT_SHARE, self.held.ring.current, now)
 
-    def permit(self, identity: Identity, slot: int, key_id: bytes | None, now: int) -> Tickets:
-        """As Issuers."""
-        return Tickets(network=self._for(identity, Purpose.PERMIT, self._key(key_id, now), now, slot))
+    def permit(self, identity: Identity, slot: int, key_id: bytes, now: int) -> NetworkTicket:
+        """A ticket for the shares of a permit that goes with a token of this key.
 
-    def move(self, identity: Identity, key_id: bytes | None, now: int) -> NetworkTicket | None:
-        """As Issuers."""
+        Raises: KeyOver
+        """
+        return self._for(identity, Purpose.PERMIT, self._key(key_id, now), now, slot)
+
+    def move(self, identity: Identity, key_id: bytes, now: int) -> NetworkTicket | None:
+        """A ticket for a client secret of the current key, if the holder's token is of another one."""
         current = self.held.ring.current
         return None if current.key_id == key_id else self._for(identity, Purpose.CLIENT_SHARE, current, now)
 
-    def server_secret(self, key_id: bytes | None, now: int) -> ServerSecret:
-        """As Issuers."""
+    def server_secret(self, key_id: bytes, now: int) -> ServerSecret:
+        """What logins with tokens of this key are checked with.
+
+        Raises: KeyOver
+        Secret: the result
+        """
         held, key = self.held, self._key(key_id, now)
         if key.key_id not in held.secrets:
             raise KeyOver(_OVER)
         return held.secrets[key.key_id]
 
     def names(self) -> list[DtaName]:
-        """As Issuers."""
+        """The D-TAs."""
         return [DtaName(name=node.name, url=node.url) for node in self._nodes.nodes]
 
     def network(self) -> NetworkAnswer:
-        """As Issuers."""
+        """The network, as devices are told of it."""
         return self._nodes.answer
 
     @property
@@ -113,9 +121,9 @@ class NetworkIssuers:
             raise Unavailable("the network's key is not here yet")
         return self._held
 
-    def _key(self, key_id: bytes | None, now: int) -> SharedKey:
+    def _key(self, key_id: bytes, now: int) -> SharedKey:
         try:
-            return self.held.ring.find(key_id or b"", now)
+            return self.held.ring.find(key_id, now)
         except Expired:
             raise KeyOver(_OVER) from None
 
@@ -136,11 +144,11 @@ class NetworkIssuers:
 
     # -- following the keys ----------------------------------------------------------------------------------------
     def start(self) -> None:
-        """As Issuers."""
+        """Begins to follow what the D-TAs do, in the background."""
         self._watch.start()
 
     def close(self) -> None:
-        """As Issuers."""
+        """Ends that."""
         self._watch.stop()
 
     def refresh(self) -> None:
@@ -249,14 +257,12 @@ def open_network(
     dial: Dial | None = None,
     clock: Clock = unix_now,
     cost: Argon2Cost | None = None,
-) -> NetworkIssuers:
+) -> Issuers:
     """The network of the configuration, with its key at hand, which is fetched if this is the first start.
 
     Raises: ConfigError, NotFound, DecryptionFailed; Unavailable if the key cannot be had in `dta_wait_seconds`
     """
     network = config.network
-    if network is None:
-        raise ConfigError("the configuration names no network of D-TAs")
 
     def read() -> Nodes:
         return read_nodes(network.charter, network.bundles, config.suite)
@@ -269,7 +275,7 @@ def open_network(
         "hash": config.suite.hash,
         "network": str(read().network),
     }
-    issuers = NetworkIssuers(
+    issuers = Issuers(
         read,
         suite,
         open_identity(network, sealing),
@@ -283,7 +289,7 @@ def open_network(
     return issuers
 
 
-def _await_key(issuers: NetworkIssuers, seconds: float) -> None:
+def _await_key(issuers: Issuers, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while issuers._held is None:
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from milagro.errors import MilagroError, NotFound
+from milagro.errors import MilagroError
 from milagro.roles import logs
 from milagro.roles.messages import (
     ConfirmationAnswer,
@@ -42,7 +42,7 @@ class Desk:
 
 
 def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer:
-    """A pinned identity, and the tickets for its shares."""
+    """A pinned identity, and the ticket for its shares."""
     applicant = Applicant(request.user, request.device, request.code, request.algorithm, request.public_key)
     try:
         enrolment = desk.service.enrol(applicant, request.signature)
@@ -50,8 +50,7 @@ def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer
         _log.warning("a second identity for a pinned device was refused", user=request.user, device=request.device)
         raise
     _log.info("enrolled", identity=enrolment.identity.digest().hex())
-    tickets = enrolment.tickets
-    return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), dtas=tickets.dtas, network=tickets.network)
+    return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), ticket=enrolment.ticket)
 
 
 def confirm(desk: Desk, request: HolderRequest, _call: Call) -> ConfirmationAnswer:
@@ -61,9 +60,9 @@ def confirm(desk: Desk, request: HolderRequest, _call: Call) -> ConfirmationAnsw
 
 
 def permits(desk: Desk, request: PermitsRequest, _call: Call) -> PermitsAnswer:
-    """Tickets for the current slot's permit."""
+    """The ticket for the current slot's permit."""
     found = desk.service.permits(request.identity, request.at, request.signature, request.key_id)
-    return PermitsAnswer(slot=found.slot, dtas=found.tickets.dtas, network=found.tickets.network)
+    return PermitsAnswer() if found is None else PermitsAnswer(slot=found.slot, ticket=found.ticket)
 
 
 def pass_one(desk: Desk, request: FirstPass, _call: Call) -> PassMessage:
@@ -112,10 +111,7 @@ def status(desk: Desk, _request: NoRequest, _call: Call) -> MfaStatusAnswer:
 
 def network(desk: Desk, _request: NoRequest, _call: Call) -> NetworkAnswer:
     """The network that this server works with."""
-    known = desk.service.issuers.network()
-    if known is None:
-        raise NotFound("this server works with single D-TAs, not with a network of them")
-    return known
+    return desk.service.issuers.network()
 
 
 SERVICE = Service(
@@ -126,7 +122,7 @@ SERVICE = Service(
     operations=(
         Operation(
             "Enrol",
-            "Pins an identity for an invited user's device. Repeating it with the same key gives fresh tickets.",
+            "Pins an identity for an invited user's device. Repeating it with the same key gives a fresh ticket.",
             enrol,
             EnrolmentRequest,
             EnrolmentAnswer,
@@ -144,7 +140,7 @@ SERVICE = Service(
         ),
         Operation(
             "Permits",
-            "Tickets for the shares of the current slot's permit.",
+            "The ticket for the shares of the current slot's permit.",
             permits,
             PermitsRequest,
             PermitsAnswer,

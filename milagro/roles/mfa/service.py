@@ -26,7 +26,6 @@ from milagro.protocols.mpin.v2 import (
 from milagro.roles import logs, proofs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.mfa.batches import LoginVerifier
-from milagro.roles.mfa.issuers import Tickets
 from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from milagro.protocols.mpin.v2 import ServerSecret
     from milagro.roles.messages import NetworkTicket
     from milagro.roles.mfa.config import MfaConfig
-    from milagro.roles.mfa.issuers import Issuers
+    from milagro.roles.mfa.network import Issuers
     from milagro.roles.proofs import Applicant
 
 Checkpoint = Callable[[str], None]
@@ -44,7 +43,6 @@ _SALT_OCTETS = 16
 _USER_OCTETS = 256
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 _CODE_LENGTH = 16
-_SESSION = b"milagro mfa session with a key"
 _log = logs.logger(__name__)
 
 
@@ -54,18 +52,18 @@ def no_checkpoint(_name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """A pinned identity, and the tickets for its client shares."""
+    """A pinned identity, and the ticket for its client shares."""
 
     identity: Identity
-    tickets: Tickets
+    ticket: NetworkTicket
 
 
 @dataclass(frozen=True, slots=True)
-class PermitTickets:
-    """The tickets for the shares of the permit for `slot`."""
+class PermitTicket:
+    """The ticket for the shares of the permit for `slot`."""
 
-    slot: int | None
-    tickets: Tickets
+    slot: int
+    ticket: NetworkTicket
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +138,10 @@ class MfaService:
         _check_fresh(at, now)
         self.records.confirm(self._pinned(holder).identity.digest())
 
-    def permits(self, identity: bytes, at: int, signature: bytes, key_id: bytes | None = None) -> PermitTickets:
-        """Tickets for this slot's permit, unless the account is suspended or the device locked.
+    def permits(self, identity: bytes, at: int, signature: bytes, key_id: bytes) -> PermitTicket | None:
+        """The ticket for this slot's permit, unless the account is suspended or the device locked; None without slots.
 
-        `key_id` is the key of a network that the holder's token is of.
+        `key_id` is the network's key that the holder's token is of.
         Spec: spec/mpin.md#permits
         Raises: HolderNotProven, Expired, UnknownIdentity, Suspended, Locked, KeyOver
         """
@@ -155,14 +153,14 @@ class MfaService:
         check_usable(self._pinned(holder))
         slot = self.suite.slot_at(now)
         if slot is None:
-            return PermitTickets(None, Tickets())
-        return PermitTickets(slot, self.issuers.permit(holder, slot, key_id, now))
+            return None
+        return PermitTicket(slot, self.issuers.permit(holder, slot, key_id, now))
 
     # -- login -------------------------------------------------------------------------------------------------
-    def pass_one(self, message: bytes, key_id: bytes | None = None) -> bytes:
+    def pass_one(self, message: bytes, key_id: bytes) -> bytes:
         """The challenge to a first pass whose signature and identity are right.
 
-        `key_id` is the key of a network that the client's token is of: with its secret the second pass is checked.
+        `key_id` is the network's key that the client's token is of: with its secret the second pass is checked.
         The session keeps it. Attempts are counted by device and before that check, so that a choice of keys is no
         choice of more attempts.
         Spec: spec/mpin.md#two-pass
@@ -181,7 +179,7 @@ class MfaService:
             challenged.identity.digest(),
             hashlib.sha256(message).digest(),
             challenged.expires,
-            _with_key(key_id, challenged.to_bytes()),
+            frame(key_id, challenged.to_bytes()),
         )
         self.records.open_session(session, now, self.config.max_sessions)
         self._checkpoint("pass-1")
@@ -198,7 +196,7 @@ class MfaService:
         session = self.records.session(received.session_id)
         if session is None:
             raise Replay(_ANSWERED)
-        key_id, octets = _split_key(session.octets)
+        key_id, octets = unframe(session.octets)
         secret = self.issuers.server_secret(key_id, now)
         # A bad signature ends here: nothing is counted, and the session is left to its owner.
         countable = self._verifier.resume(octets).accept(received, now)
@@ -215,7 +213,7 @@ class MfaService:
         self._checkpoint("succeeded")
         return authenticated
 
-    def _move(self, authenticated: Authenticated, key_id: bytes | None, now: int) -> NetworkTicket | None:
+    def _move(self, authenticated: Authenticated, key_id: bytes, now: int) -> NetworkTicket | None:
         """What moves the device over. Only a login that has succeeded gets it: it lets its holder choose a PIN."""
         try:
             return self.issuers.move(authenticated.identity, key_id, now)
@@ -245,15 +243,6 @@ class MfaService:
         if device is None or device.identity != holder:
             raise UnknownIdentity("this server has no such device")
         return device
-
-
-def _with_key(key_id: bytes | None, octets: bytes) -> bytes:
-    return octets if key_id is None else frame(_SESSION, key_id, octets)
-
-
-def _split_key(octets: bytes) -> tuple[bytes | None, bytes]:
-    label, *rest = unframe(octets)
-    return (rest[0], rest[1]) if label == _SESSION else (None, octets)
 
 
 def _check_proven(holder: Identity, signature: bytes, statement: bytes) -> None:

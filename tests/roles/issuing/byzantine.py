@@ -18,7 +18,7 @@ from milagro.protocols.sharing import deal, issuing
 from milagro.roles.issuance.messages import IssueAnswer, IssueRequest
 from milagro.roles.issuance.requests import seal_answer
 from milagro.roles.wire import to_text
-from tests.roles.issuing.network import NETWORK, Dta, Network
+from tests.roles.issuing.network import Dta, Network
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare
@@ -60,7 +60,7 @@ async def start(send: Send, status: int = 200, headers: dict[str, str] | None = 
 # -- shares ------------------------------------------------------------------------------------------------------------
 def _asked(network: Network, dta: Dta, body: bytes) -> tuple[Asked, Any]:
     request = IssueRequest.model_validate_json(body)
-    asked = Asked(NETWORK, dta.owner.identity, request.ticket, request.reply_to or b"", request.identity or b"")
+    asked = Asked(network.id, dta.owner.identity, request.ticket, request.reply_to or b"", request.identity or b"")
     return asked, network.suite.hash_identity(Identity.from_bytes(request.identity or b""))
 
 

@@ -37,8 +37,8 @@ from milagro.roles.transport.metrics import Metrics
 from milagro.roles.transport.readiness import Readiness
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.state import State
+from tests.roles.clocks import SetClock
 from tests.roles.correspondents import Owner
-from tests.roles.world import SetClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +85,7 @@ class Dta:
     owner: Owner
     hand: Hand
     folder: Path
+    network: CID = field(init=False)
     service: IssuingService = field(init=False)
 
     @property
@@ -93,13 +94,13 @@ class Dta:
 
     def open(self, network: Network) -> Dta:
         """Starts it, as after a restart."""
-        now = network.clock()
+        now, self.network = network.clock(), network.id
         state = State(self.folder / "state.sqlite", SCHEMA)
         mark = Watermark(self.folder / "state.mark")
-        records = IssuingRecords(state, mark, self.owner.identity, NETWORK, now)
+        records = IssuingRecords(state, mark, self.owner.identity, network.id, now)
         keys = self.owner.pairs[-1]
         node = IssuingNode(
-            self.owner.identity, NETWORK, network.suite, keys.signing, self.owner.keys.opening, network.purposes
+            self.owner.identity, network.id, network.suite, keys.signing, self.owner.keys.opening, network.purposes
         )
         authorities = Authorities(network.terms, network.directory)
         self.service = IssuingService(node, self.hand, authorities, records, network.clock)
@@ -132,13 +133,13 @@ class Holder:
     def request(self, dta: Dta, ticket: bytes, reply: EncryptionKey, **changes: Any) -> IssueRequest:
         """A good request, but for `changes`."""
         octets = self.identity.to_bytes()
-        asked = Asked(NETWORK, dta.owner.identity, ticket, reply.public.octets, octets)
+        asked = self.asked(dta, ticket, reply)
         fields: dict[str, Any] = {"ticket": ticket, "identity": octets, "reply_to": asked.reply}
         fields["signature"] = self.key.sign(asked.statement)
         return IssueRequest(**{**fields, **changes})
 
     def asked(self, dta: Dta, ticket: bytes, reply: EncryptionKey) -> Asked:
-        return Asked(NETWORK, dta.owner.identity, ticket, reply.public.octets, self.identity.to_bytes())
+        return Asked(dta.network, dta.owner.identity, ticket, reply.public.octets, self.identity.to_bytes())
 
 
 class Network:
@@ -152,9 +153,14 @@ class Network:
         *,
         purposes: frozenset[Purpose] = M_PIN,
         clock: Any = None,
+        slot_seconds: int = 3600,
+        start: bool = True,
         **terms: Any,
     ) -> None:
-        self.suite = Suite(curve("BLS12-381", backend="native"), "sha256", timedelta(hours=1))
+        self.suite = Suite(
+            curve("BLS12-381", backend="native"), "sha256", timedelta(seconds=slot_seconds) if slot_seconds else None
+        )
+        self.id = NETWORK
         self.sharing = sharing.Suite(self.suite.curve)
         self.clock = clock or SetClock()
         self.purposes = purposes
@@ -169,7 +175,13 @@ class Network:
         for share in shares:
             own = folder / f"dta-{share.index}"
             own.mkdir(parents=True, exist_ok=True)
-            self.dtas.append(Dta(share.index, Owner.new(), Hand(share), own).open(self))
+            self.dtas.append(Dta(share.index, Owner.new(), Hand(share), own))
+        if start:
+            self.start()
+
+    def start(self) -> None:
+        for dta in self.dtas:
+            dta.open(self)
 
     @property
     def key(self) -> sharing.SharedKey:
@@ -183,7 +195,7 @@ class Network:
     def ticket(self, subject: bytes, purpose: Purpose = Purpose.CLIENT_SHARE, **changes: Any) -> Ticket:
         now = self.clock()
         fields: dict[str, Any] = {
-            "network": NETWORK,
+            "network": self.id,
             "purpose": purpose,
             "subject": subject,
             "key_id": self.key.key_id,
@@ -211,7 +223,7 @@ class Network:
             Node(dta.index, dta.name, dta.owner.identity, dta.owner.state, known.get(dta.index, "http://127.0.0.1:9"))
             for dta in self.dtas
         )
-        return NetworkView(NETWORK, self.suite, nodes, (self.key,), **changes)
+        return NetworkView(self.id, self.suite, nodes, (self.key,), **changes)
 
     def close(self) -> None:
         for dta in self.dtas:

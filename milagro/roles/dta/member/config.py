@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milagro.errors import ConfigError
 from milagro.protocols.issuance import M_PIN, Purpose
 from milagro.roles.config import read, read_common
 from milagro.roles.dta.issuing.authorities import AuthorityTerms, read_authorities
-from milagro.roles.dta.network.config import NodeConfig, is_network, read_network
+from milagro.roles.dta.network.config import NodeConfig, read_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,9 +63,7 @@ def read_config(path: Path) -> MemberConfig:
 
 
 def require_network(path: Path) -> NodeConfig:
-    """What `read_config` says of the network. Raises: ConfigError also for a D-TA that is in no network."""
-    if not is_network(path):
-        raise ConfigError(f"{path} is not of a D-TA in a network; `milagro init dta FOLDER --network` makes one")
+    """What `read_config` says of the network. Raises: ConfigError."""
     return read_config(path).node
 
 

@@ -42,7 +42,7 @@ class Member:
     """
 
     def __init__(self, config: MemberConfig, key: SealingKey, clock: Clock = unix_now) -> None:
-        self._config, self._clock = config, clock
+        self.config, self._clock = config, clock
         self._database = open_database(config.node)
         self.node = Node(config.node, key, self._database, clock)
         for bundle in config.issuing.bundles:
@@ -71,7 +71,7 @@ class Member:
     @property
     def name(self) -> str:
         """The name of this D-TA."""
-        return self._config.node.name
+        return self.config.node.name
 
     def issuing(self) -> IssuingService:
         """What issues for the network of this D-TA.
@@ -87,7 +87,7 @@ class Member:
             return self._issuing
 
     def _open(self, charter: Charter) -> IssuingService:
-        config, node, now = self._config.issuing, self.node, self._clock()
+        config, node, now = self.config.issuing, self.node, self._clock()
         suite = open_suite(charter.curve, charter.hash, charter.slot_seconds)
         keys = node.keys.signing(resolve(node.replica).require())
         issuing = IssuingNode(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milagro.roles.config import CommonConfig, Reader, read
+from milagro.roles.config import CommonConfig, Reader
 from milagro.roles.dta.network.memory import CONSENTS, Settings
 from milagro.stores.kubo import socket_of
 from milagro.stores.urls import url_fault
@@ -37,12 +37,6 @@ class NodeConfig:
     common: CommonConfig
     name: str
     network: NetworkConfig
-
-
-def is_network(path: Path) -> bool:
-    """Whether a configuration file is of a D-TA in a network. Raises: ConfigError."""
-    table = read(path)._table.get("dta")
-    return isinstance(table, dict) and "network" in table
 
 
 def read_network(reader: Reader) -> NetworkConfig:

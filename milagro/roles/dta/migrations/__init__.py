@@ -1,1 +1,0 @@
-"""The numbered migrations of the database of a D-TA; see `milagro.stores.state.schema`."""
