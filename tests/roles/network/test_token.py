@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 from collections import defaultdict
@@ -49,20 +50,20 @@ def house(folder: Path, hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture
 def sealed(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bytes]]:
     """Every secret that is sealed while the test runs, by the kind that its context says, and every ticket."""
-    from milagro.roles.dta.network import sealing
+    from milagro.stores.keys import DataKey
     from milagro.stores.keys.token_sealer import TokenSealer
 
     found: dict[str, set[bytes]] = defaultdict(set)
-    by_token, by_data_key, to_bytes = TokenSealer.seal, sealing.DataKey.seal, Ticket.to_bytes
+    by_token, by_data_key, to_bytes = TokenSealer.seal, DataKey.seal, Ticket.to_bytes
 
     def token(self, secret, context):  # type: ignore[no-untyped-def]
         found[context.get("kind") or context["role"]].add(secret)
         return by_token(self, secret, context)
 
-    def data_key(self, octets, context):  # type: ignore[no-untyped-def]
-        if len(octets) >= 16:  # less is the end of a step
-            found["row"].add(octets)
-        return by_data_key(self, octets, context)
+    def data_key(self, secret, context):  # type: ignore[no-untyped-def]
+        if len(secret) >= 16:  # less is the end of a step
+            found[context["kind"]].add(secret)
+        return by_data_key(self, secret, context)
 
     def ticket(self):  # type: ignore[no-untyped-def]
         octets = to_bytes(self)
@@ -70,7 +71,7 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bytes]]:
         return octets
 
     monkeypatch.setattr(TokenSealer, "seal", token)
-    monkeypatch.setattr(sealing.DataKey, "seal", data_key)
+    monkeypatch.setattr(DataKey, "seal", data_key)
     monkeypatch.setattr(Ticket, "to_bytes", ticket)
     return found
 
@@ -113,12 +114,53 @@ def test_a_network_under_tokens_and_what_a_stolen_disk_tells(
         assert "token" in sealed_under(path.read_bytes())
         assert context_of(path.read_bytes())["role"]
     disk = contents(stolen)
-    assert {"identity", "envelope", "row", "ticket"} < set(sealed)
+    assert set(sealed) == {
+        "identity",
+        "envelope",
+        "data-key",
+        "event",
+        "recovery file",
+        "share",
+        "ticket",
+        "server-secret",
+    }
     for secret in [*in_memory, *(one for some in sealed.values() for one in some), PIN.encode()]:
         assert len(secret) >= 12  # so that none is found by chance
         assert not any(form in disk for form in forms(secret)), sealed_name(sealed, secret)
     assert code.encode() not in disk
     errors_without_the_token(stolen, hsm, monkeypatch)
+    out_of_the_token_and_back(house)
+
+
+def out_of_the_token_and_back(house: House) -> None:
+    """All sealed files of a member move, and the member serves again after each move."""
+    path = Path(house.config("a"))
+    inside = path.read_text()
+    token = re.search(r"\[keys\]\n((?:.+\n)+)", inside)
+    assert token is not None
+    passphrase = '[passphrase]\nenv = "TEST_PASSPHRASE"\n'
+    outside = inside.replace(token[0], f'{passphrase}[keys]\nkind = "file"\n')
+    anew = inside.replace('key = "a"', 'key = "a-2"')
+    moves = (
+        (f"{outside}[keys.previous]\n{token[1]}", outside, "passphrase"),
+        (f'{anew}{passphrase}[keys.previous]\nkind = "file"\n', anew, "token"),
+    )
+    for moving, after, kind in moves:
+        path.write_text(moving)
+        if kind == "token":
+            assert "has the key 'a-2' now" in house.run("keys", "generate", "--config", str(path))
+        said = house.run("keys", "reseal", "--config", str(path))
+        assert said.count(": sealed under the") == 4, said  # data key, envelope keys, control key, the next one
+        assert house.run("keys", "reseal", "--config", str(path)).count(": was already under the") == 4
+        shown = json.loads(house.run("keys", "show", "--json", "--config", str(path)))
+        assert [kind in one["sealed_under"] for one in shown] == [True] * 4
+        path.write_text(after)
+        house.serve("a", "b")
+        house.serve_mfa()
+        assert "logged in as alice" in device(house, "login")  # without c, so with what a holds
+        (house.folder / "device" / "permit.json").unlink()
+        assert "logged in as alice" in device(house, "login")
+        house.stop()
 
 
 def sealed_name(sealed: dict[str, set[bytes]], secret: bytes) -> str:

@@ -74,7 +74,7 @@ class Doubting(Switching):
         assert known is not None  # noqa: S101 - a proposal stays as long as its run matters
         proposal = read(known.octets)
         suite, index = self._suite_of(proposal.charter.curve), self._my_index(proposal)
-        octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
+        octets = self._sealing.unseal(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
         transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
         phase = generation.CONFIRM if proposal.kind in ("generate", "rotate") else resharing.CONFIRM
         parts = row.run, i2osp(index or 0, 2), i2osp(phase, 1), transcript.confirmation
@@ -97,7 +97,7 @@ class Doubting(Switching):
     def _resolve_doubt(self, connection: Connection, row: ShareRow, proposal: Proposal) -> None:
         verdicts = self._tables.verdicts(connection, row.run)
         suite = self._suite_of(proposal.charter.curve)
-        octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
+        octets = self._sealing.unseal(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
         transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
         members = {m.index: m for one in (proposal.before, proposal.charter) for m in one.roster.members}
         signed = {self._my_index(proposal) or 0: self._confirmation(connection, row)}

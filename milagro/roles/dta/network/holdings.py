@@ -20,7 +20,7 @@ from milagro.roles.dta.network.memory import open_share
 if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare, Suite
     from milagro.roles.dta.network.records import NetworkTables, ShareRow
-    from milagro.roles.dta.network.sealing import Sealing
+    from milagro.stores.keys import Sealer
     from milagro.stores.state import State
 
 
@@ -31,7 +31,7 @@ class StoredHoldings:
     Secret: the shares
     """
 
-    def __init__(self, state: State, tables: NetworkTables, sealing: Sealing, suite_of: Callable[[str], Suite]) -> None:
+    def __init__(self, state: State, tables: NetworkTables, sealing: Sealer, suite_of: Callable[[str], Suite]) -> None:
         self._state, self._tables, self._sealing, self._suite_of = state, tables, sealing, suite_of
         self._lock = threading.Lock()
         self._open: dict[bytes, KeyShare] = {}
