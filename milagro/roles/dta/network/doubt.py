@@ -19,6 +19,7 @@ from milagro.protocols.sharing.runs import generation, resharing
 from milagro.protocols.sharing.runs.broadcast import Signed, parse_statement
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.lineage import can_be_certified, require_quorum
+from milagro.roles.dta.network.memory import RESTORED
 from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import run_name
 from milagro.roles.dta.network.records import ShareRow
@@ -58,6 +59,8 @@ class Doubting(Switching):
         """Confirms again, or promises never to confirm; says nothing while this node is in the run."""
         standing, row = self.standing(connection), self._pending(connection)
         assert standing is not None  # noqa: S101 - the caller asked
+        if self._tables.fact(connection, RESTORED) is not None:
+            return  # it may have said something else before, and does not know
         if not standing.fits(proposal) or run != run_name(self._suite(standing), proposal, attempt, standing.key):
             return
         running = self._tables.run(connection)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter
 from milagro.roles.dta.holdings import Holding, NotReady
-from milagro.roles.dta.network.memory import open_share
+from milagro.roles.dta.network.memory import RESTORED, open_share
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare, Suite
@@ -74,6 +74,9 @@ class StoredHoldings:
                 charter = self._tables.fact(connection, "charter")
                 rows = self._tables.shares(connection, "current", "retiring")
                 same = self._tables.fact(connection, "ring") == octets
+                restored = self._tables.fact(connection, RESTORED) is not None
+            if restored:
+                raise NotReady("this D-TA comes back from a backup, and waits for others to say where the network is")
             if octets is None or charter is None:
                 raise NotReady("the network of this D-TA has no key yet")
             if same:

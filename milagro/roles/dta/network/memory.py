@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from milagro.stores.keys import Sealer
 
 _log = logs.logger(__name__)
+RESTORED: Final = "restored"  # the fact that a node comes back from a backup: the nonce of its question
 CONSENTS: Final = ("refresh", "repair", "rotate", "reshare", "retire")
 
 
@@ -83,6 +84,7 @@ class Memory:
         self._standing: Standing | None = None
         self._started = False
         self._next_question = 0.0
+        self._next_where = 0.0
         self._shown: bytes | None = None
         self._grace = self._clock() + settings.step_seconds / 2
 
