@@ -18,6 +18,7 @@ from sqlalchemy import MetaData, inspect, text
 
 from milagro.errors import StoreError
 from milagro.roles.dta import records as dta
+from milagro.roles.dta.network.node import node_schema
 from milagro.roles.mfa import records as mfa
 from milagro.stores.messaging import tables as messaging
 from milagro.stores.state import Database, Schema, State, look
@@ -35,7 +36,7 @@ def logs() -> Schema:
     return Schema(metadata, messaging._VERSION, messaging._APPLICATION, messaging._MIGRATIONS)
 
 
-SCHEMAS = {"dta": dta.SCHEMA, "mfa": mfa.SCHEMA, "messaging": logs()}
+SCHEMAS = {"dta": dta.SCHEMA, "member": node_schema()[0], "mfa": mfa.SCHEMA, "messaging": logs()}
 
 
 @pytest.fixture
