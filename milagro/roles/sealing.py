@@ -4,11 +4,8 @@
     kind = "file"   [passphrase]        kind = "file"   passphrase_file or passphrase_env, else [passphrase]
     kind = "pkcs11" module, token, key, pin_file or pin_env, timeout_seconds
 
-Of a node's secrets, shares and recovery files are sealed under the token's key itself, if there is a token: they are
-few and small, they outlive everything else, and so a copy of the disk together with a look into the memory of an hour
-ago opens none of them. The state of runs is sealed under the data key, which is itself sealed under the token's key:
-it changes at every step, it is longer than some tokens take, and it is worthless when the run is over. Without a token
-everything is under the data key, as each use of the passphrase costs what a guess at it costs.
+What a server has in files is sealed under the passphrase or the token's key itself. A node of a network keeps much, and
+changes it at every step of a run: so one of those files is its data key, and that seals the rows of its database.
 """
 
 from __future__ import annotations
@@ -19,7 +16,6 @@ from typing import TYPE_CHECKING, Final
 
 from milagro.errors import ConfigError
 from milagro.stores.keys import (
-    DataKey,
     PassphraseSealer,
     PassphraseSource,
     PinSource,
@@ -28,7 +24,7 @@ from milagro.stores.keys import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from milagro.roles.config import Reader
     from milagro.stores.keys.token import Token
@@ -127,23 +123,3 @@ def _open_one(config: KeysConfig, ask: Callable[[], str] | None) -> Sealer:
     from milagro.stores.keys.token_sealer import TokenSealer  # noqa: PLC0415
 
     return TokenSealer(token, config.token.key)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeKeys:
-    """What a node of a network seals with: `shares` for shares and recovery files, `state` for the state of runs."""
-
-    shares: Sealer
-    state: DataKey
-
-
-def open_node_keys(config: KeysConfig, sealer: Sealer, path: Path, context: Mapping[str, str]) -> NodeKeys:
-    """The keys of a node whose data key is in the file `path`, made if there is none. `sealer` is from `open_sealer`.
-
-    Raises: Unavailable, and what the sealer raises
-    """
-    state = DataKey.open_or_create(path, sealer, context)
-    if config.token is not None:  # and what was sealed before there was a token
-        return NodeKeys(Succession(sealer, state), state)
-    moved = config.previous is not None and config.previous.token is not None
-    return NodeKeys(Succession(state, sealer) if moved else state, state)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from milagro.errors import ConfigError, DecryptionFailed
 from milagro.roles.dta.member import config as dta_config
-from milagro.roles.sealing import KeysConfig, NodeKeys, open_node_keys, open_sealer
-from milagro.stores.keys import context_of, reseal
+from milagro.roles.sealing import KeysConfig, open_sealer
 from tests.roles.world import toml_dta, write
-from tests.stores.keys.softhsm import KEY, SoftHsm, module
 
 if TYPE_CHECKING:
-    from milagro.stores.keys import Sealer
+    from pathlib import Path
 
 ROLE = {"role": "dta", "name": "dta-1"}
-SHARE = {**ROLE, "kind": "share", "epoch": "1"}
 PASSPHRASE = '[passphrase]\nenv = "MILAGRO_TEST_PASSPHRASE"\n'
 
 
@@ -93,50 +89,3 @@ def test_a_passphrase_takes_over_from_another(tmp_path: Path) -> None:
     assert both.unseal(sealed, ROLE) == b"secret"
     with pytest.raises(DecryptionFailed):
         older.unseal(both.seal(b"secret", ROLE), ROLE)
-
-
-# -- what a node uses -------------------------------------------------------------------------------------------------
-def node(folder: Path, tables: str) -> tuple[NodeKeys, Sealer]:
-    keys = read(folder, tables)
-    sealer = open_sealer(keys)
-    return open_node_keys(keys, sealer, folder / "data.key", ROLE), sealer
-
-
-def test_without_a_token_all_is_under_the_data_key(tmp_path: Path) -> None:
-    keys, _ = node(tmp_path, PASSPHRASE)
-    assert keys.shares is keys.state
-    again, _ = node(tmp_path, PASSPHRASE)
-    assert again.shares.unseal(keys.shares.seal(b"share", SHARE), SHARE) == b"share"
-
-
-def test_with_a_token_shares_are_under_its_key_and_the_state_of_runs_under_the_data_key(
-    tmp_path: Path, keyed: SoftHsm
-) -> None:
-    keys, sealer = node(tmp_path, keyed.toml())
-    share = keys.shares.seal(b"share", SHARE)
-    assert sealer.unseal(share, SHARE) == b"share"
-    assert context_of((tmp_path / "data.key").read_bytes())["kind"] == "data-key"
-    state = keys.state.seal(b"state", {**ROLE, "kind": "run"})
-    assert len(state) < len(share)
-    again, _ = node(tmp_path, keyed.toml())
-    assert again.state.unseal(state, ROLE) == b"state"
-
-
-def test_a_node_moves_into_the_token_and_back(tmp_path: Path, keyed: SoftHsm) -> None:
-    before, _ = node(tmp_path, PASSPHRASE)
-    shares = [before.shares.seal(b"share", SHARE)]
-    inside, sealer = node(tmp_path, f'{PASSPHRASE}{keyed.toml()}[keys.previous]\nkind = "file"\n')
-    assert inside.shares.unseal(shares[0], SHARE) == b"share"
-    assert not inside.shares.is_current(shares[0])
-    moved = reseal(shares[0], inside.shares, inside.shares)
-    assert moved is not None
-    assert inside.shares.is_current(moved)
-    assert sealer.unseal(moved, SHARE) == b"share"
-    outside, _ = node(tmp_path, PASSPHRASE + keyed.toml("keys.previous"))
-    assert outside.shares.unseal(moved, SHARE) == b"share"
-    assert not outside.shares.is_current(moved)
-    back = reseal(moved, outside.shares, outside.shares)
-    assert back is not None
-    assert outside.state.unseal(back, SHARE) == b"share"
-    assert KEY in inside.shares.name
-    assert module()

@@ -17,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect, text
 
 from milagro.errors import StoreError
+from milagro.roles.dta.network.node import node_schema
 from milagro.roles.mfa import records as mfa
 from milagro.stores.messaging import tables as messaging
 from milagro.stores.state import Database, Schema, State, look
@@ -34,7 +35,7 @@ def logs() -> Schema:
     return Schema(metadata, messaging._VERSION, messaging._APPLICATION, messaging._MIGRATIONS)
 
 
-SCHEMAS = {"mfa": mfa.SCHEMA, "messaging": logs()}
+SCHEMAS = {"member": node_schema()[0], "mfa": mfa.SCHEMA, "messaging": logs()}
 
 
 @pytest.fixture

@@ -71,6 +71,14 @@ class DataKey(SecretValue):
         return found
 
     @classmethod
+    def create(cls, path: Path, sealer: Sealer, context: Mapping[str, str]) -> None:
+        """A new data key, in a file that did not exist.
+
+        Raises: AlreadyExists, Unavailable, and what the sealer raises
+        """
+        SealedFile(path).create(_write(_with_new({})), sealer, {**context, **_KIND})
+
+    @classmethod
     def open_or_create(cls, path: Path, sealer: Sealer, context: Mapping[str, str]) -> Self:
         """The data key in a file, which is made if there is none; of several processes one makes it.
 
@@ -79,7 +87,7 @@ class DataKey(SecretValue):
         with contextlib.suppress(NotFound):
             return cls.open(path, sealer, context)
         with contextlib.suppress(AlreadyExists):  # another process was quicker
-            SealedFile(path).create(_write(_with_new({})), sealer, {**context, **_KIND})
+            cls.create(path, sealer, context)
         return cls.open(path, sealer, context)
 
     @property

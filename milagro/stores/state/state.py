@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -49,6 +49,7 @@ class State:
         self.database = _named(database, busy_timeout_ms)
         self._schema = schema
         self._server = connect(self.database, schema.application)
+        self._clock = clock
         self._epoch = Epoch(self.database.epoch_file, clock)
         self._process = os.getpid()
         with self._explained():
@@ -68,6 +69,11 @@ class State:
         """When any replica last found the database to be an older copy, in unix seconds; None if none ever did."""
         at: int | None = connection.execute(select(STATE.c.restored_at)).scalar_one()
         return at
+
+    def note_restored(self, connection: Connection) -> None:
+        """Notes in this transaction that the database is an older copy, which whoever puts one back knows."""
+        changed = {"epoch": STATE.c.epoch + 1, "restored_at": self._clock()}
+        connection.execute(update(STATE).values(changed))
 
     @contextlib.contextmanager
     def write(self, lock: str | None = None) -> Iterator[Connection]:

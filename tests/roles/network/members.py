@@ -29,7 +29,7 @@ from milagro.roles.dta.network.holdings import StoredHoldings
 from milagro.roles.dta.network.memory import Settings
 from milagro.roles.dta.network.messages import Proposal
 from milagro.roles.dta.network.records import NetworkTables
-from milagro.roles.dta.network.sealing import DataKey
+from milagro.stores.keys import Argon2Cost, DataKey, Passphrase, PassphraseSealer
 from milagro.stores.state import Schema, State
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from milagro.protocols.sharing import Member
 
 CURVE = "BN254"
+SEALER = PassphraseSealer(Passphrase(b"correct horse"), Argon2Cost(memory_kib=32, iterations=1, lanes=1))
 APPROVE = frozenset({"refresh", "repair", "rotate", "reshare", "retire"})
 
 
@@ -101,7 +102,6 @@ class Node:
     folder: Path
     clock: Callable[[], float]
     settings: Settings
-    data_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     up: bool = True
     inbox: deque[tuple[CID, bytes]] = field(default_factory=deque)
     transactions: int = 0
@@ -118,7 +118,7 @@ class Node:
         self.tables = NetworkTables(metadata)
         path = self.folder / f"{self.name}-{self.generation}.sqlite"
         self.state = State(path, Schema(metadata, 1, 0x4D444E54))
-        sealing = DataKey(self.data_key)
+        sealing = DataKey.open_or_create(self.folder / f"{self.name}.key", SEALER, {"role": "dta"})
         self.driver = Driver(
             self.identity, Keys(self.identity.to_bytes()), self.tables, sealing, suite_of, self.settings, self.clock
         )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import secrets
+from typing import TYPE_CHECKING
 
 import pytest
 
 from milagro import cbor
 from milagro.cid import CID
-from milagro.errors import DecryptionFailed, EncodingError, InvalidSignature, ParameterError, StoreError
+from milagro.errors import (
+    AlreadyExists,
+    ConfigError,
+    DecryptionFailed,
+    EncodingError,
+    InvalidSignature,
+    ParameterError,
+    StoreError,
+)
 from milagro.protocols import pki
 from milagro.protocols.sharing import Member
 from milagro.roles.charter import SERVICE, SERVICE_TYPE, Card, Charter, CharterFile, Seat
@@ -17,10 +25,15 @@ from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import listed
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.credentials import IdentityCredentials, Recorded
+from milagro.roles.dta.network.memory import share_context
 from milagro.roles.dta.network.messages import Proposal, Step
-from milagro.roles.dta.network.sealing import DataKey, context
+from milagro.roles.dta.network.sealing import context, create_data_key, open_data_key
 from milagro.stores.content.memory import MemoryStore
+from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSealer
 from tests.roles.correspondents import Owner
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def seats(count: int) -> tuple[Seat, ...]:
@@ -177,15 +190,23 @@ def test_recorded_credentials_say_the_same_again_and_notice_another_question() -
             other.sign(b"another")
 
 
-def test_a_sealed_row_opens_with_its_key_in_its_place_only() -> None:
-    key, here = DataKey(secrets.token_bytes(32)), context("BN254", "share", b"x")
+def test_a_sealed_row_opens_with_its_key_in_its_place_only(tmp_path: Path) -> None:
+    sealer = PassphraseSealer(Passphrase(b"correct horse"), Argon2Cost(memory_kib=32, iterations=1, lanes=1))
+    for name in ("one", "two"):
+        create_data_key(tmp_path / name, sealer)
+    key, other = open_data_key(tmp_path / "one", sealer), open_data_key(tmp_path / "two", sealer)
+    here = share_context("BN254", b"set", 0)
     sealed = key.seal(b"secret", here)
-    assert key.open(sealed, here) == b"secret"
-    assert key.seal(b"secret", here) != sealed
-    for opened in (
-        lambda: key.open(sealed, context("BN254", "event", b"x")),
-        lambda: key.open(sealed[:-1], here),
-        lambda: DataKey(secrets.token_bytes(32)).open(sealed, here),
+    assert key.unseal(sealed, here) == b"secret"
+    for elsewhere in (
+        share_context("BN254", b"set", 1),
+        share_context("BLS12-381", b"set", 0),
+        context("BN254", "event"),
     ):
+        with pytest.raises(ConfigError, match="was made for"):
+            key.unseal(sealed, elsewhere)
+    for opened in (lambda: key.unseal(sealed[:-1] + bytes([sealed[-1] ^ 1]), here), lambda: other.unseal(sealed, here)):
         with pytest.raises(DecryptionFailed):
             opened()
+    with pytest.raises(AlreadyExists):
+        create_data_key(tmp_path / "one", sealer)

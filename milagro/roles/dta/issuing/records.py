@@ -117,9 +117,10 @@ class IssuingRecords:
                 connection.execute(insert(LOG).values(empty))
         with state.write() as connection:
             log = self._lock(connection, now)
-            if self._marked is None and log.number:
-                # There is a log, and nothing says how far it was: it may lack what has left.
-                self._note_restore(connection, log, now, log.number + 1)
+            restored = state.restored_at(connection) or 0
+            # A log that nothing says of how far it was may lack what has left, as one does that was put back.
+            if (self._marked is None and log.number) or (restored and restored + LEEWAY > log.lost):
+                self._note_restore(connection, log, max(now, restored), log.number + 1)
             self._check_same(connection, log)
         self._raise(log.mark)
 

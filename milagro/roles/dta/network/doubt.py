@@ -19,6 +19,7 @@ from milagro.protocols.sharing.runs import generation, resharing
 from milagro.protocols.sharing.runs.broadcast import Signed, parse_statement
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.lineage import can_be_certified, require_quorum
+from milagro.roles.dta.network.memory import RESTORED
 from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import run_name
 from milagro.roles.dta.network.records import ShareRow
@@ -58,6 +59,8 @@ class Doubting(Switching):
         """Confirms again, or promises never to confirm; says nothing while this node is in the run."""
         standing, row = self.standing(connection), self._pending(connection)
         assert standing is not None  # noqa: S101 - the caller asked
+        if self._tables.fact(connection, RESTORED) is not None:
+            return  # it may have said something else before, and does not know
         if not standing.fits(proposal) or run != run_name(self._suite(standing), proposal, attempt, standing.key):
             return
         running = self._tables.run(connection)
@@ -74,7 +77,7 @@ class Doubting(Switching):
         assert known is not None  # noqa: S101 - a proposal stays as long as its run matters
         proposal = read(known.octets)
         suite, index = self._suite_of(proposal.charter.curve), self._my_index(proposal)
-        octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
+        octets = self._sealing.unseal(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
         transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
         phase = generation.CONFIRM if proposal.kind in ("generate", "rotate") else resharing.CONFIRM
         parts = row.run, i2osp(index or 0, 2), i2osp(phase, 1), transcript.confirmation
@@ -97,7 +100,7 @@ class Doubting(Switching):
     def _resolve_doubt(self, connection: Connection, row: ShareRow, proposal: Proposal) -> None:
         verdicts = self._tables.verdicts(connection, row.run)
         suite = self._suite_of(proposal.charter.curve)
-        octets = self._sealing.open(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
+        octets = self._sealing.unseal(row.sealed, self._context(proposal.charter.curve, "recovery file", row.run))
         transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
         members = {m.index: m for one in (proposal.before, proposal.charter) for m in one.roster.members}
         signed = {self._my_index(proposal) or 0: self._confirmation(connection, row)}

@@ -28,7 +28,7 @@ from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import run_name
 from milagro.roles.dta.network.records import ProposalRow
-from milagro.roles.dta.network.running import Running
+from milagro.roles.dta.network.returning import Returning
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 _FRESH_SECONDS: Final = 3600
 
 
-class Driver(Running):
+class Driver(Returning):
     """One member of a network. Every method runs in the caller's transaction; `forget` follows one that failed.
 
-    memory < switching < doubt < running < driver: each stands on the one before, and calls nothing after it.
+    memory < switching < doubt < running < returning < driver: each stands on the one before, and calls none after it.
 
     Spec: spec/dta-network.md
     """
@@ -80,6 +80,8 @@ class Driver(Running):
         elif kind == "endorsement":
             digest, attempt = messages.octets_in(fields[0]), messages.attempt_in(fields[1])
             self._take_endorsement(connection, sender, digest, attempt, messages.octets_in(fields[2]))
+        elif kind in ("where", "here"):
+            self._take_whereabouts(connection, sender, kind, [messages.octets_in(one) for one in fields])
 
     def propose(self, connection: Connection, proposal: Proposal) -> None:
         """Takes a proposal of this node's own operator, and tells all of it."""
@@ -221,6 +223,8 @@ class Driver(Running):
             self._ask(connection, self.circle(connection))
             self._next_question = now
         self._move_on(connection)
+        if self._return(connection):
+            return
         if now >= self._next_question:
             self._next_question = now + self._settings.ask_seconds / 4
             if self._in_doubt(connection):

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter
 from milagro.roles.dta.holdings import Holding, NotReady
-from milagro.roles.dta.network.memory import open_share
+from milagro.roles.dta.network.memory import RESTORED, open_share
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare, Suite
     from milagro.roles.dta.network.records import NetworkTables, ShareRow
-    from milagro.roles.dta.network.sealing import Sealing
+    from milagro.stores.keys import Sealer
     from milagro.stores.state import State
 
 
@@ -31,7 +31,7 @@ class StoredHoldings:
     Secret: the shares
     """
 
-    def __init__(self, state: State, tables: NetworkTables, sealing: Sealing, suite_of: Callable[[str], Suite]) -> None:
+    def __init__(self, state: State, tables: NetworkTables, sealing: Sealer, suite_of: Callable[[str], Suite]) -> None:
         self._state, self._tables, self._sealing, self._suite_of = state, tables, sealing, suite_of
         self._lock = threading.Lock()
         self._open: dict[bytes, KeyShare] = {}
@@ -74,6 +74,9 @@ class StoredHoldings:
                 charter = self._tables.fact(connection, "charter")
                 rows = self._tables.shares(connection, "current", "retiring")
                 same = self._tables.fact(connection, "ring") == octets
+                restored = self._tables.fact(connection, RESTORED) is not None
+            if restored:
+                raise NotReady("this D-TA comes back from a backup, and waits for others to say where the network is")
             if octets is None or charter is None:
                 raise NotReady("the network of this D-TA has no key yet")
             if same:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from milagro.cid import CID
-from milagro.octets import i2osp, unframe
+from milagro.octets import unframe
 from milagro.protocols.sharing import KeyRing, KeyShare
 from milagro.roles import logs
 from milagro.roles.charter import Charter
@@ -22,15 +22,17 @@ from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.messages import Proposal, read
 from milagro.roles.dta.network.parties import Live
 from milagro.roles.dta.network.records import NetworkTables, ShareRow
-from milagro.roles.dta.network.sealing import Sealing, context
+from milagro.roles.dta.network.sealing import context
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from milagro.cbor import Value
     from milagro.protocols.sharing import Credentials, Suite
+    from milagro.stores.keys import Sealer
 
 _log = logs.logger(__name__)
+RESTORED: Final = "restored"  # the fact that a node comes back from a backup: the nonce of its question
 CONSENTS: Final = ("refresh", "repair", "rotate", "reshare", "retire")
 
 
@@ -68,7 +70,7 @@ class Memory:
         me: CID,
         keys: Credentials,
         tables: NetworkTables,
-        sealing: Sealing,
+        sealing: Sealer,
         suite_of: Callable[[str], Suite],
         settings: Settings,
         clock: Callable[[], float] = time.time,
@@ -82,6 +84,7 @@ class Memory:
         self._standing: Standing | None = None
         self._started = False
         self._next_question = 0.0
+        self._next_where = 0.0
         self._shown: bytes | None = None
         self._grace = self._clock() + settings.step_seconds / 2
 
@@ -122,8 +125,8 @@ class Memory:
                 return seat.index
         return None
 
-    def _context(self, curve: str, kind: str, name: bytes) -> bytes:
-        return context(curve, kind, name)
+    def _context(self, curve: str, kind: str, run: bytes) -> dict[str, str]:
+        return context(curve, kind, run=run.hex())
 
     def share(self, connection: Connection) -> KeyShare | None:
         """This node's share of the current key."""
@@ -171,16 +174,16 @@ class Memory:
         self._tables.post(connection, (str(one) for one in to if one != self.me), messages.encode(kind, *fields))
 
 
-def share_context(curve: str, set_id: bytes, epoch: int) -> bytes:
+def share_context(curve: str, set_id: bytes, epoch: int) -> dict[str, str]:
     """What a sealed share is bound to: role, curve, kind, set and epoch."""
-    return context(curve, "share", set_id + i2osp(epoch, 4))
+    return context(curve, "share", set=set_id.hex(), epoch=str(epoch))
 
 
-def open_share(sealing: Sealing, suite: Suite, row: ShareRow) -> KeyShare:
+def open_share(sealing: Sealer, suite: Suite, row: ShareRow) -> KeyShare:
     """The share in a row.
 
     Raises: DecryptionFailed, EncodingError
     Secret: the result
     """
-    octets = sealing.open(row.sealed, share_context(suite.curve.params.name, row.set_id, row.epoch))
+    octets = sealing.unseal(row.sealed, share_context(suite.curve.params.name, row.set_id, row.epoch))
     return KeyShare.from_bytes(suite, octets)

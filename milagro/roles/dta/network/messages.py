@@ -5,6 +5,7 @@
     [1, "question", set id, run id in doubt, proposal, attempt]
     [1, "verdict", run id, statement, signature]        both empty: released
     [1, "endorsement", proposal id, attempt, signature]
+    [1, "where", nonce]                                 [1, "here", nonce, set id]
 
 Spec: spec/dta-network.md, Proposals; Messages
 """
@@ -30,7 +31,10 @@ VERSION: Final = 1
 KINDS: Final = ("generate", "reshare", "refresh", "retire", "repair", "rotate")
 MAX_ATTEMPT: Final = 0xFFFF
 _LIMITS: Final = cbor.Limits(octets=32 << 20)
-_FIELDS: Final = {"proposal": 2, "ready": 3, "run": 2, "step": 1, "question": 4, "verdict": 3, "endorsement": 3}
+_FIELDS: Final = {
+    "proposal": 2, "ready": 3, "run": 2, "step": 1, "question": 4, "verdict": 3, "endorsement": 3,
+    "where": 1, "here": 2,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import httpx
@@ -62,7 +63,8 @@ if TYPE_CHECKING:
 
 _log = logs.logger(__name__)
 APPLICATION: Final = 0x4D444E54  # "MDNT"
-VERSION: Final = 1
+VERSION: Final = 2
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _IDLE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 5.0
 _HEAD_SECONDS: Final = 4.0
@@ -100,7 +102,7 @@ def node_schema() -> tuple[Schema, Tables, NetworkTables]:
     letters, network = Tables(metadata), NetworkTables(metadata)
     for table in TABLES.sorted_tables:
         table.to_metadata(metadata)
-    return Schema(metadata, VERSION, APPLICATION), letters, network
+    return Schema(metadata, VERSION, APPLICATION, _MIGRATIONS), letters, network
 
 
 @lru_cache(maxsize=16)

@@ -12,6 +12,7 @@ dtanet_outgoing      letters that are to be sent
 dtanet_intent        what the operator wants, until the node takes it up
 dtanet_member        when a member was last heard, and whether it can be reached
 dtanet_note          what an operator should know
+dtanet_whereabouts   at which key the members say they are, while this node comes back from a backup
 
 Spec: spec/dta-network.md, What a node keeps
 """
@@ -35,6 +36,8 @@ from sqlalchemy import (
     select,
     update,
 )
+
+from milagro.stores.state import put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,6 +145,7 @@ class NetworkTables:
             "member", key("identity", Text), number("heard"), number("reached"), number("asked"), words("fault")
         )
         self._note = table("note", serial(), number("at"), words("member"), words("text"))
+        self._whereabouts = table("whereabouts", key("member", Text), octets("set_id"))
 
     # -- facts --------------------------------------------------------------------------------------------------------
     def fact(self, connection: Connection, name: str) -> bytes | None:
@@ -385,3 +389,24 @@ class NetworkTables:
         """The newest notes, newest first."""
         query = select(self._note).order_by(self._note.c.id.desc()).limit(limit)
         return [(row.at, row.member, row.text) for row in connection.execute(query)]
+
+    # -- coming back from a backup ------------------------------------------------------------------------------------
+    def forget_under_way(self, connection: Connection) -> None:
+        """Lets go of runs, of recovery files, of letters that were to be sent, and of who was ready for what."""
+        for table in (self._run, self._event, self._kept, self._outgoing, self._ready, self._verdict):
+            connection.execute(delete(table))
+        self.forget_shares(connection, "pending")
+        for name in ("progress", "awaiting"):
+            self.set_fact(connection, name, None)
+
+    def set_whereabouts(self, connection: Connection, member: str, set_id: bytes) -> None:
+        """Notes at which key a member says it is."""
+        put(connection, self._whereabouts, {"member": member, "set_id": set_id})
+
+    def whereabouts(self, connection: Connection) -> dict[str, bytes]:
+        """The set ids by identity."""
+        return {row.member: row.set_id for row in connection.execute(select(self._whereabouts))}
+
+    def forget_whereabouts(self, connection: Connection) -> None:
+        """Lets go of them."""
+        connection.execute(delete(self._whereabouts))

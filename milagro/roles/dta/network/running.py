@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from milagro.cid import CID
-from milagro.errors import EncodingError, MilagroError, StoreError, Unavailable, VerificationError
+from milagro.errors import ConfigError, EncodingError, MilagroError, StoreError, Unavailable, VerificationError
 from milagro.protocols.sharing import RunFailed
 from milagro.roles import logs
 from milagro.roles.dta.network.doubt import Doubting
@@ -57,14 +57,14 @@ class Running(Doubting):
         if self._live is None or not here or self._live.events != self._tables.event_count(connection, run.id):
             try:
                 self._live, self._live_id = self._restored(connection, run, proposal), run.id
-            except (StoreError, VerificationError, EncodingError) as error:
+            except (StoreError, VerificationError, EncodingError, ConfigError) as error:
                 self._give_up(connection, run, error)
                 return None
         return self._live, run, proposal
 
     def _restored(self, connection: Connection, run: RunRow, proposal: Proposal) -> Live:
         aad = self._context(proposal.charter.curve, "event", run.id)
-        events = [self._sealing.open(one, aad) for one in self._tables.events(connection, run.id)]
+        events = [self._sealing.unseal(one, aad) for one in self._tables.events(connection, run.id)]
         made = self._make(connection, proposal, run.attempt, seed_in(events[0]))
         made.restore(events)
         return made

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from milagro.protocols import pki
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter, CharterFile
+from milagro.roles.dta.network.memory import RESTORED
 from milagro.roles.dta.network.messages import Proposal, read
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class NetworkStatus:
     unsent_letters: int
     recovering: bool
     notes: list[dict[str, Any]] = field(default_factory=list)
+    restored: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain values."""
@@ -144,6 +146,7 @@ def _read(connection: Connection, tables: NetworkTables, config: NodeConfig, me:
         notes=[
             {"at": at, "member": names.get(who, who), "text": text} for at, who, text in tables.notes(connection, 20)
         ],
+        restored=tables.fact(connection, RESTORED) is not None,
     )
 
 
@@ -198,6 +201,8 @@ def _lines(status: NetworkStatus, now: float) -> list[str]:
     lines += [*_run_lines(status, now), *_proposal_lines(status)]
     if status.recovering:
         lines.append("the database was lost: asking the others where this node's own log ends")
+    if status.restored:
+        lines.append("back from a backup: issues nothing until more than f other members say that they are at this key")
     if status.waiting_commands:
         lines.append(f"left for the server to take up: {', '.join(status.waiting_commands)}")
     if status.notes:

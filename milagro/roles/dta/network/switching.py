@@ -74,7 +74,7 @@ class Switching(Memory):
         row = self._pending(connection)
         if row is None or row.run != certificate.transcript.run_id:
             return None
-        octets = self._sealing.open(row.sealed, self._context(suite.curve.params.name, "recovery file", row.run))
+        octets = self._sealing.unseal(row.sealed, self._context(suite.curve.params.name, "recovery file", row.run))
         _, value, transcript = suite.fields("RESULT_", octets, 3)
         if transcript != certificate.transcript.to_bytes() or not value:
             return None  # it was late, and left out by the others
