@@ -11,6 +11,8 @@ import os
 import random
 import statistics
 import time
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +23,6 @@ from tests.roles.network.site import ENVIRONMENT, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LONG = os.environ.get("MILAGRO_NETWORK") == "long"
 SECONDS = float(os.environ.get("MILAGRO_STORM_SECONDS", "600" if LONG else "0"))
@@ -29,7 +30,16 @@ USERS = int(os.environ.get("MILAGRO_STORM_USERS", "1000" if LONG else "6"))
 ROUNDS = 1 if LONG else 2
 NAMES = ("a", "b", "c", "d", "e")
 PIN, WRONG = "CANARY-pin-5512", "CANARY-pin-9904"
-GOAL, BOUND = 5.0, 120.0  # seconds to full strength: counted, and asserted
+GOAL, BOUND = 5.0, 240.0  # seconds to full strength: counted, and asserted
+
+
+@dataclass
+class Figures:
+    """Seconds from a restart to readiness, by the clock and of a processor; how often a refresh was needed for more."""
+
+    ready: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    refreshed: int = 0
 
 
 @pytest.fixture
@@ -57,15 +67,22 @@ def device(site: Site, command: str, *arguments: str, pin: str = "TEST_PIN", cod
     return site.run("client", command, "--folder", str(site.folder / "device"), "--pin-env", pin, *arguments, code=code)
 
 
-def kill_two(site: Site, generator: random.Random) -> list[float]:
-    """Kills two and starts them again; how long after the start each was ready and all were at full strength."""
+def kill_two(site: Site, generator: random.Random, figures: Figures) -> None:
+    """Kills two, starts them again, and notes how long after the start they were ready, and all were."""
     victims = generator.sample(NAMES, 2)
     site.kill(*victims)
     time.sleep(generator.uniform(0, 1.5))
     site.serve(*victims)
-    took = site.await_ready(*victims, seconds=BOUND)
-    assert all(site.ready(name) for name in NAMES)
-    return list(took.values())
+    figures.ready += site.await_ready(*victims, seconds=BOUND).values()
+    figures.processor += [processor_seconds(site.running[name].pid) for name in victims]
+    if not all(site.ready(name) for name in NAMES):  # one was left out of a refresh, and asks for another
+        figures.refreshed += 1
+        site.await_ready(*NAMES, seconds=BOUND)
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_users_enrol_and_log_in_while_two_of_five_are_killed_again_and_again(site: Site) -> None:
@@ -75,21 +92,22 @@ def test_users_enrol_and_log_in_while_two_of_five_are_killed_again_and_again(sit
         if not LONG:
             enrol_a_device(site, url)
         crowd.come("user", USERS, SECONDS)
-        began, took, rounds = time.monotonic(), list[float](), 0
+        began, figures, rounds = time.monotonic(), Figures(), 0
         while rounds < ROUNDS or time.monotonic() < began + SECONDS:
-            took += kill_two(site, generator)
+            kill_two(site, generator, figures)
             rounds += 1
             if rounds == 1 or (LONG and rounds % 20 == 0):
                 site.network("refresh", generator.choice(NAMES))
             time.sleep(generator.uniform(1, 3))
         crowd.finish(USERS, 600)
-        report(crowd, rounds, took, time.monotonic() - began)
+        report(crowd, rounds, figures, time.monotonic() - began)
         assert crowd.failed == []
+        assert len(crowd.done) == USERS
         assert crowd.logged_in() >= set(crowd.done)
         if not LONG:
             log_in_again(site)
         site.serve(*(name for name in NAMES if name not in site.running))
-        site.await_ready(*NAMES)
+        site.await_ready(*NAMES, seconds=BOUND)
         found = site.wait(*NAMES, epoch=1)
         assert {one["key_id"] for one in found} == {key}
         check_logs(site, {one["node"]: one["did"] for one in found})
@@ -131,14 +149,18 @@ def check_said(site: Site) -> None:
         assert secret not in said
 
 
-def report(crowd: Crowd, rounds: int, took: list[float], seconds: float) -> None:
-    took.sort()
+def report(crowd: Crowd, rounds: int, figures: Figures, seconds: float) -> None:
+    took, median = sorted(figures.ready), statistics.median
     late = sum(one > GOAL for one in took)
     acknowledged = {name: len(found) for name, found in sorted(crowd.dial.acknowledged.items())}
     print(
-        f"{len(crowd.done)} users through, {len(crowd.failed)} failed, {len(crowd.retries)} retried in {seconds:.0f} s"
+        f"in {seconds:.0f} s {len(crowd.done)} users through, {len(crowd.failed)} failed, {len(crowd.retries)} retried"
     )
-    print(f"{rounds} rounds, {len(took)} restarts: full strength after {statistics.median(took):.2f} s in the middle,")
-    print(f"{took[int(0.95 * (len(took) - 1))]:.2f} s at 95 %, {took[-1]:.2f} s at most; {late} over {GOAL:.0f} s")
-    print(f"acknowledged: {acknowledged}; a user took {statistics.median(crowd.seconds):.2f} s in the middle,")
+    print(f"{rounds} rounds, {len(took)} restarts: ready after {median(took):.2f} s in the middle,")
+    print(f"{took[int(0.95 * (len(took) - 1))]:.2f} s at 95 %, {took[-1]:.2f} s at most; {late} over {GOAL:.0f} s,")
+    print(
+        f"with {median(figures.processor):.2f} s of a processor in the middle, {max(figures.processor):.2f} s at most;"
+    )
+    print(f"{figures.refreshed} times one had to wait for a refresh; load {os.getloadavg()}")
+    print(f"acknowledged: {acknowledged}; a user took {median(crowd.seconds):.2f} s in the middle,")
     print(f"{max(crowd.seconds):.2f} s at most; what was retried first: {crowd.retries[:5]}")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from milagro.protocols.sharing import Credentials, Suite
 
 _log = logs.logger(__name__)
+UP_SECONDS: Final = 30  # who was heard so long ago is taken to be there
 CONSENTS: Final = ("refresh", "repair", "rotate", "reshare", "retire")
 
 
@@ -83,6 +84,7 @@ class Memory:
         self._started = False
         self._next_question = 0.0
         self._shown: bytes | None = None
+        self._bare_since: float | None = None
         self._grace = self._clock() + settings.step_seconds / 2
 
     def forget(self) -> None:
