@@ -30,6 +30,7 @@ LONG = os.environ.get("MILAGRO_NETWORK") == "long"
 KILLS = int(os.environ.get("MILAGRO_NETWORK_KILLS", "3"))  # of the short form, of each kind
 SEED = os.environ.get("MILAGRO_NETWORK_SEED", "")
 HOW = ("uncommitted", "unsent", "half sent")
+FOUND = [("a", "half sent", 9, True)]  # two confirm different transcripts, and the third neither
 AWAY = 60.0  # seconds, some steps
 LAST = 300
 
@@ -117,8 +118,9 @@ def copied(bus: Bus, scene: Scene, folder: Path) -> Bus:
 
 def moments(kind: str, scene: Scene) -> list[tuple[str, str, int, bool]]:
     """Who is killed, how, at which transaction after the proposal, and whether it stays away until others are done."""
+    known = FOUND if kind == "refresh small" else []
     generator = random.Random(f"kills of {kind} {SEED}")
-    return [
+    return known + [
         (generator.choice(scene.victims), generator.choice(HOW), generator.randint(1, 60), generator.random() < 0.5)
         for _ in range(KILLS)
     ]
