@@ -106,6 +106,9 @@ class Node:
     inbox: deque[tuple[CID, bytes]] = field(default_factory=deque)
     transactions: int = 0
     kill_at: int | None = None
+    kill_how: str = "uncommitted"  # or "unsent", "half sent"
+    dying: bool = False
+    watch: Callable[[Node], None] | None = None
     generation: int = 0
     holdings_seen: list[tuple[float, bytes, int]] = field(default_factory=list)
 
@@ -128,7 +131,7 @@ class Node:
     def kill(self) -> None:
         """What is in memory is gone; what is in the database can still be looked at."""
         del self.driver, self.holdings
-        self.up = False
+        self.up, self.kill_at, self.dying = False, None, False
 
     def restart(self) -> None:
         self.state.close()
@@ -138,17 +141,24 @@ class Node:
         self.generation += 1
         self.restart()
 
-    def do(self, act: Callable[[Connection], None]) -> None:
-        """One transaction, or none if the member is killed in it."""
+    def do(self, act: Callable[[Connection], None]) -> bool:
+        """One transaction, or none if the member is killed in it; or it is killed before what it says is sent."""
         try:
             with self.state.write() as connection:
                 act(connection)
                 self.transactions += 1
-                if self.kill_at is not None and self.transactions >= self.kill_at:
+                due = self.kill_at is not None and self.transactions >= self.kill_at
+                if due and self.kill_how == "uncommitted":
                     raise Killed  # noqa: TRY301 - the kill comes after everything and before the commit
         except Killed:
-            self.kill_at = None
             self.kill()
+            return False
+        if self.watch is not None:
+            self.watch(self)
+        if due and self.kill_how == "unsent":
+            self.kill()
+        self.dying = due and self.up
+        return True
 
     def intend(self, kind: str, value: bytes = b"") -> None:
         with self.state.write() as connection:
@@ -208,13 +218,17 @@ class Bus:
             self.nodes[seat.name].intend("join", file_of(charter).to_bytes())
         return charter
 
-    def settle(self, seconds: float = 0, until: Callable[[], bool] | None = None) -> None:
+    def settle(
+        self, seconds: float = 0, until: Callable[[], bool] | None = None, at_rest: Callable[[], None] | None = None
+    ) -> None:
         """Letters and ticks until nothing is on its way, then on with the clock, for so many seconds."""
         end = self.now + seconds
         while True:
             while self._round():
                 if until is not None and until():
                     return
+            if at_rest is not None:
+                at_rest()
             if (until is not None and until()) or self.now >= end:
                 return
             self.now += 1
@@ -226,15 +240,14 @@ class Bus:
     def _round(self) -> bool:
         moved = False
         for node in self.nodes.values():
-            if node.up:
+            if node.up and not node.dying:
                 node.do(node.driver.tick)
             if node.up:
                 moved |= self._send(node)
-            while node.up and node.inbox:
+            while node.up and not node.dying and node.inbox:
                 sender, payload = node.inbox[0]
                 letter = Letter(sender, 0, payload, None)
-                node.do(lambda connection, letter=letter, node=node: node.driver.apply(connection, letter))
-                if node.up:
+                if node.do(lambda connection, letter=letter, node=node: node.driver.apply(connection, letter)):
                     node.inbox.popleft()
                     node.see()
                     moved = True
@@ -247,13 +260,18 @@ class Bus:
         for one in self.nodes.values():
             by_identity.setdefault(str(one.identity), []).append(one)
         for letter in letters:
-            for other in (other for to in letter.to.split() for other in by_identity.get(to, [])):
+            others = [other for to in letter.to.split() for other in by_identity.get(to, [])]
+            for other in others[: len(others) // 2] if node.dying else others:
                 if frozenset({node.name, other.name}) in self.cut:
                     continue
                 payloads = [letter.payload] if self.tamper is None else self.tamper(node, other.name, letter.payload)
                 other.inbox.extend((node.identity, payload) for payload in payloads)
+            if node.dying:
+                break
             with node.state.write() as connection:
                 node.tables.sent(connection, letter.id)
+        if node.dying:
+            node.kill()
         return bool(letters)
 
     def amend(self, kind: str, by: str, threshold: int, add: list[str], remove: list[str]) -> Proposal:

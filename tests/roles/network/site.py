@@ -1,8 +1,11 @@
-"""D-TAs as real processes on this machine, each with a folder, and their operators at the command line."""
+"""D-TAs and an MFA server as real processes on this machine, and their operators at the command line."""
 
 from __future__ import annotations
 
+import http.client
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +25,9 @@ ENVIRONMENT = {
     "TEST_PASSPHRASE": "CANARY-passphrase-77aa",
 }
 ENVIRONMENT.pop("MILAGRO_BACKEND", None)
+MEMBER = ("--network",)  # what makes `init dta` make a member of a network
+SEALED = ("--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8")
+APPROVE = ("refresh", "repair", "rotate")
 
 
 def free_ports(count: int) -> list[int]:
@@ -40,6 +46,8 @@ class Site:
 
     folder: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+    step_seconds: int = 8
 
     def config(self, name: str) -> str:
         return str(self.folder / name / "milagro.toml")
@@ -54,12 +62,13 @@ class Site:
     def network(self, command: str, name: str, *arguments: str, code: int = 0) -> str:
         return self.run("dta", "network", command, *arguments, "--config", self.config(name), code=code)
 
-    def init(self, *names: str) -> None:
+    def init(self, *names: str, approve: tuple[str, ...] = APPROVE) -> None:
         for name, port in zip(names, free_ports(len(names)), strict=True):
+            self.ports[name] = port
+            consents = [option for kind in approve for option in ("--approve", kind)]
             self.run(
-                "init", "dta", str(self.folder / name), "--network", "--name", name, "--port", str(port),
-                "--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8", "--step-seconds", "8",
-                "--approve", "refresh", "--approve", "repair", "--approve", "rotate",
+                "init", "dta", str(self.folder / name), *MEMBER, "--name", name, "--port", str(port), *SEALED,
+                "--step-seconds", str(self.step_seconds), *consents,
             )  # fmt: skip
 
     def found(self, threshold: int, *names: str) -> None:
@@ -69,11 +78,53 @@ class Site:
         for name in names[1:]:
             self.network("join", name, "first.charter", "--yes")
 
-    def serve(self, *names: str) -> None:
+    def serve(self, *names: str, role: str = "dta") -> None:
         for name in names:
             with (self.folder / f"{name}.log").open("ab") as log:
-                command = [sys.executable, "-m", "milagro", "serve", "dta", "--config", self.config(name)]
+                command = [sys.executable, "-m", "milagro", "serve", role, "--config", self.config(name)]
                 self.running[name] = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
+
+    def init_mfa(self, *names: str) -> str:
+        """The URL of an MFA server that these D-TAs trust by the lines that it prints."""
+        (self.ports["mfa"],) = free_ports(1)
+        options = ("--name", "login.test", "--port", str(self.ports["mfa"]), *SEALED)
+        charter = ("--network", str(self.folder / "first.charter"))
+        said = self.run("init", "mfa", str(self.folder / "mfa"), *options, *charter)
+        lines = re.search(r"^\[\[dta\.authorities\]\]\n(?:.+\n)+", said, re.MULTILINE)
+        assert lines is not None
+        for name in names:
+            self.trust(name, "login.test", self.folder / "mfa" / "identity" / "identity.bundle", lines[0])
+        return f"http://127.0.0.1:{self.ports['mfa']}"
+
+    def trust(self, name: str, authority: str, bundle: Path, lines: str) -> None:
+        """Has a D-TA take the tickets of an authority."""
+        shutil.copy(bundle, self.folder / name / f"{authority}.bundle")
+        with (self.folder / name / "milagro.toml").open("a") as file:
+            file.write("\n" + lines)
+
+    def ready(self, name: str) -> bool:
+        """Whether a server says that it can do its work."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[name], timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def await_ready(self, *names: str, seconds: float = 120) -> dict[str, float]:
+        """After how many seconds each of them was ready."""
+        began, found = time.monotonic(), dict[str, float]()
+        while len(found) < len(names):
+            for name in names:
+                if name not in found and self.ready(name):
+                    found[name] = time.monotonic() - began
+            missing = [name for name in names if name not in found]
+            late = time.monotonic() >= began + seconds
+            assert not late, [self.network("status", name) for name in missing if name != "mfa"]
+            time.sleep(0.05)
+        return found
 
     def kill(self, *names: str) -> None:
         for name in names:

@@ -101,10 +101,11 @@ def test_a_minority_that_confirmed_lets_go_once_the_others_promise_never_to(bus:
     assert epochs(bus) == [0] * 5
     all_of_it[0] = True
     bus.settle(90)
-    assert {node.holdings.public(0).current.epoch for node in bus.nodes.values()} == {1}
+    (reached,) = {node.holdings.public(0).current.epoch for node in bus.nodes.values()}
+    assert reached >= 1  # more, if one was left out and asked for a refresh
     bus.propose("refresh", "b")
     bus.settle(30)
-    assert epochs(bus) == [2] * 5
+    assert epochs(bus) == [reached + 1] * 5
 
 
 def test_a_minority_that_confirmed_waits_as_long_as_it_cannot_know(bus: Bus) -> None:

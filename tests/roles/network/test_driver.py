@@ -77,9 +77,37 @@ def test_begins_without_one_that_never_comes(bus: Bus) -> None:
     assert ring.current.key_id == bus.nodes["a"].holdings.public(int(bus.now)).current.key_id
     with pytest.raises(NotReady):
         bus.nodes["e"].holdings.current()
-    bus.propose("refresh", "a")
-    bus.settle(5)
+    bus.settle(30)  # it asks for a refresh
     assert set(epochs(bus).values()) == {1}
+
+
+def test_one_that_has_no_share_waits_longer_before_it_asks_while_another_is_away(bus: Bus) -> None:
+    bus.nodes["e"].kill()
+    bus.found(3)
+    bus.settle(60)
+    bus.nodes["a"].kill()
+    bus.nodes["e"].restart()
+    away = str(bus.nodes["a"].identity)
+    bus.nodes["e"].do(lambda connection: bus.nodes["e"].tables.note_member(connection, away, fault="no answer"))
+    bus.settle(190)
+    assert epochs(bus) == {"b": 0, "c": 0, "d": 0, "e": None}
+    bus.settle(60)
+    assert epochs(bus) == dict.fromkeys("bcde", 1)
+    assert bus.nodes["e"].notes().count("it proposes a refresh") == 1
+    bus.nodes["a"].restart()
+    bus.settle(60)
+    assert epochs(bus) == dict.fromkeys(NAMES, 2)
+
+
+def test_one_whose_operator_consents_to_no_refresh_asks_for_none(folder: Path) -> None:
+    quiet = Bus(folder, NAMES, Settings(step_seconds=10, start_seconds=10, ask_seconds=20, approve=frozenset()))
+    quiet.nodes["e"].kill()
+    quiet.found(3)
+    quiet.settle(60)
+    quiet.nodes["e"].restart()
+    quiet.settle(400)
+    assert set(epochs(quiet).values()) == {None, 0}
+    quiet.close()
 
 
 def test_does_nothing_with_fewer_than_a_quorum(bus: Bus) -> None:

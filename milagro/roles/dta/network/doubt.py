@@ -1,7 +1,7 @@
 """Doubt: a member confirmed a run, and its own end of it failed; the others may have a certificate all the same.
 
     asked    has gone over -> the step    has confirmed -> says so again    neither -> promises never to confirm
-    asking   enough confirmations -> a certificate    too many promises for one -> the run is dropped
+    asking   enough confirmations -> a certificate    too many who never will confirm the same -> the run is dropped
 
 Spec: spec/dta-network.md, Switching epochs
 """
@@ -104,17 +104,19 @@ class Doubting(Switching):
         transcript = Transcript.from_bytes(suite, suite.fields("RESULT_", octets, 3)[2])
         members = {m.index: m for one in (proposal.before, proposal.charter) for m in one.roster.members}
         signed = {self._my_index(proposal) or 0: self._confirmation(connection, row)}
+        never = [index for index, (statement, _) in verdicts.items() if not statement]  # will not confirm what I did
         for index, (statement, signature) in verdicts.items():
             with suppress(MilagroError):
                 sender, _, body = parse_statement(suite, row.run, statement)
                 self._keys.verify(members[index], statement, signature)
                 if sender == index and body == transcript.confirmation:
                     signed[index] = Signed(statement, signature)
-        released = [index for index, (statement, _) in verdicts.items() if not statement]
+                elif sender == index:
+                    never.append(index)
         try:
             require_quorum(signed, (proposal.before, proposal.charter))
         except VerificationError:
-            if not can_be_certified(released, proposal):
+            if not can_be_certified(never, proposal):
                 self._release_pending(connection, row)
             return
         certificate = Certificate(transcript, tuple(signed[index] for index in sorted(signed)))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from milagro.cid import CID
 from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError, Unavailable, VerificationError
@@ -25,18 +25,22 @@ from milagro.protocols.sharing import KeyRing, RunFailed, SharedKey
 from milagro.roles.charter import CharterFile, Seat
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.lineage import Standing
+from milagro.roles.dta.network.memory import UP_SECONDS
 from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import run_name
 from milagro.roles.dta.network.records import ProposalRow
 from milagro.roles.dta.network.returning import Returning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
     from milagro.cbor import Value
     from milagro.roles.correspondence.correspondent import Letter
 
 _FRESH_SECONDS: Final = 3600
+_PATIENCE: Final = 10
 
 
 class Driver(Returning):
@@ -230,6 +234,36 @@ class Driver(Returning):
             if self._in_doubt(connection):
                 self._question_doubt(connection)
         self._start(connection)
+        self._want_share(connection)
+
+    def _want_share(self, connection: Connection) -> None:
+        """Proposes a refresh after a while without a share: sooner if all others are there, so that none is left out.
+
+        It asks for no more than what every member may propose, and only where its operator consents to refreshes.
+        """
+        now, standing = self._clock(), self.standing(connection)
+        if standing is None or not self._lacks_share(connection, standing):
+            self._bare_since = None
+            return
+        self._bare_since = now if self._bare_since is None else self._bare_since
+        others = [seat for seat in standing.charter.seats if seat.identity != self.me]
+        known = self._tables.members(connection)
+        there = all(_last_heard(known, seat) >= now - UP_SECONDS and not _fault(known, seat) for seat in others)
+        if now >= self._bare_since + self._settings.ask_seconds * (1 if there else _PATIENCE):
+            self._bare_since = now
+            self._note(connection, self.me, "this node has no share of the key: it proposes a refresh")
+            self.propose(
+                connection, Proposal("refresh", standing.charter, secrets.token_bytes(32), standing.base, None)
+            )
+
+    def _lacks_share(self, connection: Connection, standing: Standing) -> bool:
+        """Whether this member of a network with a key has no share of it, and nothing is under way to give it one."""
+        if standing.key is None or standing.charter.seat_of(self.me) is None or "refresh" not in self._settings.approve:
+            return False
+        if any(row.set_id == standing.base for row in self._tables.shares(connection, "current")):
+            return False
+        waiting = self._tables.fact(connection, "awaiting") is not None or self._in_doubt(connection)
+        return not waiting and self._tables.run(connection) is None and not self._active(connection)
 
     def _start(self, connection: Connection) -> None:
         """Says that this node is ready, and begins when it is time."""
@@ -338,6 +372,10 @@ class Driver(Returning):
         self.propose(connection, proposal)
 
 
-def _last_heard(heard: object, seat: Seat) -> int:
-    known = heard.get(str(seat.identity)) if isinstance(heard, dict) else None
-    return max(known["heard"], known["reached"]) if known else 0
+def _last_heard(known: Mapping[str, Mapping[str, Any]], seat: Seat) -> int:
+    one = known.get(str(seat.identity))
+    return max(one["heard"], one["reached"]) if one else 0
+
+
+def _fault(known: Mapping[str, Mapping[str, Any]], seat: Seat) -> str:
+    return str(known[str(seat.identity)]["fault"]) if str(seat.identity) in known else ""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _log = logs.logger(__name__)
 RESTORED: Final = "restored"  # the fact that a node comes back from a backup: the nonce of its question
+UP_SECONDS: Final = 30  # who was heard so long ago is taken to be there
 CONSENTS: Final = ("refresh", "repair", "rotate", "reshare", "retire")
 
 
@@ -86,6 +87,7 @@ class Memory:
         self._next_question = 0.0
         self._next_where = 0.0
         self._shown: bytes | None = None
+        self._bare_since: float | None = None
         self._grace = self._clock() + settings.step_seconds / 2
 
     def forget(self) -> None:

@@ -216,10 +216,9 @@ class Running(Doubting):
         if proposal.kind == "rotate":
             self._await_endorsements(connection, step)
             return
-        silent = {*proposal.before.roster.indices, *proposal.charter.roster.indices} - {*outcome.qualified}
         self._switch(connection, step)
-        if silent:
-            self._tell(connection, proposal.members(), "step", step.to_bytes())
+        # Others may have been in time for fewer confirmations, and until they go over too few have shares of one set.
+        self._tell(connection, proposal.members(), "step", step.to_bytes())
 
     def _failed(self, connection: Connection, run: RunRow, proposal: Proposal, failure: RunFailed) -> None:
         self._note(connection, None, f"{proposal.kind}, attempt {run.attempt + 1}: {failure}")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from milagro.protocols import pki
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter, CharterFile
-from milagro.roles.dta.network.memory import RESTORED
+from milagro.roles.dta.network.memory import RESTORED, UP_SECONDS
 from milagro.roles.dta.network.messages import Proposal, read
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from milagro.roles.dta.network.config import NodeConfig
     from milagro.roles.dta.network.records import NetworkTables, ProposalRow
     from milagro.stores.state import State
-
-UP_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)

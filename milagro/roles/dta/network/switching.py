@@ -42,7 +42,10 @@ class Switching(Memory):
             if not known and step.proposal.base:
                 self._ask(connection, [sender])
             return
+        took_part = self._tables.run(connection) is not None or self._pending(connection) is not None
         self._switch(connection, step)
+        if took_part:  # whoever told it may have been killed before it told all
+            self._tell(connection, step.proposal.members(), "step", step.to_bytes())
 
     def _switch(self, connection: Connection, step: Step) -> None:
         """Goes over to what a step leads to, with this node's share of it if it has one; forgets the old share.
