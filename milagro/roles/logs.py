@@ -6,8 +6,11 @@ name says that it holds one is emptied whatever it holds.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,19 +20,21 @@ if TYPE_CHECKING:
 
     from milagro.roles.config import LogConfig
 
-_SECRET_WORDS = (
-    "secret",
-    "share",
-    "token",
-    "ticket",
-    "passphrase",
-    "password",
-    "pin",
-    "code",
-    "private",
-    "permit",
-    "authorization",
-    "cookie",
+_SECRET_WORDS = frozenset(
+    {
+        "secret",
+        "share",
+        "token",
+        "ticket",
+        "passphrase",
+        "password",
+        "pin",
+        "code",
+        "private",
+        "permit",
+        "authorization",
+        "cookie",
+    }
 )
 _REDACTED = "[redacted]"
 
@@ -44,13 +49,14 @@ def configure(config: LogConfig, role: str) -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
+    handler = logging.StreamHandler(sys.stderr)
+    lines = _Lines(handler)
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, _renderer(config.format)],
+        logger_factory=lambda *_: lines,
+        wrapper_class=structlog.make_filtering_bound_logger(config.level),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
@@ -66,6 +72,20 @@ def configure(config: LogConfig, role: str) -> None:
     structlog.contextvars.bind_contextvars(role=role)
 
 
+class _Lines:
+    """Writes whole lines where the handler of the libraries writes its own, and no failure to do so fails a request."""
+
+    def __init__(self, handler: logging.StreamHandler[Any]) -> None:
+        self._handler = handler
+
+    def msg(self, line: str) -> None:
+        with self._handler.lock or contextlib.nullcontext(), contextlib.suppress(OSError, ValueError):
+            self._handler.stream.write(line + "\n")
+            self._handler.stream.flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
 def logger(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of one module."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
@@ -75,12 +95,18 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 def redact(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The fields, with those emptied whose name contains a word for something secret."""
     for name in fields:
-        if any(word in name.lower().split("_") for word in _SECRET_WORDS):
+        if _is_secret(name):
             fields[name] = _REDACTED
     return fields
 
 
+@lru_cache(4096)
+def _is_secret(name: str) -> bool:
+    return any(word in _SECRET_WORDS for word in name.lower().split("_"))
+
+
 def _renderer(form: str) -> Any:
     if form == "json":
-        return structlog.processors.JSONRenderer(sort_keys=True)
+        encode = json.JSONEncoder(sort_keys=True, default=repr).encode
+        return lambda _logger, _method, fields: encode(fields)
     return structlog.dev.ConsoleRenderer(colors=False)

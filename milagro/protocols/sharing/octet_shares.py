@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-import numpy as np
-
 from milagro.errors import InvalidShare, NonCanonical, ParameterError, WrongLength
 from milagro.octets import equal
 from milagro.protocols.sharing.header import SET_ID_OCTETS, Header, check_set, pack, unpack
@@ -25,6 +23,8 @@ from milagro.protocols.sharing.suite import draw
 from milagro.secret_value import SecretValue
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from milagro.groups import Random
 
 LABEL = b"SHARING-V1_GF256_OCTET-SHARE_"
@@ -34,8 +34,8 @@ DIGEST_OCTETS = 16
 _TAIL = NONCE_OCTETS + DIGEST_OCTETS
 
 Words: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint64]]"
-_HIGH, _LOW, _LOW_SEVEN = (np.uint64(int.from_bytes(bytes([octet]) * 8)) for octet in (0x80, 0x01, 0x7F))
-_ONE, _SEVEN, _REDUCTION = np.uint64(1), np.uint64(7), np.uint64(0x1B)
+_HIGH, _LOW_SEVEN = (int.from_bytes(bytes([octet]) * 8) for octet in (0x80, 0x7F))
+_REDUCTION = 0x1B
 
 
 # -- the field --------------------------------------------------------------------------------------------------------
@@ -65,12 +65,14 @@ def invert_public(a: int) -> int:
 
 
 def _to_words(octets: bytes) -> Words:
+    import numpy as np  # noqa: PLC0415 - a large library, and most processes share no octets
+
     return np.frombuffer(octets + bytes(-len(octets) % 8), dtype=np.uint64).copy()
 
 
 def _double(words: Words) -> Words:
     """x times each octet: shifted by one, and 0x1b added where a bit fell out."""
-    return ((words & _LOW_SEVEN) << _ONE) ^ (((words & _HIGH) >> _SEVEN) * _REDUCTION)
+    return ((words & _LOW_SEVEN) << 1) ^ (((words & _HIGH) >> 7) * _REDUCTION)
 
 
 def scale(words: Words, by: int) -> Words:
@@ -79,7 +81,7 @@ def scale(words: Words, by: int) -> Words:
     Spec: spec/sharing.md#gf256
     Secret: words
     """
-    total, power = np.zeros_like(words), words
+    total, power = words ^ words, words
     for bit in range(by.bit_length()):
         if by >> bit & 1:
             total ^= power

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import functools
 import re
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from milagro.roles.transport.certificates import PeerCertificate
     from milagro.roles.transport.metrics import Metrics
     from milagro.roles.transport.readiness import Readiness
+    from milagro.roles.wire import Message
 
 T = TypeVar("T")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -68,6 +72,7 @@ class Front:
         self.limiter = RateLimiter(config.limits)
         self.authorizer = Authorizer(config.operators) if config.operators else None
         self.tracer = tracer(config.traces)
+        self._threads = ThreadPoolExecutor(config.limits.running, "operation")
         metrics.watch("milagro_requests_under_way", "Requests between first octet and answer", self._under_way)
         metrics.watch("milagro_requests_running", "Handlers at work", lambda: self.admission.running)
         metrics.watch(
@@ -124,9 +129,23 @@ class Front:
         Raises: NotArrived
         """
         try:
-            return await asyncio.wait_for(reading, call.remaining())
+            async with asyncio.timeout(call.remaining()):
+                return await reading
         except TimeoutError:
             raise NotArrived("the request did not arrive in time") from None
+
+    async def run(self, call: Call, operation: Operation, request: Message) -> Message:
+        """What the operation gives.
+
+        Raises: Busy, TimedOut, and what the operation does
+        """
+        found: Message = await self.work(call, lambda: self._in_thread(operation, request, call))
+        return found
+
+    def _in_thread(self, operation: Operation, request: Message, call: Call) -> asyncio.Future[Any]:
+        context = contextvars.copy_context()
+        run = functools.partial(context.run, operation.run, self.role, request, call)
+        return asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     async def work(self, call: Call, start: Callable[[], Awaitable[T]]) -> T:
         """What `start` gives, once there is a place for it and if it is done before the deadline.

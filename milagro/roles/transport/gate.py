@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import structlog
+from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
 from milagro.errors import TooLarge, Unavailable
 from milagro.roles import logs
+from milagro.roles.refusals import InvalidRequest
 from milagro.roles.transport.certificates import PeerCertificate
 from milagro.roles.transport.faults import Fault
 from milagro.roles.transport.front import Arrival
-from milagro.roles.wire import ErrorBody, ErrorDetail
+from milagro.roles.wire import ErrorBody, ErrorDetail, Message, faults_text
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from collections.abc import Iterable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Message as Event
 
     from milagro.roles.transport.front import Front
+    from milagro.roles.transport.operations import Call, Operation
 
+Model = TypeVar("Model", bound=Message)
+Headers: TypeAlias = "Iterable[tuple[bytes, bytes]]"
 _log = logs.logger(__name__)
-CALL = "milagro.call"
 _ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 _ALWAYS_LIMIT = 16
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
@@ -76,13 +83,26 @@ class Gate:
                 self._always_running -= 1
             return
         with self._front.under_way(arrival):
-            call = await self._front.call(arrival, self._operations.get((scope["method"], scope["path"])))
+            operation = self._operations.get((scope["method"], scope["path"]))
+            call = await self._front.call(arrival, operation)
             body = await self._front.arrive(call, _body(receive, self._front.config.body_limit))
-            scope[CALL] = call
-            await self._front.work(call, lambda: self._app(scope, _replay(body, receive), reply.send))
+            if operation is None:
+                await self._front.work(call, lambda: self._app(scope, _replay(body, receive), reply.send))
+            else:
+                await self._operate(operation, call, scope, body, reply)
+
+    async def _operate(self, operation: Operation, call: Call, scope: Scope, body: bytes, reply: _Reply) -> None:
+        # The application describes its operations; they run here, without its layers, which cost more than they do.
+        request = read_request(operation.request, scope["headers"], body)
+        found = await self._front.run(call, operation, request)
+        octets = found.model_dump_json().encode()
+        headers = [(b"content-length", b"%d" % len(octets)), (b"content-type", b"application/json")]
+        await reply.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await reply.send({"type": "http.response.body", "body": octets})
 
     def _record(self, scope: Scope, reply: _Reply, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "-")
+        known = (scope["method"], scope["path"]) in self._operations
+        route = scope["path"] if known else getattr(scope.get("route"), "path", "-")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics = self._front.metrics
         metrics.requests.labels(method, route, str(reply.status)).inc()
@@ -99,6 +119,34 @@ class Gate:
         )
 
 
+def read_request(model: type[Model], headers: Headers, body: bytes) -> Model:
+    """The request in a body of JSON; an operation that takes nothing reads none.
+
+    Raises: InvalidRequest, without what the body held
+    """
+    if not model.model_fields:
+        return model()
+    if not body:
+        raise InvalidRequest("body: Field required")
+    if not _is_json(headers):
+        raise InvalidRequest("body: it must be JSON, and the content type must say so")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        if faults[0]["type"] == "json_invalid":
+            raise InvalidRequest("body: JSON decode error") from None
+        raise InvalidRequest(faults_text(faults)) from None
+
+
+def _is_json(headers: Headers) -> bool:
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.partition(b";")[0].strip().lower()
+            return kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json"))
+    return False
+
+
 class ClientGone(Exception):
     """The client left before its request was whole: there is nothing to do, and nobody to tell."""
 
@@ -112,7 +160,7 @@ class _Reply:
         self.request_id = request_id
         self.status = 0
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Event) -> None:
         if self._closed:
             return
         if message["type"] == "http.response.start":
@@ -130,7 +178,7 @@ class _Reply:
         self._closed = True
 
 
-async def _nothing() -> Message:
+async def _nothing() -> Event:
     return {"type": "http.disconnect"}
 
 
@@ -166,7 +214,7 @@ async def _body(receive: Receive, limit: int) -> bytes:
 def _replay(body: bytes, receive: Receive) -> Receive:
     messages: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def next_message() -> Message:
+    async def next_message() -> Event:
         return messages.pop() if messages else await receive()
 
     return next_message

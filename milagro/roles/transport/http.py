@@ -20,7 +20,7 @@ from milagro.errors import MilagroError, Status
 from milagro.roles.refusals import InvalidRequest
 from milagro.roles.transport.faults import Fault, fault_of
 from milagro.roles.transport.front import Front
-from milagro.roles.transport.gate import CALL, Gate, answer
+from milagro.roles.transport.gate import Gate, answer
 from milagro.roles.transport.operations import Caller, Operation
 from milagro.roles.wire import ErrorBody, faults_text
 
@@ -62,17 +62,17 @@ def application(title: str, description: str, front: Front) -> FastAPI:
     _add_health(app, front.readiness)
     _add_metrics(app, front)
     for operation in front.operations():
-        _add_operation(app, operation, front.role)
+        _add_operation(app, operation)
     _describe_security(app, front)
     # Added last, so outermost: whatever leaves, the crash of a handler included, leaves through it.
     app.add_middleware(Gate, front=front)
     return app
 
 
-def _add_operation(app: FastAPI, operation: Operation, role: Any) -> None:
+def _add_operation(app: FastAPI, operation: Operation) -> None:
     app.add_api_route(
         operation.path,
-        _endpoint(operation, role),
+        _endpoint(operation),
         methods=[operation.method],
         operation_id=operation.name,
         summary=operation.summary,
@@ -82,23 +82,15 @@ def _add_operation(app: FastAPI, operation: Operation, role: Any) -> None:
     )
 
 
-def _endpoint(operation: Operation, role: Any) -> Callable[..., Any]:
-    if not operation.request.model_fields:
+def _endpoint(operation: Operation) -> Callable[..., Any]:
+    """What FastAPI describes; what is asked of an operation is answered by the gate."""
 
-        def endpoint(http: Request) -> Any:
-            return operation.run(role, operation.request(), http.scope[CALL])
+    def endpoint(**_parameters: Any) -> Any:
+        raise AssertionError("the gate answers for the operations")
 
-    else:
-
-        def endpoint(http: Request, body: Any) -> Any:  # type: ignore[misc]
-            return operation.run(role, body, http.scope[CALL])
-
-        # FastAPI reads the request model off the signature.
-        parameters = list(inspect.signature(endpoint, eval_str=False).parameters.values())
-        endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [parameters[0].replace(annotation=Request), parameters[1].replace(annotation=operation.request)]
-        )
-        endpoint.__annotations__ = {"http": Request, "body": operation.request}
+    body = inspect.Parameter("body", inspect.Parameter.KEYWORD_ONLY, annotation=operation.request)
+    endpoint.__signature__ = inspect.Signature([body] if operation.request.model_fields else [])  # type: ignore[attr-defined]
+    endpoint.__annotations__ = {"body": operation.request}
     return endpoint
 
 

@@ -130,8 +130,7 @@ class RpcServer:
             if len(octets) > front.config.body_limit:
                 raise TooLarge("the request's body is too large")
             request = self._codec.read(operation.request, octets)
-            found = await front.work(call, lambda: to_thread.run_sync(operation.run, front.role, request, call))
-            return self._codec.write(found)
+            return self._codec.write(await front.run(call, operation, request))
 
 
 async def answer(front: Front, context: Any, name: str, run: Callable[[Arrival], Awaitable[bytes]]) -> bytes:

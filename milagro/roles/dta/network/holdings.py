@@ -1,7 +1,7 @@
 """The shares in a node's database, opened when they are asked for.
 
 Every call looks into the database, so that a switch by the node, or by another process on the same database, counts at
-once. The share that was opened last is kept open as long as it is the current one.
+once. What was read is decoded when it changes; the share that was opened last is kept open as long as it is current.
 
 Spec: spec/dta-network.md, Holdings
 """
@@ -35,6 +35,7 @@ class StoredHoldings:
         self._state, self._tables, self._sealing, self._suite_of = state, tables, sealing, suite_of
         self._lock = threading.Lock()
         self._open: dict[bytes, KeyShare] = {}
+        self._decoded: tuple[tuple[bytes, bytes], KeyRing] | None = None
 
     def current(self) -> Holding:
         """The share of the current key.
@@ -67,20 +68,22 @@ class StoredHoldings:
         return self._read()[0].at(now)
 
     def _read(self) -> tuple[KeyRing, list[ShareRow]]:
-        # A switch writes both at once: read again until both are of one moment.
-        while True:
-            with self._state.read() as connection:
-                octets = self._tables.fact(connection, "ring")
-                charter = self._tables.fact(connection, "charter")
-                rows = self._tables.shares(connection, "current", "retiring")
-                same = self._tables.fact(connection, "ring") == octets
-                restored = self._tables.fact(connection, RESTORED) is not None
-            if restored:
-                raise NotReady("this D-TA comes back from a backup, and waits for others to say where the network is")
-            if octets is None or charter is None:
-                raise NotReady("the network of this D-TA has no key yet")
-            if same:
-                return KeyRing.from_bytes(self._suite_of(Charter.from_bytes(charter).curve), octets), rows
+        # A switch writes all of these in one transaction, and a reader sees the database as of one moment.
+        with self._state.read() as connection:
+            facts = self._tables.facts(connection, "ring", "charter", RESTORED)
+            rows = self._tables.shares(connection, "current", "retiring")
+        if RESTORED in facts:
+            raise NotReady("this D-TA comes back from a backup, and waits for others to say where the network is")
+        if not {"ring", "charter"} <= facts.keys():
+            raise NotReady("the network of this D-TA has no key yet")
+        return self._ring(facts["ring"], facts["charter"]), rows
+
+    def _ring(self, ring: bytes, charter: bytes) -> KeyRing:
+        known = self._decoded  # one octet string is never decoded to two rings, so no lock
+        if known is None or known[0] != (ring, charter):
+            known = (ring, charter), KeyRing.from_bytes(self._suite_of(Charter.from_bytes(charter).curve), ring)
+            self._decoded = known
+        return known[1]
 
     def _share(self, ring: KeyRing, row: ShareRow, rows: list[ShareRow]) -> KeyShare:
         with self._lock:

@@ -152,6 +152,11 @@ class NetworkTables:
         """The value under a name."""
         return connection.execute(select(self._fact.c.value).where(self._fact.c.name == name)).scalar_one_or_none()
 
+    def facts(self, connection: Connection, *names: str) -> dict[str, bytes]:
+        """The values under those of these names that have one."""
+        query = select(self._fact.c.name, self._fact.c.value).where(self._fact.c.name.in_(names))
+        return {name: bytes(value) for name, value in connection.execute(query)}
+
     def set_fact(self, connection: Connection, name: str, value: bytes | None) -> None:
         """Puts a value under a name, or takes it away."""
         connection.execute(delete(self._fact).where(self._fact.c.name == name))
