@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from milagro.roles.config import LogConfig
 
@@ -38,6 +38,7 @@ def configure(config: LogConfig, role: str) -> None:
     """Sends this process's logs, and those of its libraries, to standard error."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _of(role),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -63,7 +64,6 @@ def configure(config: LogConfig, role: str) -> None:
     # These speak of every request that they make, address and all.
     for name in ("httpx", "httpcore", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(role=role)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -78,6 +78,16 @@ def redact(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> M
         if any(word in name.lower().split("_") for word in _SECRET_WORDS):
             fields[name] = _REDACTED
     return fields
+
+
+def _of(role: str) -> Callable[[object, str, MutableMapping[str, Any]], MutableMapping[str, Any]]:
+    """Adds the role, whichever thread speaks."""
+
+    def add(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        fields.setdefault("role", role)
+        return fields
+
+    return add
 
 
 def _renderer(form: str) -> Any:

@@ -17,7 +17,7 @@ from tests.conftest import require_backend
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(milagro.__file__).parent.parent)}
 DEMO = [sys.executable, "-m", "milagro", "demo"]
-STEPS = ["keys", "dtas", "mfa", "invite", "enrol", "login", "refusal"]
+STEPS = ["keys", "network", "mfa", "invite", "enrol", "login", "refusal", "kill", "again"]
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,15 @@ def test_json_and_keep(tmp_path: Path) -> None:
     assert report["ok"]
     assert [step["step"] for step in report["steps"]] == STEPS
     assert all(step["ok"] for step in report["steps"])
-    assert {path.name for path in kept.iterdir()} >= {"dta-one", "dta-two", "login.demo", "device", "logs"}
+    assert {path.name for path in kept.iterdir()} >= {
+        "dta-one",
+        "dta-two",
+        "dta-three",
+        "login.demo",
+        "laptop",
+        "phone",
+        "logs",
+    }
     assert servers_under(kept) == []
     again = subprocess.run([*DEMO, "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
     assert again.returncode == 1

@@ -57,7 +57,7 @@ class Site:
     def init(self, *names: str) -> None:
         for name, port in zip(names, free_ports(len(names)), strict=True):
             self.run(
-                "init", "dta", str(self.folder / name), "--network", "--name", name, "--port", str(port),
+                "init", "dta", str(self.folder / name), "--name", name, "--port", str(port),
                 "--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8", "--step-seconds", "8",
                 "--approve", "refresh", "--approve", "repair", "--approve", "rotate",
             )  # fmt: skip
