@@ -18,9 +18,8 @@ NEEDED = (
     "milagro/py.typed",
     "milagro/params/bls12_381.py",
     "milagro/_native/__init__.py",
-    "milagro/roles/dta/migrations/m0001_tickets.py",
-    "milagro/roles/dta/dta.proto",
     "milagro/roles/dta/member/member.proto",
+    "milagro/roles/mfa/migrations/m0001_accounts.py",
     "milagro/roles/mfa/mfa.proto",
     "milagro/roles/transport/grafana.json",
 )

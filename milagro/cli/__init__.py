@@ -41,7 +41,7 @@ _SHORT = {
     "client": "Enrol this device and log in with a PIN.",
     "content": "Look at a content store: a folder or IPFS.",
     "db": "Look at a server's database and upgrade it.",
-    "demo": "Start two D-TAs, an MFA server and a client, and log in.",
+    "demo": "Start three D-TAs, an MFA server and a client, log in, and again without one of the D-TAs.",
     "dta": "Run a D-TA's part in its network, and look at its log.",
     "envelope": "Seal files to others, open them, look at them.",
     "health": "Say whether a server is ready.",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from milagro.cli import prompts
+from milagro.cli.options import CONFIG
 from milagro.cli.parties import BUNDLE, CONTENT, HEADS, directory
-from milagro.cli.serve import CONFIG
 from milagro.errors import BrokenChain, ConfigError, MilagroError, NotFound
 from milagro.octets import frame
 from milagro.protocols import pki

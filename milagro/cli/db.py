@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milagro.cli.serve import CONFIG
+from milagro.cli.options import CONFIG
 from milagro.cli.servers import server_of
 from milagro.stores.state import Database, Schema, Standing, State, look
 

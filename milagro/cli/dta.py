@@ -13,7 +13,7 @@ import click
 
 from milagro.cli import prompts
 from milagro.cli.audit import audit
-from milagro.cli.serve import CONFIG
+from milagro.cli.options import CONFIG
 from milagro.errors import ConfigError, MilagroError
 from milagro.roles.charter import Card, Charter, CharterFile
 from milagro.roles.dta.member.config import require_network

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from milagro.cli import prompts
-from milagro.cli.serve import CONFIG
+from milagro.cli.options import CONFIG
 from milagro.cli.servers import server_of
 from milagro.errors import ConfigError, NotFound
 from milagro.roles.sealing import KeysConfig, open_token

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from milagro.cli import prompts
-from milagro.cli.serve import CONFIG
+from milagro.cli.options import CONFIG
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa.config import read_config
-from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.records import Device, MfaRecords
 from milagro.roles.mfa.service import canonical_name, invite
 
@@ -99,6 +98,8 @@ def list_users(as_json: bool, path: Path) -> None:
 @CONFIG
 def fetch_keys(path: Path) -> None:
     """Fetch the server's key from its D-TAs and seal it, as `serve` does when there is none."""
+    from milagro.roles.mfa.network import open_network  # noqa: PLC0415 - the other commands need no D-TA
+
     config = read_config(path)
     held = open_network(config, config.suite.open(), prompts.sealer(config.common.keys)).held
     click.echo(f"The secret of the network's key {held.ring.current.key_id.hex()} is sealed.")

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from milagro.cli import prompts
+from milagro.cli.options import CONFIG
 from milagro.roles import logs, serving
-from milagro.roles.config import FILE_NAME, CommonConfig
+from milagro.roles.config import CommonConfig
 from milagro.roles.dta.member import config as dta_config
 from milagro.roles.dta.member import http as dta_http
 from milagro.roles.dta.member.service import Member
@@ -24,15 +25,6 @@ from milagro.stores import memory
 
 if TYPE_CHECKING:
     from types import FrameType
-
-CONFIG = click.option(
-    "--config",
-    "path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=FILE_NAME,
-    show_default=True,
-    help="The server's configuration file.",
-)
 
 
 @click.group()

@@ -11,7 +11,6 @@ import tomllib
 import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from milagro.errors import ConfigError
 from milagro.roles.sealing import KeysConfig, read_keys
@@ -361,19 +360,6 @@ def _read_log(reader: Reader) -> LogConfig:
         level=reader.choice("level", ("debug", "info", "warning", "error"), "info"),
         format=reader.choice("format", ("json", "text"), "json"),
     )
-
-
-def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL that `url_fault` has nothing against."""
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def canonical_origin(url: str) -> str:
-    """The origin of a URL as a browser writes it: lower case, no default port."""
-    scheme, host, port = origin_of(url)
-    host = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{host}" if port == {"https": 443, "http": 80}[scheme] else f"{scheme}://{host}:{port}"
 
 
 def _suggestion(word: str, known: Sequence[str]) -> str:

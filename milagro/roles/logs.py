@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Callable, MutableMapping
 
     from milagro.roles.config import LogConfig
 
@@ -43,6 +43,7 @@ def configure(config: LogConfig, role: str) -> None:
     """Sends this process's logs, and those of its libraries, to standard error."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _of(role),
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -69,7 +70,6 @@ def configure(config: LogConfig, role: str) -> None:
     # These speak of every request that they make, address and all.
     for name in ("httpx", "httpcore", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(role=role)
 
 
 class _Lines:
@@ -103,6 +103,16 @@ def redact(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> M
 @lru_cache(4096)
 def _is_secret(name: str) -> bool:
     return any(word in _SECRET_WORDS for word in name.lower().split("_"))
+
+
+def _of(role: str) -> Callable[[object, str, MutableMapping[str, Any]], MutableMapping[str, Any]]:
+    """Adds the role, whichever thread speaks."""
+
+    def add(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        fields.setdefault("role", role)
+        return fields
+
+    return add
 
 
 def _renderer(form: str) -> Any:

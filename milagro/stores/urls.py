@@ -30,3 +30,12 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def canonical_origin(url: str) -> str:
+    """The origin of a URL that `url_fault` has nothing against, as a browser writes it: lower case, no default port."""
+    parts = urlsplit(url)
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    host, port = (parts.hostname or "").lower(), parts.port or usual
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" if port == usual else f"{parts.scheme}://{host}:{port}"

@@ -192,14 +192,23 @@ def test_a_process_that_is_told_to_end_leaves_no_part_of_a_file(
 ) -> None:
     to = ("--key", f"{keys}/alice.key", "--to", f"{keys}/bob.pub")
     command = [sys.executable, "-m", "milagro", "envelope", "seal", "/dev/zero", *to, *CONTEXT, *PHRASE]
-    with subprocess.Popen([*command, "-o", str(tmp_path / "sealed")], stderr=subprocess.PIPE, cwd=ROOT) as process:
+    with subprocess.Popen(
+        [*command, "-o", str(tmp_path / "sealed")],
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        # A shell starts what it puts in the background with SIGINT ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
         deadline = time.monotonic() + 60
-        while not any(path.stat().st_size for path in tmp_path.iterdir()):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        process.send_signal(signal_)
-        assert process.wait(60) == 128 + signal_
+        try:
+            while not any(path.stat().st_size for path in tmp_path.iterdir()):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process.send_signal(signal_)
+            assert process.wait(60) == 128 + signal_
+        finally:
+            process.kill()  # else it would fill the disk
         assert process.stderr is not None
         assert b"Traceback" not in process.stderr.read()
     assert list(tmp_path.iterdir()) == []

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from milagro.roles.dta.service import open_service
-from milagro.roles.mfa.keys import open_authority
 
 from milagro.cli import main, prompts
 from milagro.cli.init import to_toml
 from milagro.errors import DecryptionFailed
 from milagro.protocols import pki
-from milagro.roles.charter import Charter, CharterFile, Seat
-from milagro.roles.dta import config as dta_config
+from milagro.roles.charter import Card, Charter, CharterFile, Seat
+from milagro.roles.dta.member import config as dta_config
+from milagro.roles.dta.member.service import Member
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa.authority import open_identity
 from milagro.roles.mfa.nodes import read_nodes
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-KEY = "00" * 32
 PASSPHRASE = "correct horse"
 
 
@@ -46,35 +45,30 @@ def init(role: str, folder: Path, *arguments: str, **options: Any) -> Result:
 
 
 def test_a_dta(tmp_path: Path) -> None:
-    result = init("dta", tmp_path / "dta", "--name", "dta-1", "--authority", f"login.test={KEY}", "--port", "8101")
+    result = init("dta", tmp_path / "dta", "--name", "dta-1", "--port", "8101", "--approve", "repair")
     assert result.exit_code == 0, result.stderr
     path = tmp_path / "dta" / "milagro.toml"
     config = dta_config.read_config(path)
-    assert (config.name, config.common.server.port, config.authorities) == ("dta-1", 8101, {"login.test": bytes(32)})
-    assert {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "dta").iterdir()} == {
+    assert (config.node.name, config.common.server.port, config.issuing.terms) == ("dta-1", 8101, ())
+    assert config.node.network.settings.approve == {"repair"}
+    assert {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()} == {
         "milagro.toml": 0o600,
-        "master-share.sealed": 0o600,
+        "data-key.sealed": 0o600,
+        "dta.card": 0o600,
+        "identity": 0o700,
     }
-    service = open_service(config, Passphrase(PASSPHRASE.encode()))
-    assert service.status().commitment.hex() in result.output
+    with closing(open_member(path)) as member:
+        assert pki.did_of(member.node.identity) in result.output
+    card = Card.from_bytes((path.parent / "dta.card").read_bytes())
+    assert (card.name, card.replica.identity) == ("dta-1", member.node.identity)
     assert f"milagro serve dta --config {path}" in result.output
     assert PASSPHRASE not in result.output + path.read_text()
     with pytest.raises(DecryptionFailed):
-        open_service(config, Passphrase(b"wrong"))
+        Member(config, Passphrase(b"wrong"))
 
 
-def test_an_mfa_server(tmp_path: Path) -> None:
-    dtas = ("--dta", "dta-1=http://127.0.0.1:8101", "--dta", "dta-2=https://dta.example")
-    result = init("mfa", tmp_path, "--name", "login.test", "--slot-seconds", "0", *dtas)
-    assert result.exit_code == 0, result.stderr
-    config = mfa_config.read_config(tmp_path / "milagro.toml")
-    assert [(dta.name, dta.url) for dta in config.dtas] == [
-        ("dta-1", "http://127.0.0.1:8101"),
-        ("dta-2", "https://dta.example"),
-    ]
-    assert config.suite.slot_seconds == 0
-    authority = open_authority(config, Passphrase(PASSPHRASE.encode()))
-    assert f"--authority login.test={authority.key.public_key.hex()}" in result.output
+def open_member(path: Path, passphrase: str = PASSPHRASE) -> Member:
+    return Member(dta_config.read_config(path), Passphrase(passphrase.encode()))
 
 
 @pytest.fixture
@@ -92,12 +86,10 @@ def charter(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_mfa_server_with_a_network(tmp_path: Path, charter: Path) -> None:
+def test_an_mfa_server(tmp_path: Path, charter: Path) -> None:
     result = init("mfa", tmp_path / "mfa", "--name", "login.test", "--network", str(charter))
     assert result.exit_code == 0, result.stderr
     config = mfa_config.read_config(tmp_path / "mfa" / "milagro.toml")
-    assert config.network is not None
-    assert config.dtas == ()
     assert (config.suite.curve, config.suite.hash, config.suite.slot_seconds) == ("BN462", "sha512", 600)
     nodes = read_nodes(config.network.charter, config.network.bundles, config.suite)
     assert [node.name for node in nodes.nodes] == ["dta-1", "dta-2", "dta-3"]
@@ -114,12 +106,10 @@ def test_an_mfa_server_with_a_network(tmp_path: Path, charter: Path) -> None:
     assert PASSPHRASE not in result.output
 
 
-def test_an_mfa_server_has_either_kind_of_dtas(tmp_path: Path, charter: Path) -> None:
-    both = ("--network", str(charter), "--dta", "dta-1=http://127.0.0.1:8101")
-    for arguments in ((), both):
-        result = init("mfa", tmp_path / "mfa", "--name", "login.test", *arguments)
-        assert result.exit_code == 2
-        assert "--network" in result.stderr
+def test_an_mfa_server_needs_a_network(tmp_path: Path) -> None:
+    result = init("mfa", tmp_path / "mfa", "--name", "login.test")
+    assert result.exit_code == 2
+    assert "--network" in result.stderr
 
 
 def test_what_is_no_charter_leaves_nothing_behind(tmp_path: Path, charter: Path) -> None:
@@ -136,28 +126,25 @@ def test_what_is_no_charter_leaves_nothing_behind(tmp_path: Path, charter: Path)
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    arguments = ("--name", "dta-1", "--authority", f"login.test={KEY}")
+    arguments = ("--name", "dta-1")
     assert init("dta", tmp_path, *arguments).exit_code == 0
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     result = init("dta", tmp_path, *arguments)
     assert result.exit_code == 5
     assert "not overwritten" in result.stderr
     (tmp_path / "milagro.toml").unlink()
-    assert init("dta", tmp_path, *arguments).exit_code == 5  # the sealed share is still there
-    del before["milagro.toml"]
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert init("dta", tmp_path, *arguments).exit_code == 5  # the identity is still there
+    del before[tmp_path / "milagro.toml"]
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("--name", "dta-1", "--authority", "login.test=abc"), "public_key"),
-        (("--name", "dta-1", "--authority", KEY), "NAME=VALUE"),
-        (("--name", "dta-1", "--authority", f"a={KEY}", "--host", "0.0.0.0"), "no TLS"),
-        (("--name", "dta-1", "--authority", f"a={KEY}", "--curve", "BN999"), "BN999"),
-        (("--name", "x" * 65, "--authority", f"a={KEY}"), "64 characters"),
-        (("--name", "dta-1", "--authority", f"a={KEY}", "--passphrase-env", "MILAGRO_TEST_UNSET"), "not set"),
-        (("--name", "dta-1", "--authority", f"a={KEY}", "--tls-certificate", "none.pem"), "cannot be read"),
+        (("--name", "dta-1", "--host", "0.0.0.0"), "no TLS"),
+        (("--name", "x" * 65), "64 characters"),
+        (("--name", "dta-1", "--passphrase-env", "MILAGRO_TEST_UNSET"), "not set"),
+        (("--name", "dta-1", "--tls-certificate", "none.pem"), "cannot be read"),
     ],
 )
 def test_a_failed_init_leaves_nothing_behind(tmp_path: Path, arguments: tuple[str, ...], text: str) -> None:
@@ -170,47 +157,44 @@ def test_a_failed_init_leaves_nothing_behind(tmp_path: Path, arguments: tuple[st
 
 def test_a_person_is_asked_for_the_passphrase_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prompts, "is_terminal", lambda: True)
-    arguments = ["init", "dta", str(tmp_path), "--name", "dta-1", "--authority", f"a={KEY}", "--argon2-memory-mib", "8"]
+    arguments = ["init", "dta", str(tmp_path), "--name", "dta-1", "--argon2-memory-mib", "8"]
     result = CliRunner().invoke(main, arguments, input="typed one\ntyped one\n")
     assert result.exit_code == 0, result.stderr
     assert "typed one" not in result.output
-    open_service(dta_config.read_config(tmp_path / "milagro.toml"), Passphrase(b"typed one"))
+    open_member(tmp_path / "milagro.toml", "typed one").close()
 
 
 def test_nobody_is_asked_where_nobody_sits(tmp_path: Path) -> None:
-    arguments = ["init", "dta", str(tmp_path), "--name", "dta-1", "--authority", f"a={KEY}"]
+    arguments = ["init", "dta", str(tmp_path), "--name", "dta-1"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "there is no passphrase" in result.stderr
 
 
 def test_a_server_behind_a_proxy_or_with_tls(tmp_path: Path) -> None:
-    arguments = ("--name", "dta-1", "--authority", f"a={KEY}", "--host", "0.0.0.0", "--behind-proxy")
+    arguments = ("--name", "dta-1", "--host", "0.0.0.0", "--behind-proxy")
     assert init("dta", tmp_path, *arguments, "--public-url", "https://dta.example").exit_code == 0
     server = dta_config.read_config(tmp_path / "milagro.toml").common.server
     assert (server.host, server.public_url) == ("0.0.0.0", "https://dta.example")
 
 
 @pytest.mark.parametrize("role", ["dta", "mfa"])
-def test_the_configuration_alone_where_nothing_else_may_be_written(tmp_path: Path, role: str) -> None:
-    """What changes lies in a folder of its own, as in a container whose configuration is mounted read-only."""
+def test_what_changes_lies_in_a_folder_of_its_own(tmp_path: Path, charter: Path, role: str) -> None:
+    """As in a container whose configuration is mounted read-only."""
     folder, state = tmp_path / "etc", tmp_path / "var"
-    others = (
-        ("--authority", f"a={KEY}")
-        if role == "dta"
-        else ("--dta", "d=https://d.example", "--dta", "e=https://e.example")
-    )
+    others = () if role == "dta" else ("--network", str(charter))
     assert init(role, folder, "--name", "one", *others, "--state-folder", str(state)).exit_code == 0
-    assert [path.name for path in folder.iterdir()] == ["milagro.toml"]
     if role == "dta":
         config = dta_config.read_config(folder / "milagro.toml")
-        assert config.common.store.path == state / "state.sqlite"
-        assert [path.name for path in state.iterdir()] == ["master-share.sealed"]
-        open_service(config, Passphrase(PASSPHRASE.encode())).close()
+        assert {path.name for path in folder.iterdir()} == {"milagro.toml", "dta.card"}
+        assert {path.name for path in state.iterdir()} == {"data-key.sealed", "identity"}
+        open_member(folder / "milagro.toml").close()
+        assert (config.common.store.path, config.issuing.watermark) == (state / "state.sqlite", state / "issuing.mark")
     else:
         mfa = mfa_config.read_config(folder / "milagro.toml")
-        assert (mfa.common.store.path, mfa.server_secret) == (state / "state.sqlite", state / "server-secret.sealed")
-        assert [path.name for path in state.iterdir()] == ["registration-key.sealed"]
+        assert {path.name for path in folder.iterdir()} == {"milagro.toml", "network.charter"}
+        assert [path.name for path in state.iterdir()] == ["identity"]
+        assert (mfa.common.store.path, mfa.network.keys) == (state / "state.sqlite", state / "network-keys")
 
 
 def test_toml_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import secrets
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -39,10 +40,10 @@ def in_processes(count: int, task: Callable[[Database, int], list[str]], databas
         return Counter(code for outcome in outcomes for code in outcome.result())
 
 
-def spend(mark: Path, database: Database, uses: int) -> list[str]:
+def spend(folder: Path, database: Database, uses: int) -> list[str]:
     ticket = Ticket(NETWORK, Purpose.CLIENT_SHARE, bytes(32), bytes(32), bytes(16), NOW, NOW + 100)
     terms = AuthorityTerms(CID.of(b"an authority"), frozenset({"login.test"}))
-    records = records_of(database, mark)
+    records = records_of(database, folder / str(os.getpid()))
     try:
         return _at_once(lambda: records.use(Use(ticket, terms, secrets.token_bytes(32), 0), NOW), uses)
     finally:
@@ -50,8 +51,8 @@ def spend(mark: Path, database: Database, uses: int) -> list[str]:
 
 
 def records_of(database: Database, mark: Path) -> IssuingRecords:
-    """A D-TA's records, with the watermark that its replicas share."""
-    return IssuingRecords(State(database, SCHEMA), Watermark(mark), CID.of(b"a node"), NETWORK, NOW)
+    """A D-TA's records as a replica opens them that has a watermark of its own and was there before the ticket."""
+    return IssuingRecords(State(database, SCHEMA), Watermark(mark), CID.of(b"a node"), NETWORK, NOW - 600)
 
 
 def guess(database: Database, uses: int) -> list[str]:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milagro.errors import BackendUnavailable, ConfigError
-from milagro.roles.config import canonical_origin
 from milagro.roles.dta.member import config as dta_config
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.suites import open_suite
-from milagro.stores.urls import is_loopback, url_fault
+from milagro.stores.urls import canonical_origin, is_loopback, url_fault
 from tests.roles.world import toml_dta, toml_mfa, write
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from milagro.errors import AuthenticationFailed, Expired, MilagroError, Replay
 from milagro.protocols.mpin.v2 import (
@@ -390,3 +391,15 @@ def test_the_answer_carries_what_the_documentation_says(world: World) -> None:
     assert set(answer) == {"user", "device", "identity_digest", "at", "move"}
     assert answer["move"] is None
     assert len(to_octets(answer["identity_digest"])) == 32
+
+
+def test_an_older_database_is_told_of(world: World) -> None:
+    login(world.enrol())
+    store = world.config.common.store
+    assert store.path is not None
+    world.mfa.close()
+    for path in store.path.parent.glob("state.sqlite*"):
+        path.unlink()  # an empty one is as old as can be
+    with structlog.testing.capture_logs() as said:
+        MfaService(world.config, world.mfa.suite, world.issuers).close()
+    assert any("older copy" in line["event"] for line in said)

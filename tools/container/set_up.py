@@ -117,7 +117,7 @@ def milagro(*arguments: str, accept: str | None = None) -> None:
 def init_arguments(node: Node) -> list[str]:
     """The call of `milagro init` for the node."""
     return [
-        *("init", "dta", str(node.state), "--network", "--name", node.name),
+        *("init", "dta", str(node.state), "--name", node.name),
         *("--host", "0.0.0.0", "--port", str(PORT), "--public-url", f"https://{node.name}:{PORT}"),  # noqa: S104
         *("--tls-certificate", str(node.config / "tls.pem"), "--tls-key", str(node.config / "tls.key")),
         *("--passphrase-file", str(node.config / "passphrase")),

@@ -23,7 +23,6 @@ from milagro.roles import proofs
 from milagro.roles.client.device import DeviceFolder, DeviceRecord, PermitRecord, SoftwareKey
 from milagro.roles.client.network import NetworkHolder, Tell
 from milagro.roles.clock import Clock, unix_now
-from milagro.roles.config import canonical_origin
 from milagro.roles.issuance.calls import HttpDial
 from milagro.roles.issuance.requester import Patience
 from milagro.roles.messages import (
@@ -42,6 +41,7 @@ from milagro.roles.messages import (
 from milagro.roles.peer import Peer
 from milagro.roles.refusals import KeyOver, code_of
 from milagro.roles.suites import open_suite
+from milagro.stores.urls import canonical_origin
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from milagro.roles.config import CommonConfig, Reader, canonical_origin, read, read_common
+from milagro.roles.config import CommonConfig, Reader, read, read_common
 from milagro.roles.suites import SuiteConfig, read_suite
+from milagro.stores.urls import canonical_origin
 
 if TYPE_CHECKING:
     from pathlib import Path

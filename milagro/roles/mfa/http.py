@@ -17,13 +17,9 @@ if TYPE_CHECKING:
     from milagro.roles.mfa.service import MfaService
 
 
-def create_front(service: MfaService, config: ServerConfig) -> Front:
-    """What the transports of one MFA server share."""
-    metrics = Metrics()
-    desk = Desk(service, metrics.counter("milagro_mfa_logins", "Logins by their end", "result"))
-    return Front(SERVICE, desk, config, Readiness(service.check_ready), metrics)
-
-
 def create_app(service: MfaService, config: ServerConfig) -> FastAPI:
     """The HTTP application of one MFA server."""
-    return application("Milagro MFA", "Enrols clients and checks their logins.", create_front(service, config))
+    metrics = Metrics()
+    desk = Desk(service, metrics.counter("milagro_mfa_logins", "Logins by their end", "result"))
+    front = Front(SERVICE, desk, config, Readiness(service.check_ready), metrics)
+    return application("Milagro MFA", "Enrols clients and checks their logins.", front)

@@ -95,6 +95,8 @@ class MfaService:
         self.config = config
         self.suite = suite
         self.records = MfaRecords(config.common.store)
+        if self.records.state.restored:
+            _log.warning("the database is an older copy: wrong PINs that were counted since are forgotten")
         self.issuers = issuers
         self._clock = clock
         self._checkpoint = checkpoint

@@ -6,7 +6,7 @@
 The number is raised whenever a `State` is opened and then once a minute while something is written, and a backup
 raises it too, so a copy that is put back is behind the file unless nothing was written after it but within one minute.
 The file goes ahead of the database never, so a crash between the two is not taken for a restore. What follows is the
-role's: a D-TA refuses every ticket that was issued before `restored_at`, since it may have been spent.
+role's: a server says so in its log when it starts. (For tickets a D-TA has a sharper test, the watermark of its log.)
 
 A file that is missing is made; it knows nothing yet. Keep it out of the backups of the database.
 """

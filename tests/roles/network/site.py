@@ -25,7 +25,6 @@ ENVIRONMENT = {
     "TEST_PASSPHRASE": "CANARY-passphrase-77aa",
 }
 ENVIRONMENT.pop("MILAGRO_BACKEND", None)
-MEMBER = ("--network",)  # what makes `init dta` make a member of a network
 SEALED = ("--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8")
 APPROVE = ("refresh", "repair", "rotate")
 
@@ -67,7 +66,7 @@ class Site:
             self.ports[name] = port
             consents = [option for kind in approve for option in ("--approve", kind)]
             self.run(
-                "init", "dta", str(self.folder / name), *MEMBER, "--name", name, "--port", str(port), *SEALED,
+                "init", "dta", str(self.folder / name), "--name", name, "--port", str(port), *SEALED,
                 "--step-seconds", str(self.step_seconds), *consents,
             )  # fmt: skip
 

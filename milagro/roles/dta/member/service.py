@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from milagro.protocols.pki import Replica, resolve
+from milagro.roles import logs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.holdings import NotReady
 from milagro.roles.dta.issuing import Authorities, IssuingNode, IssuingRecords, IssuingService
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from milagro.stores.keys import SealingKey
 
 _BUNDLE_LIMIT = 16 << 20
+_log = logs.logger(__name__)
 
 
 class Member:
@@ -44,6 +46,8 @@ class Member:
     def __init__(self, config: MemberConfig, key: SealingKey, clock: Clock = unix_now) -> None:
         self.config, self._clock = config, clock
         self._database = open_database(config.node)
+        if self._database.state.restored:
+            _log.warning("the database is an older copy: join again, and repair the share")
         self.node = Node(config.node, key, self._database, clock)
         for bundle in config.issuing.bundles:
             self.node.directory.add(Replica.from_bytes(files.read(bundle, _BUNDLE_LIMIT)))
