@@ -13,6 +13,7 @@ import click
 
 from milagro.cli import prompts
 from milagro.cli.audit import audit
+from milagro.cli.backup import backup, restore
 from milagro.cli.serve import CONFIG
 from milagro.errors import ConfigError, MilagroError
 from milagro.roles.charter import Card, Charter, CharterFile
@@ -33,7 +34,8 @@ def dta() -> None:
     """Run a D-TA's part in its network, and look at its log."""
 
 
-dta.add_command(audit)
+for command in (audit, backup, restore):
+    dta.add_command(command)
 
 
 @dta.group()
