@@ -206,6 +206,24 @@ def test_a_restart_without_a_restore_refuses_nothing(network: Network) -> None:
     assert ask(dta, holder, one, EncryptionKey.generate(secrets.token_bytes)) == "TicketReused"
 
 
+def test_a_database_that_is_said_to_be_restored_is_believed_without_any_file(tmp_path: Path) -> None:
+    """On a new machine, from before the first share: no watermark and no log tell, but who restored it does."""
+    records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW)
+    records.close()
+    (tmp_path / "state.mark").unlink()
+    state = State(tmp_path / "state.sqlite", SCHEMA, clock=lambda: NOW + 100)
+    with state.write() as connection:
+        state.note_restored(connection)
+    state.close()
+    for start in (NOW + 200, NOW + 300):
+        records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, start)
+        with pytest.raises(TicketBeforeRestore):
+            records.use(Use(_ticket(NOW + 100 + LEEWAY, 1), TERMS, bytes(32), 0), start)
+        assert records.log.mark().number == 1 + (start > NOW + 200)
+        assert records.use(Use(_ticket(NOW + 101 + LEEWAY, start - NOW - 200), TERMS, bytes(32), 0), start)
+        records.close()
+
+
 def test_a_crash_between_database_and_watermark_is_no_restore(network: Network) -> None:
     """The entry is durable, the share has not left: the same request gets it after the restart."""
     holder, dta = network.holder(), network.dtas[0]
