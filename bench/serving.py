@@ -99,7 +99,7 @@ class Site:
         """Folders of all, and the charter that all have joined."""
         sealed = ("--passphrase-env", "BENCH_PASSPHRASE", "--argon2-memory-mib", "8", "--step-seconds", "8")
         for name, port in zip(NAMES, self.ports, strict=False):
-            place = (str(self.folder / name), "--network", "--name", name, "--port", str(port))
+            place = (str(self.folder / name), "--name", name, "--port", str(port))
             self.milagro("init", "dta", *place, *sealed)
         cards = [str(self.folder / name / "dta.card") for name in NAMES[1:]]
         founded = ("--name", "bench", "--threshold", str(THRESHOLD), "--curve", self.curve, "--out", "first.charter")

@@ -7,12 +7,13 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from milagro.cli import prompts
 from milagro.cli.audit import audit
+from milagro.cli.backup import backup, restore
 from milagro.cli.options import CONFIG
 from milagro.errors import ConfigError, MilagroError
 from milagro.roles.charter import Card, Charter, CharterFile
@@ -20,6 +21,9 @@ from milagro.roles.dta.member.config import require_network
 from milagro.roles.dta.network.operator import Operator
 from milagro.roles.suites import DEFAULT_CURVE, DEFAULT_SLOT_SECONDS, HASHES
 from milagro.stores import files
+
+if TYPE_CHECKING:
+    from milagro.roles.dta.network.status import NetworkStatus
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,7 +37,8 @@ def dta() -> None:
     """Run a D-TA's part in its network, and look at its log."""
 
 
-dta.add_command(audit)
+for command in (audit, backup, restore):
+    dta.add_command(command)
 
 
 @dta.group()
@@ -103,16 +108,16 @@ def status(path: Path, as_json: bool, wait: int | None, epoch: int | None) -> No
     with _operator(path) as operator:
         found = operator.status()
         deadline = time.monotonic() + (wait or 0)
-        while wait and not _is_there(found.epoch, epoch, found.holds_share) and time.monotonic() < deadline:
+        while wait and not _is_there(found, epoch) and time.monotonic() < deadline:
             time.sleep(0.5)
             found = operator.status()
     click.echo(json.dumps(found.as_json(), indent=2) if as_json else found.text())
-    if wait and not _is_there(found.epoch, epoch, found.holds_share):
+    if wait and not _is_there(found, epoch):
         raise SystemExit(6)
 
 
-def _is_there(epoch: int | None, wanted: int | None, holds: bool) -> bool:
-    return epoch is not None and epoch >= (wanted or 0) and holds
+def _is_there(found: NetworkStatus, wanted: int | None) -> bool:
+    return found.epoch is not None and found.epoch >= (wanted or 0) and found.holds_share and not found.restored
 
 
 @network.command()

@@ -11,6 +11,7 @@ another, and that everything between the cursor and an end can be fetched.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from milagro.cid import Codec
 from milagro.errors import BrokenChain, MilagroError, ParameterError, StoreError, WrongRound
 from milagro.stores.messaging.entry import MAX_NAME_OCTETS, Author, Entry, Fork, Verify
 from milagro.stores.messaging.herald import Follow, Herald, Timing
@@ -328,6 +330,7 @@ class Mailbox:
 
     def _commit(self, follow: Follow, delivery: Delivery, apply: Apply | None) -> bool:
         """Whether the delivery was handed over here; if not, another process has done so."""
+        self._keep_for_others(delivery.entry)
         with self._state.write() as connection:
             cursor = self._tables.cursor(connection, self._topic, delivery.sender)
             here = cursor[0] == delivery.sequence - 1
@@ -342,6 +345,12 @@ class Mailbox:
                 follow.fetching.clear()
                 follow.reader = Reader(self._topic, delivery.sender, cursor, follow.reader.head)
         return here
+
+    def _keep_for_others(self, entry: Entry) -> None:
+        """An entry that was announced was never fetched: others, its sender as well after a loss, may ask for it."""
+        with contextlib.suppress(StoreError):
+            if not self._store.has(entry.cid):
+                self._store.put(entry.block, Codec.DAG_CBOR)
 
     # -- forks ------------------------------------------------------------------------------------------------
     def _rewritten(self, follow: Follow, error: Rewritten) -> Fork | None:

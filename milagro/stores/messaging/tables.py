@@ -117,6 +117,11 @@ class Tables:
         column = self._head.c
         connection.execute(delete(self._head).where(column.topic == topic, column.sender == sender))
 
+    def forget_own(self, connection: Connection, sender: str) -> None:
+        """Forgets one's own logs, of which others have seen more: `take_up` then goes on where they end."""
+        connection.execute(delete(self._own))
+        connection.execute(delete(self._head).where(self._head.c.sender == sender))
+
     def add_fork(self, connection: Connection, fork: Fork) -> None:
         """Keeps the evidence; the first one of a sender stays."""
         row = _log_of(fork.first) | {"first": fork.first.block, "second": fork.second.block}

@@ -1,6 +1,8 @@
 """A process of its own that sends requests to a D-TA's service on a database that others use, too.
 
 python -m tests.roles.issuing.issuing_process FOLDER REQUESTS          one letter an answer: i ssued, r eused
+
+The database is the URL or path in REQUESTS, the watermark is in FOLDER.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def main() -> None:
     node, network, authority = (CID.from_text(given[name]) for name in ("node", "network", "authority"))
     ticket, now = Ticket.from_bytes(bytes.fromhex(given["ticket"])), given["now"]
     terms = AuthorityTerms(authority, frozenset({"login.example"}))
-    state = State(folder / "state.sqlite", SCHEMA, busy_timeout_ms=30_000)
+    state = State(given["database"], SCHEMA, busy_timeout_ms=30_000)
     records = IssuingRecords(state, Watermark(folder / "state.mark"), node, network, now)
     print("ready", flush=True)
     sys.stdin.readline()

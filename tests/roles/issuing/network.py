@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from milagro.protocols.envelope import EncryptionKey
     from milagro.roles.dta.member.service import Member
+    from milagro.stores.state import Database
 
 NETWORK = CID.of(b"a charter")
 REALM = "login.example"
@@ -92,10 +93,10 @@ class Dta:
     def name(self) -> str:
         return f"dta-{self.index}"
 
-    def open(self, network: Network) -> Dta:
-        """Starts it, as after a restart."""
+    def open(self, network: Network, database: Database | None = None) -> Dta:
+        """Starts it, as after a restart; on a database of others, as a replica."""
         now, self.network = network.clock(), network.id
-        state = State(self.folder / "state.sqlite", SCHEMA)
+        state = State(database or self.folder / "state.sqlite", SCHEMA, busy_timeout_ms=30_000)
         mark = Watermark(self.folder / "state.mark")
         records = IssuingRecords(state, mark, self.owner.identity, network.id, now)
         keys = self.owner.pairs[-1]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -68,18 +65,6 @@ def events(dta: Dta) -> list[Issue | Restored]:
 
 
 # -- in parallel -------------------------------------------------------------------------------------------------------
-def test_a_thousand_parallel_uses_of_one_ticket_give_one_share(network: Network) -> None:
-    holder, dta = network.holder(), network.dtas[0]
-    ticket = network.for_holder(holder)
-    replies = [EncryptionKey.generate(secrets.token_bytes) for _ in range(8)]
-    with ThreadPoolExecutor(32) as pool:
-        said = Counter(pool.map(lambda i: ask(dta, holder, ticket, replies[i % 8]), range(1000)))
-    assert said.pop("TicketReused") == 875  # all but those of the request that was first
-    assert list(said.values()) == [125]
-    assert len(events(dta)) == 1
-    assert dta.service.records.quotas(network.terms[0], network.clock()).authority_day == 1
-
-
 def test_those_who_are_decided_together_do_not_touch_each_other(tmp_path: Path) -> None:
     """Good uses, repetitions, used tickets, tickets over the quota and from before, from many threads at once."""
     terms = replace(TERMS, per_hour=30)
@@ -124,33 +109,6 @@ def test_a_database_that_fails_fails_all_who_wait_and_then_goes_on(tmp_path: Pat
         connection.exec_driver_sql("ALTER TABLE away RENAME TO issuing_entry")
     for i in range(16):
         assert records.use(Use(_ticket(NOW, i), TERMS, bytes(32), 0), NOW)
-    records.close()
-
-
-def test_several_processes_on_one_database_spend_a_ticket_once(tmp_path: Path) -> None:
-    ticket = _ticket(NOW)
-    IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW).close()
-    given = {"node": str(NODE), "network": str(NETWORK), "authority": str(AUTHORITY), "now": NOW}
-    given |= {"ticket": ticket.to_bytes().hex()}
-    children = []
-    for child in range(3):
-        requests = [bytes([child, i % 20] * 16).hex() for i in range(100)]
-        command = [sys.executable, "-m", "tests.roles.issuing.issuing_process", str(tmp_path)]
-        given_to_it = json.dumps({**given, "requests": requests})
-        children.append(
-            subprocess.Popen(
-                [*command, given_to_it], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-        )
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    said = Counter("".join(child.communicate("go\n")[0] for child in children))
-    assert said["i"] == 1
-    assert said["a"] == 4  # the winner's request comes five times
-    assert said["r"] == 3 * 100 - 5
-    records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW)
-    assert records.log.mark().number == 1
     records.close()
 
 
@@ -246,6 +204,24 @@ def test_a_restart_without_a_restore_refuses_nothing(network: Network) -> None:
     restored(network, dta, backup)
     assert len(ask(dta, holder, two)) > 60
     assert ask(dta, holder, one, EncryptionKey.generate(secrets.token_bytes)) == "TicketReused"
+
+
+def test_a_database_that_is_said_to_be_restored_is_believed_without_any_file(tmp_path: Path) -> None:
+    """On a new machine, from before the first share: no watermark and no log tell, but who restored it does."""
+    records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, NOW)
+    records.close()
+    (tmp_path / "state.mark").unlink()
+    state = State(tmp_path / "state.sqlite", SCHEMA, clock=lambda: NOW + 100)
+    with state.write() as connection:
+        state.note_restored(connection)
+    state.close()
+    for start in (NOW + 200, NOW + 300):
+        records = IssuingRecords(*_parts(tmp_path), NODE, NETWORK, start)
+        with pytest.raises(TicketBeforeRestore):
+            records.use(Use(_ticket(NOW + 100 + LEEWAY, 1), TERMS, bytes(32), 0), start)
+        assert records.log.mark().number == 1 + (start > NOW + 200)
+        assert records.use(Use(_ticket(NOW + 101 + LEEWAY, start - NOW - 200), TERMS, bytes(32), 0), start)
+        records.close()
 
 
 def test_a_crash_between_database_and_watermark_is_no_restore(network: Network) -> None:

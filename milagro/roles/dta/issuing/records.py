@@ -118,9 +118,11 @@ class IssuingRecords:
         with state.write() as connection:
             log = self._lock(connection, now)
             restored = state.restored_at(connection) or 0
-            # A log that nothing says of how far it was may lack what has left, as one does that was put back.
-            if (self._marked is None and log.number) or (restored and restored + LEEWAY > log.lost):
-                self._note_restore(connection, log, max(now, restored), log.number + 1)
+            if restored + LEEWAY > log.lost and restored:  # put back, and nothing has left since
+                self._note_restore(connection, log, now, log.number + 1, restored)
+            elif self._marked is None and log.number:
+                # There is a log, and nothing says how far it was: it may lack what has left.
+                self._note_restore(connection, log, now, log.number + 1, now)
             self._check_same(connection, log)
         self._raise(log.mark)
 
@@ -222,11 +224,11 @@ class IssuingRecords:
         if marked is not None and log.number < marked.number:
             lost_from = log.number + 1
             log.number, log.digest = marked.number, marked.digest
-            self._note_restore(connection, log, now, lost_from)
+            self._note_restore(connection, log, now, lost_from, now)
         return log
 
-    def _note_restore(self, connection: Connection, log: _Log, now: int, lost_from: int) -> None:
-        log.lost = now + LEEWAY
+    def _note_restore(self, connection: Connection, log: _Log, now: int, lost_from: int, at: int) -> None:
+        log.lost = at + LEEWAY
         connection.execute(update(LOG).values(lost=log.lost))
         self._append(connection, log, now, Restored(lost_from))
 

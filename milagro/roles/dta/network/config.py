@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """[dta.network]: identity, sealed data key, blocks, channel, pace, and what the server consents to by itself."""
+    """[dta.network]: identity, sealed data key, blocks, channel, pace, and what the server consents to by itself.
+
+    `takes_part` is false for a replica that only issues: another one on the same database writes and reads the letters.
+    """
 
     identity: Path
     data_key: Path
@@ -28,6 +31,7 @@ class NetworkConfig:
     ipfs_url: str
     ca_certificate: Path | None
     settings: Settings
+    takes_part: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ def read_network(reader: Reader) -> NetworkConfig:
             ask_seconds=reader.integer("ask_seconds", 1, 3600, 60),
             approve=frozenset(reader.texts("approve", CONSENTS, ("refresh",), least=0)),
         ),
+        takes_part=reader.boolean("takes_part", default=True),
     )
     fault = None if socket_of(config.ipfs_url) else url_fault(config.ipfs_url)
     if config.channel == "ipfs" and fault:

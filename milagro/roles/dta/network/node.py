@@ -151,7 +151,8 @@ class Node:
         self._own_database = database is None
         self._database = database or open_database(config)
         self._peers = Peers(network.ca_certificate)
-        self._store, self._channel, self.app = self._open_channel()
+        self._store, self._channel, app = self._open_channel()
+        self.app = app if network.takes_part else None
         known = KnownIdentities(network.identity / "known")
         self._directory = Directory(self._store, known)
         self._directory.add(self._replica)
@@ -222,9 +223,10 @@ class Node:
 
     # -- life ---------------------------------------------------------------------------------------------------------
     def start(self) -> None:
-        """Begins."""
-        for thread in self._threads:
-            thread.start()
+        """Begins, unless another replica takes part for this node."""
+        if self._config.network.takes_part:
+            for thread in self._threads:
+                thread.start()
 
     def close(self) -> None:
         """Ends it, after what is being done; what is not sent is sent next time."""
@@ -258,7 +260,7 @@ class Node:
         Raises: Unavailable, NotReady
         """
         self._database.state.check()
-        if not self._threads[0].is_alive():
+        if self._config.network.takes_part and not self._threads[0].is_alive():
             raise StoreError("the part that talks to the network has ended")
         self.holdings.current()
 
