@@ -68,8 +68,18 @@ class Site:
             consents = [option for kind in approve for option in ("--approve", kind)]
             self.run(
                 "init", "dta", str(self.folder / name), *MEMBER, "--name", name, "--port", str(port), *SEALED,
-                "--step-seconds", str(self.step_seconds), *consents,
+                "--step-seconds", str(self.step_seconds), *consents, *self.listening(name),
             )  # fmt: skip
+
+    def listening(self, name: str) -> tuple[str, ...]:
+        """Options of `init dta` for where it listens, and how."""
+        del name
+        return ()
+
+    def inside(self, name: str) -> list[str]:
+        """The command that runs another where this member is."""
+        del name
+        return []
 
     def found(self, threshold: int, *names: str) -> None:
         cards = [str(self.folder / name / "dta.card") for name in names[1:]]
@@ -81,7 +91,8 @@ class Site:
     def serve(self, *names: str, role: str = "dta") -> None:
         for name in names:
             with (self.folder / f"{name}.log").open("ab") as log:
-                command = [sys.executable, "-m", "milagro", "serve", role, "--config", self.config(name)]
+                serve = [sys.executable, "-m", "milagro", "serve", role, "--config", self.config(name)]
+                command = [*self.inside(name), *serve]
                 self.running[name] = subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
 
     def init_mfa(self, *names: str) -> str:
