@@ -11,6 +11,7 @@ import os
 import random
 import statistics
 import time
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,12 +105,11 @@ def test_users_enrol_and_log_in_while_two_of_five_are_killed_again_and_again(sit
         assert crowd.failed == []
         assert len(crowd.done) == USERS
         assert crowd.logged_in() >= set(crowd.done)
-        if not LONG:
-            log_in_again(site)
-        site.serve(*(name for name in NAMES if name not in site.running))
         site.await_ready(*NAMES, seconds=BOUND)
         found = site.wait(*NAMES, epoch=1)
         assert {one["key_id"] for one in found} == {key}
+        if not LONG:
+            log_in_again(site)
         check_logs(site, {one["node"]: one["did"] for one in found})
         site.stop()
         for name in NAMES:
@@ -127,10 +127,12 @@ def enrol_a_device(site: Site, url: str) -> None:
 
 def log_in_again(site: Site) -> None:
     """With two away, and a permit of three who hold shares of the new epoch alone."""
-    site.wait(*NAMES, epoch=1)
     site.kill("a", "d")
     (site.folder / "device" / "permit.json").unlink()
-    assert "logged in as alice" in device(site, "login")
+    for left in range(9, -1, -1):  # on a busy machine the three may be too slow
+        with suppress(AssertionError) if left else nullcontext():
+            assert "logged in as alice" in device(site, "login")
+            break
 
 
 def check_logs(site: Site, nodes: dict[str, str]) -> None:
