@@ -36,11 +36,11 @@ class TestAuthority:
         self.path = self.folder / f"{self.name}.pem"
         self.path.write_bytes(self.certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """The files of a certificate for `name` (and 127.0.0.1), and of its key."""
+    def issue(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
+        """The files of a certificate for `name` (and the address), and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))])
+        names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ip_address(address))])
         signed = _builder(subject, self.certificate.subject, key.public_key()).add_extension(names, critical=False)
         chain, secret = self.folder / f"{self.name}-{name}.pem", self.folder / f"{self.name}-{name}.key"
         chain.write_bytes(signed.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM))

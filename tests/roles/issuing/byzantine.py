@@ -6,8 +6,11 @@ import asyncio
 import gzip
 import json
 import secrets
+import socket
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -218,12 +221,29 @@ def drips(_network: Network, _dta: Dta, _body: bytes) -> tuple[int, dict[str, st
     return 200, {}, send_slowly
 
 
-@contextmanager
-def hanging_up() -> Iterator[str]:
-    """A port that takes connections and closes them at once."""
-    import socket
-    import threading
+# -- sockets -----------------------------------------------------------------------------------------------------------
+def hangs_up(_connection: socket.socket) -> None:
+    """Nothing at all."""
 
+
+def speaks_no_http(connection: socket.socket) -> None:
+    connection.sendall(secrets.token_bytes(4096))
+
+
+def stops_half_way(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n{")
+
+
+def drips_its_head(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+    for _ in range(100):
+        connection.sendall(b"y")
+        time.sleep(0.05)
+
+
+@contextmanager
+def raw(misdeed: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A port that takes connections, does that with each, and closes it."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.05)
     over = threading.Event()
@@ -231,9 +251,11 @@ def hanging_up() -> Iterator[str]:
     def run() -> None:
         while not over.is_set():
             try:
-                listener.accept()[0].close()
+                connection, _ = listener.accept()
             except TimeoutError:
                 continue
+            with connection, suppress(OSError):
+                misdeed(connection)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

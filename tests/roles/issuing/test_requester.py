@@ -25,11 +25,12 @@ from milagro.roles.issuance.requester import Patience
 from milagro.roles.issuance.requests import point_in_g2
 from milagro.roles.issuance.views import signed_view
 from tests.roles.issuing import byzantine
-from tests.roles.issuing.byzantine import Wrong, hanging_up
+from tests.roles.issuing.byzantine import Wrong
 from tests.roles.issuing.network import NETWORK, Dta, Hand, Network, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Callable, Iterator
 
     from milagro.protocols.sharing import KeyShare
 
@@ -179,12 +180,24 @@ def test_who_does_wrong_is_named_and_passed_over(
     assert report.of("dta-2").detail.isprintable()
 
 
-def test_one_who_hangs_up(network: Network, urls: dict[int, str]) -> None:
+SOCKETS = {
+    byzantine.hangs_up: Reason.UNREACHABLE,
+    byzantine.speaks_no_http: Reason.UNREACHABLE,
+    byzantine.stops_half_way: Reason.UNREACHABLE,
+    byzantine.drips_its_head: Reason.SILENT,
+}
+
+
+@pytest.mark.parametrize(("misdeed", "reason"), SOCKETS.items(), ids=[one.__name__ for one in SOCKETS])
+def test_who_does_not_even_speak_http_is_named(
+    network: Network, urls: dict[int, str], misdeed: Callable[[socket.socket], None], reason: Reason
+) -> None:
     holder = network.holder()
-    with hanging_up() as url:
-        ask = requester(network, {**urls, 3: url}, Patience(answer=5.0, overall=20.0, linger=1.0))
+    with byzantine.raw(misdeed) as url:
+        ask = requester(network, {**urls, 3: url}, Patience(answer=1.0, overall=20.0, linger=2.0))
         _, report = ask.client_secret(network.for_holder(holder), holder.identity, holder.key)
-    assert report.of("dta-3").reason is Reason.UNREACHABLE
+    assert {*report.good} == {"dta-1", "dta-2"}
+    assert report.of("dta-3").reason is reason
 
 
 def test_with_too_few_good_ones_each_fault_is_told(network: Network, urls: dict[int, str]) -> None:

@@ -163,7 +163,10 @@ def records_of(database: Path) -> tuple[list[Issue], set[bytes]]:
 
 @dataclass(frozen=True)
 class Lost:
-    """How many acknowledged requests are not in a D-TA's log, how many of late are not spent; how many logged twice."""
+    """How many acknowledged requests are not in a D-TA's log, how many of late are not spent, how many logged twice.
+
+    One that is repeated when the D-TA has gone over to another epoch is logged for each of the two.
+    """
 
     unlogged: int
     unspent: int
@@ -173,7 +176,7 @@ class Lost:
 def compare(acknowledged: list[tuple[bytes, float]], database: Path) -> Lost:
     """What a D-TA's database lacks of what it acknowledged. A ticket that is over need not be on record as spent."""
     issued, spent = records_of(database)
-    logged = [one.request for one in issued]
+    logged = [(one.request, one.epoch) for one in issued]
     said = {digest for digest, _ in acknowledged}
     late = {digest for digest, at in acknowledged if at > time.time() - SPENT_SECONDS}
-    return Lost(len(said - set(logged)), len(late - spent), len(logged) - len(set(logged)))
+    return Lost(len(said - {request for request, _ in logged}), len(late - spent), len(logged) - len(set(logged)))

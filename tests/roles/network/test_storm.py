@@ -11,6 +11,7 @@ import os
 import random
 import statistics
 import time
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONG = os.environ.get("MILAGRO_NETWORK") == "long"
-SECONDS = float(os.environ.get("MILAGRO_STORM_SECONDS", "600" if LONG else "0"))
+SECONDS = float(os.environ.get("MILAGRO_STORM_SECONDS", "600" if LONG else "8"))
 USERS = int(os.environ.get("MILAGRO_STORM_USERS", "1000" if LONG else "6"))
 ROUNDS = 1 if LONG else 2
 NAMES = ("a", "b", "c", "d", "e")
@@ -104,16 +105,15 @@ def test_users_enrol_and_log_in_while_two_of_five_are_killed_again_and_again(sit
         assert crowd.failed == []
         assert len(crowd.done) == USERS
         assert crowd.logged_in() >= set(crowd.done)
-        if not LONG:
-            log_in_again(site)
-        site.serve(*(name for name in NAMES if name not in site.running))
         site.await_ready(*NAMES, seconds=BOUND)
         found = site.wait(*NAMES, epoch=1)
         assert {one["key_id"] for one in found} == {key}
+        if not LONG:
+            log_in_again(site)
         check_logs(site, {one["node"]: one["did"] for one in found})
         site.stop()
         for name in NAMES:
-            lost = compare(crowd.dial.acknowledged[name], site.folder / name / "state.sqlite")
+            lost = compare(crowd.dial.acknowledged.get(name, []), site.folder / name / "state.sqlite")
             assert (lost.unlogged, lost.unspent, lost.twice) == (0, 0, 0), name
     check_said(site)
 
@@ -127,10 +127,12 @@ def enrol_a_device(site: Site, url: str) -> None:
 
 def log_in_again(site: Site) -> None:
     """With two away, and a permit of three who hold shares of the new epoch alone."""
-    site.wait(*NAMES, epoch=1)
     site.kill("a", "d")
     (site.folder / "device" / "permit.json").unlink()
-    assert "logged in as alice" in device(site, "login")
+    for left in range(9, -1, -1):  # on a busy machine the three may be too slow
+        with suppress(AssertionError) if left else nullcontext():
+            assert "logged in as alice" in device(site, "login")
+            break
 
 
 def check_logs(site: Site, nodes: dict[str, str]) -> None:
