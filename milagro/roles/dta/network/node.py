@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.content import ContentStore
     from milagro.stores.keys import SealingKey
-    from milagro.stores.messaging.channel import Channel
+    from milagro.stores.messaging.pubsub import Pubsub
 
 _log = logs.logger(__name__)
 APPLICATION: Final = 0x4D444E54  # "MDNT"
@@ -208,7 +208,7 @@ class Node:
             before = key
         return found
 
-    def _open_channel(self) -> tuple[ContentStore, Channel, ASGIApp | None]:
+    def _open_channel(self) -> tuple[ContentStore, Peers | Pubsub, ASGIApp | None]:
         network = self._config.network
         if network.channel == "ipfs":
             from milagro.stores.content.ipfs import IpfsStore  # noqa: PLC0415 - needs the ipfs extra
@@ -232,7 +232,7 @@ class Node:
                 thread.join()
         if self._correspondent is not None:
             self._correspondent.__exit__(None, None, None)
-        self._peers.close()
+        self._channel.close()
         self._store.close()
         if self._own_database:
             self._database.state.close()
@@ -295,7 +295,8 @@ class Node:
         """Corresponds with these identities, and with nobody else."""
         if self._correspondent is not None and circle == self._following:
             return
-        self._peers.use(seat.url for seat in self._seats() if seat.identity != self.identity)
+        if self._channel is self._peers:
+            self._peers.use(seat.url for seat in self._seats() if seat.identity != self.identity)
         if self._correspondent is None:
             made = Correspondent(
                 f"dta network {network}", self._replica, self._keys, self._directory, self._store, self._channel,
