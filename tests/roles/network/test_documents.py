@@ -17,8 +17,8 @@ from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import listed
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.credentials import IdentityCredentials, Recorded
-from milagro.roles.dta.network.messages import Proposal, Step
 from milagro.roles.dta.network.sealing import DataKey, context
+from milagro.roles.switches import Proposal, Step
 from milagro.stores.content.memory import MemoryStore
 from tests.roles.correspondents import Owner
 

@@ -33,11 +33,11 @@ from milagro.roles.dta.issuing.tables import TABLES
 from milagro.roles.dta.network.credentials import IdentityCredentials
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
-from milagro.roles.dta.network.messages import Step, read
 from milagro.roles.dta.network.peers import Peers
 from milagro.roles.dta.network.records import NetworkTables
 from milagro.roles.dta.network.sealing import open_data_key
 from milagro.roles.dta.network.status import read_status
+from milagro.roles.switches import Step, read
 from milagro.stores.content.cached import CachedStore
 from milagro.stores.content.folder import FolderStore
 from milagro.stores.identities import IdentityFolder, KnownIdentities

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from milagro.protocols import pki
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter, CharterFile
-from milagro.roles.dta.network.messages import Proposal, read
+from milagro.roles.switches import Proposal, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
