@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milagro.cid import CID
-    from milagro.protocols.sharing import Credentials, SharedKey, Suite
+    from milagro.protocols.sharing import SharedKey, Signatures, Suite
     from milagro.roles.charter import Charter
     from milagro.roles.correspondence.directory import Directory
     from milagro.roles.switches import Proposal, Step
@@ -65,7 +65,7 @@ class Standing:
         return self.key is not None and proposal.charter.base == self.key.to_bytes()
 
 
-def certificate_of(suite: Suite, step: Step, standing: Standing, keys: Credentials) -> Certificate:
+def certificate_of(suite: Suite, step: Step, standing: Standing, keys: Signatures) -> Certificate:
     """The certificate of a step from where the network stands, everything about it verified but endorsements.
 
     Spec: spec/dta-network.md, Switching epochs
@@ -112,7 +112,7 @@ def _check_same_key(key: SharedKey | None, certificate: Certificate) -> None:
         raise InvalidProof("a resharing keeps the public key and goes to the next epoch")
 
 
-def after(step: Step, certificate: Certificate, standing: Standing, keys: Credentials, now: int) -> Standing:
+def after(step: Step, certificate: Certificate, standing: Standing, keys: Signatures, now: int) -> Standing:
     """Where the network stands after a step whose certificate was verified.
 
     Raises: InvalidProof, TooFewShares if too few holders of the old key endorse its successor

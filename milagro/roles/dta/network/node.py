@@ -67,6 +67,8 @@ _IDLE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 5.0
 _HEAD_SECONDS: Final = 4.0
 _STEPS: Final = 1 << 16
+_HISTORY_STEPS: Final = 16
+HISTORY_OCTETS: Final = 320 << 10
 _TIMING: Final = Timing(repeat_seconds=10.0, ask_seconds=10.0, backoff=Backoff(first_seconds=0.2, longest_seconds=5.0))
 
 
@@ -154,9 +156,10 @@ class Node:
         self._directory = Directory(self._store, known)
         self._directory.add(self._replica)
         keys = IdentityCredentials(self.identity, self._keys, self._directory)
+        self._acquaintances = Acquaintances(self._directory, known)
         self._driver = Driver(
             self.identity, keys, self._database.network, sealing, sharing_suite, network.settings, clock,
-            Acquaintances(self._directory, known),
+            self._acquaintances,
         )  # fmt: skip
         self.holdings = StoredHoldings(self._database.state, self._database.network, sealing, sharing_suite)
         self._correspondent: Correspondent | None = None
@@ -207,6 +210,23 @@ class Node:
                 found.append((Succession(before, key, step.proposal.overlap_ends), step.endorsements))
             before = key
         return found
+
+    def history(self, after: bytes) -> tuple[list[bytes], list[bytes]]:
+        """The switches after the one to this set id, or from the first, and bundles of those who are named in them.
+
+        Not more than an answer may hold; the later switches are asked for next.
+
+        Spec: spec/dta-network.md, History
+        Raises: Unavailable
+        """
+        with self._database.state.read() as connection:
+            found = self._database.network.steps_after(connection, after, _HISTORY_STEPS)
+        steps = _first(found, HISTORY_OCTETS)
+        proposals = [Step.from_bytes(one).proposal for one in steps]
+        charters = [charter for one in proposals for charter in (one.charter, one.before)]
+        named = dict.fromkeys(seat.identity for charter in charters for seat in charter.seats)
+        bundles = [bundle for bundle in map(self._acquaintances.bundle, named) if bundle is not None]
+        return steps, _first(bundles, HISTORY_OCTETS)
 
     def _open_channel(self) -> tuple[ContentStore, Peers | Pubsub, ASGIApp | None]:
         network = self._config.network
@@ -376,3 +396,14 @@ class Node:
             for name, fault in found.items():
                 values = {"fault": fault[:200]} if fault else {"fault": "", "reached": int(self._clock())}
                 self._database.network.note_member(connection, name, **values)
+
+
+def _first(listed: list[bytes], most: int) -> list[bytes]:
+    """The first of these, as many as have not more octets together, but at least one."""
+    count, octets = 0, 0
+    for one in listed:
+        octets += len(one)
+        if count and octets > most:
+            break
+        count += 1
+    return listed[:count]
