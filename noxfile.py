@@ -155,7 +155,7 @@ def bench(session: nox.Session) -> None:
 
     Arguments go to pytest; with some, nothing is recorded.
     """
-    install(session, "bench")
+    install(session, "bench", "server", "grpc")
     table = ["--benchmark-columns=median,iqr,rounds", "--benchmark-sort=name"]
     session.run("pytest", "bench", "-q", "--benchmark-enable", "--benchmark-only", *table, *session.posargs)
     if session.posargs:
@@ -166,6 +166,8 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench.plots")
     session.run("python", "-m", "bench.ratios", "--write")
     session.run("python", "-m", "bench.sharing")
+    session.run("python", "-m", "bench.issuing", "--count", "100")
+    session.run("python", "-m", "bench.serving", "--count", "100")
 
 
 @nox.session

@@ -87,10 +87,11 @@ class Site:
 
     def milagro(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "milagro", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, cwd=self.folder, timeout=120)
+        options: dict[str, Any] = {"capture_output": True, "text": True, "env": ENVIRONMENT, "timeout": 120}
+        done = subprocess.run(command, cwd=self.folder, check=False, **options)
         if done.returncode:
             raise SystemExit(f"milagro {' '.join(arguments)}: {done.stderr}")
-        return done.stdout
+        return str(done.stdout)
 
     def config(self, name: str) -> Path:
         return self.folder / name / "milagro.toml"
@@ -370,11 +371,10 @@ def page(found: dict[str, Any]) -> str:
         f"Recorded by `python -m bench.serving` on {found['curve']}: three D-TAs as processes of one machine, 2 of 3,",
         f"one of them asked for {found['requests']} client shares in each row, every one with a ticket of its own;",
         "HTTP and gRPC in turn. Processor time is that of the D-TA's process, kernel included; those who asked had",
-        "the other core. A share is what [Cost of issuing](issuing.md) describes: ticket opened and verified, spent and",
-        "logged in a durable transaction, share proved, answer signed and sealed.",
+        "the other core. A share is what [Cost of issuing](issuing.md) describes: ticket opened and verified, spent",
+        "and logged in a durable transaction, share proved, answer signed and sealed.",
         "",
-        "| who asks | processor time of a share | against the group operations | shares a second and core "
-        "| shares a second | p50 | p99 |",
+        "| who asks | processor time | against the group operations | a second and core | a second | p50 | p99 |",
         "|---|---|---|---|---|---|---|",
         *rows,
         "",

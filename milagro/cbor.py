@@ -196,19 +196,24 @@ class _Reader:
             raise MalformedEnvelope("the document is cut short")
 
     def _take(self, length: int) -> bytes:
-        self._fits(length)
-        self.at += length
-        return self._octets[self.at - length : self.at]
+        start, end = self.at, self.at + length
+        if end > len(self._octets):
+            raise MalformedEnvelope("the document is cut short")
+        self.at = end
+        return self._octets[start:end]
 
     def _head(self) -> tuple[int, int]:
         """Major type and argument of the next item."""
-        initial = self._take(1)[0]
+        if self.at >= len(self._octets):
+            raise MalformedEnvelope("the document is cut short")
+        initial = self._octets[self.at]
+        self.at += 1
         major, information = initial >> 5, initial & 31
+        if information < 24 and major != _SIMPLE:
+            return major, information
         if major == _SIMPLE:
             if information not in _SIMPLE_VALUES:
                 raise MalformedEnvelope("floats, and simple values but false, true and null, are not used")
-            return major, information
-        if information < 24:
             return major, information
         if information == _INDEFINITE and major in (_BYTES, _TEXT, _ARRAY, _MAP):
             raise NonCanonical("an item has an indefinite length")

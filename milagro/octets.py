@@ -40,7 +40,10 @@ def below(octets: bytes, modulus: int, length: int) -> int:
 
 def frame(*fields: bytes) -> bytes:
     """Each field behind its length in four big-endian octets: injective, so no two lists collide."""
-    return b"".join(i2osp(len(field), _PREFIX) + field for field in fields)
+    try:
+        return b"".join([part for field in fields for part in (len(field).to_bytes(_PREFIX, "big"), field)])
+    except OverflowError:
+        raise ParameterError("a field has more octets than its length can say") from None
 
 
 def unframe(octets: bytes, count: int | None = None) -> list[bytes]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import signal
 import socket
@@ -145,6 +146,9 @@ class Server(uvicorn.Server):
         if self.rpc is not None:
             await self.rpc.start()
         await super().startup(sockets)
+        # What is here now stays: it is not looked through again for garbage.
+        gc.collect()
+        gc.freeze()
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop now."""

@@ -9,9 +9,9 @@ from milagro.protocols.sharing import KeyRing, deal
 from milagro.roles.charter import Charter, Seat
 from milagro.roles.dta.member.config import read_config
 from milagro.roles.dta.member.service import Member
-from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.node import sharing_suite
 from milagro.roles.dta.network.operator import create_identity
+from milagro.roles.lineage import Standing
 from tests.roles.correspondents import Owner
 from tests.roles.world import CHEAP, PASSPHRASE, toml_dta, write
 

@@ -64,6 +64,8 @@ class VerifyingKey:
     suite: str
     octets: bytes
     backend: str | None = field(default=None, repr=False, compare=False)
+    id: bytes = field(init=False, repr=False, compare=False)
+    """H(frame(LABEL, "signing key", suite, public key)), 32 octets."""
     _key: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,16 +74,12 @@ class VerifyingKey:
         if len(self.octets) != _PUBLIC_OCTETS[self.suite]:
             raise WrongLength(f"a signing key of {self.suite} has {_PUBLIC_OCTETS[self.suite]} octets")
         object.__setattr__(self, "_key", self._parse())
+        object.__setattr__(self, "id", digest(labelled("signing key", self.suite, self.octets)))
 
     def _parse(self) -> Any:
         if self.suite == BLS:
             return ietf.public_key_from_bytes(bls_suite(self.backend), self.octets)
         return hybrid.VerifyingKey.from_bytes(self.octets)
-
-    @property
-    def id(self) -> bytes:
-        """H(frame(LABEL, "signing key", suite, public key)), 32 octets."""
-        return digest(labelled("signing key", self.suite, self.octets))
 
     @property
     def signature_octets(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -158,12 +159,21 @@ def _public_1024(lattice: bytes, point: bytes) -> hpke.MLKEM1024P384PublicKey:
 
 def _lattice(kind: Any, octets: bytes) -> Any:
     """An ML-KEM key; one with a coefficient that is not reduced is refused (FIPS 203, section 7.2)."""
-    vector = octets[:-32]  # the last 32 octets are the seed of the matrix
-    for at in range(0, len(vector), 3):
-        pair = int.from_bytes(vector[at : at + 3], "little")
-        if pair & 0xFFF >= 3329 or pair >> 12 >= 3329:
+    vector = int.from_bytes(octets[:-32], "little")  # the last 32 octets are the seed of the matrix
+    # Coefficients have 12 bits each. Every second one is taken at a time: each then has a bit above it that is free,
+    # and that bit is set by the addition exactly if the coefficient is 3329 or more.
+    mask, gap, above = _columns(len(octets) - 32)
+    for half in (vector, vector >> 12):
+        if (half & mask) + gap & above:
             raise NonCanonical("a coefficient of an ML-KEM key is not below its modulus")
     return kind.from_public_bytes(octets)
+
+
+@cache
+def _columns(length: int) -> tuple[int, int, int]:
+    """In every 24 bits of `length` octets: 0xFFF, 2^12 - 3329, and 2^12."""
+    one = sum(1 << at for at in range(0, 8 * length, 24))
+    return 0xFFF * one, (0x1000 - 3329) * one, 0x1000 * one
 
 
 MLKEM768_X25519: Final = "MLKEM768-X25519.1"
@@ -219,6 +229,8 @@ class EncryptionPublicKey:
 
     suite: str
     octets: bytes
+    id: bytes = field(init=False, repr=False, compare=False)
+    """H(frame(LABEL, "encryption key", suite, public key)), 32 octets."""
     _key: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -227,11 +239,7 @@ class EncryptionPublicKey:
             raise WrongLength(f"an encryption key of {self.suite} has {suite.public_octets} octets")
         lattice, point = self.octets[: suite.lattice_octets], self.octets[suite.lattice_octets :]
         object.__setattr__(self, "_key", suite.read_public(lattice, point))
-
-    @property
-    def id(self) -> bytes:
-        """H(frame(LABEL, "encryption key", suite, public key)), 32 octets."""
-        return digest(labelled("encryption key", self.suite, self.octets))
+        object.__setattr__(self, "id", digest(labelled("encryption key", self.suite, self.octets)))
 
     def seal_slot(self, secret: bytes) -> bytes:
         """The slot that carries the content secret to the holder of this key.

@@ -7,7 +7,7 @@ digest    = SHA-256(statement)                              names the request: i
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from milagro import cbor
@@ -41,6 +41,11 @@ class Asked:
     ticket: bytes
     reply: bytes = b""
     identity: bytes = b""
+    digest: bytes = field(init=False, repr=False, compare=False)
+    """SHA-256(statement)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.statement).digest())
 
     @property
     def statement(self) -> bytes:
@@ -49,11 +54,6 @@ class Asked:
         suite = REPLY_SUITE.encode() if self.reply else b""
         parties = self.network.to_bytes(), self.node.to_bytes()
         return frame(LABEL, *parties, ticket, suite, self.reply, self.identity)
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256(statement)."""
-        return hashlib.sha256(self.statement).digest()
 
 
 # -- the answer --------------------------------------------------------------------------------------------------------

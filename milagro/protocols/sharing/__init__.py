@@ -32,7 +32,7 @@ from milagro.protocols.sharing.repair import LostHolder, RepairHelper, RepairPla
 from milagro.protocols.sharing.rotation import KeyRing, Succession
 from milagro.protocols.sharing.runs.generation import KeyGeneration
 from milagro.protocols.sharing.runs.resharing import Resharing
-from milagro.protocols.sharing.runs.roster import Credentials, Member, Outgoing, Roster
+from milagro.protocols.sharing.runs.roster import Credentials, Member, Outgoing, Roster, Signatures
 from milagro.protocols.sharing.runs.transcript import Certificate, Outcome, Transcript, recover, verify_contradiction
 from milagro.protocols.sharing.shamir import Share, combine, split
 from milagro.protocols.sharing.shared_key import KeyShare, SharedKey, deal
@@ -61,6 +61,7 @@ __all__ = [
     "RunFailed",
     "Share",
     "SharedKey",
+    "Signatures",
     "Succession",
     "Suite",
     "TooFewShares",

@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias, cast
 
 from milagro.errors import InvalidShare, NonCanonical, ParameterError, WrongLength
 from milagro.octets import equal
@@ -72,7 +72,8 @@ def _to_words(octets: bytes) -> Words:
 
 def _double(words: Words) -> Words:
     """x times each octet: shifted by one, and 0x1b added where a bit fell out."""
-    return ((words & _LOW_SEVEN) << 1) ^ (((words & _HIGH) >> 7) * _REDUCTION)
+    doubled = ((words & _LOW_SEVEN) << 1) ^ (((words & _HIGH) >> 7) * _REDUCTION)
+    return cast("Words", doubled)
 
 
 def scale(words: Words, by: int) -> Words:

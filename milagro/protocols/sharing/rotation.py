@@ -18,7 +18,7 @@ from milagro.protocols.sharing.shared_key import SharedKey
 from milagro.protocols.sharing.suite import Suite
 
 if TYPE_CHECKING:
-    from milagro.protocols.sharing.runs.roster import Credentials, Roster
+    from milagro.protocols.sharing.runs.roster import Credentials, Roster, Signatures
 
 _MAX_TIME = 1 << 62
 
@@ -61,7 +61,7 @@ class Succession:
         """A member's signature over it."""
         return keys.sign(self.to_bytes())
 
-    def verify(self, roster: Roster, endorsements: Mapping[int, bytes], keys: Credentials) -> None:
+    def verify(self, roster: Roster, endorsements: Mapping[int, bytes], keys: Signatures) -> None:
         """Nothing, if as many holders of the old key as the roster's threshold, and all that are given, endorse it.
 
         `roster` is that of the old key. That the old key is the one in force is checked by `KeyRing.rotate`.

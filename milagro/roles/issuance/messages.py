@@ -14,10 +14,12 @@ from milagro.roles.issuance.types import (
     IdentityOctets,
     KeyOctets,
     ReplyKey,
+    SetId,
     Signature,
+    StepOctets,
     TicketOctets,
 )
-from milagro.roles.wire import Message, SignatureOctets, UnixTime
+from milagro.roles.wire import BundleOctets, Message, SignatureOctets, UnixTime
 
 MAX_SUCCESSIONS = 8
 
@@ -61,6 +63,19 @@ class KeyView(Message):
     signing_key: Digest
     signature: Signature
     successions: Annotated[list[SuccessionAnswer], Field(max_length=MAX_SUCCESSIONS, default_factory=list)]
+
+
+class HistoryRequest(Message):
+    """From which key on: the set id of the last one that is known; without one, from the first."""
+
+    after: SetId | None = None
+
+
+class HistoryAnswer(Message):
+    """Switches of the network in their order, each with its proof, and the identities of those who prove them."""
+
+    steps: Annotated[list[StepOctets], Field(max_length=64)]
+    bundles: Annotated[list[BundleOctets], Field(max_length=256)]
 
 
 class LogHead(Message):

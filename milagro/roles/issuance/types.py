@@ -22,6 +22,8 @@ ReplyKey = bounded_octets(_REPLY, _REPLY)
 AnswerOctets = bounded_octets(256, MAX_ANSWER)
 KeyOctets = bounded_octets(1, MAX_KEYS)
 Digest = bounded_octets(32, 32)
+SetId = bounded_octets(16, 16)
+StepOctets = bounded_octets(1, 1 << 20)
 HeadOctets = bounded_octets(1, 1024)
 Signature = bounded_octets(64, 8192)
 CidText = Annotated[str, Field(min_length=59, max_length=59, pattern=r"^b[a-z2-7]{58}$")]

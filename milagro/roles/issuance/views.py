@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from milagro.protocols import pki
     from milagro.protocols.envelope import VerifyingKey
     from milagro.protocols.mpin.v2 import Suite
-    from milagro.protocols.sharing import Credentials, SharedKey
+    from milagro.protocols.sharing import SharedKey, Signatures
     from milagro.roles.issuance.messages import KeyView, SuccessionAnswer
 
 PURPOSE: Final = "issuing key view"
@@ -65,7 +65,7 @@ class NetworkView:
     nodes: tuple[Node, ...]
     keys: tuple[SharedKey, ...]
     roster: Roster | None = None
-    endorsers: Credentials | None = None
+    endorsers: Signatures | None = None
 
     @property
     def sharing(self) -> SharingSuite:

@@ -12,11 +12,11 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from milagro.errors import Expired, MilagroError, Unavailable
 from milagro.protocols.sharing import KeyRing
+from milagro.protocols.sharing import Suite as SharingSuite
 from milagro.roles import logs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.issuance import NetworkView, Purpose, Requester, Ticket, seal_ticket
@@ -26,8 +26,9 @@ from milagro.roles.issuance.reports import TooFewAnswers
 from milagro.roles.issuance.requester import Patience
 from milagro.roles.messages import DtaName, NetworkAnswer, NetworkTicket
 from milagro.roles.mfa.authority import open_identity
+from milagro.roles.mfa.following import Call, Following
 from milagro.roles.mfa.network_keys import Held, NetworkKeys
-from milagro.roles.mfa.nodes import Nodes, read_nodes
+from milagro.roles.mfa.nodes import Members, Nodes
 from milagro.roles.mfa.watch import KeyWatch
 from milagro.roles.refusals import KeyOver
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from milagro.stores.keys import Argon2Cost, SealingKey
 
 _RETRY_SECONDS: Final = 0.5
+STANDING: Final = "standing"
 _OVER: Final = "the key of this token is not accepted any more, or not known here; enrol anew"
 _log = logs.logger(__name__)
 
@@ -58,7 +60,7 @@ class Issuers:
 
     def __init__(
         self,
-        read: Callable[[], Nodes],
+        members: Members,
         suite: Suite,
         authority: NetworkAuthority,
         keys: NetworkKeys,
@@ -67,9 +69,9 @@ class Issuers:
         poll_seconds: float = 60.0,
         clock: Clock = unix_now,
     ) -> None:
-        self._read, self._suite, self._authority, self._keys = read, suite, authority, keys
+        self._members, self._suite, self._authority, self._keys = members, suite, authority, keys
         self._dial, self._patience, self._clock = dial, patience, clock
-        self._nodes = read()
+        self._nodes = members.read()
         self._held = keys.read()
         self._hopeless: set[bytes] = set()  # old keys whose secret could not be had
         self._refreshing = threading.Lock()
@@ -152,13 +154,14 @@ class Issuers:
         self._watch.stop()
 
     def refresh(self) -> None:
-        """Reads the charter again, asks all D-TAs for the keys, and holds the secrets of those that are accepted.
+        """Reads the charter, follows its amendments, asks all D-TAs for the keys, and holds the secrets of these.
 
         A charter that cannot be read now changes nothing.
         Raises: Unavailable if too few D-TAs agree, or issue
         """
         with self._refreshing:
             self._reread()
+            self._follow()
             ring = self._newest(self._agreed())
             known = dict(self._held.secrets) if self._held else {}
             known[ring.current.key_id] = self._secret(ring.current, known)
@@ -173,7 +176,7 @@ class Issuers:
 
     def _reread(self) -> None:
         try:
-            nodes = self._read()
+            nodes = self._members.read()
         except MilagroError as error:
             _log.error("the charter cannot be read now; what was read before still counts", reason=str(error))
             return
@@ -182,9 +185,16 @@ class Issuers:
             return
         self._nodes = nodes
 
+    def _follow(self) -> None:
+        call = Call(self._dial, self._patience.answer)
+        try:
+            self._nodes = self._members.follow(self._nodes, call, self._clock())
+        except MilagroError as error:
+            _log.error("the members of now cannot be used; those from before still count", reason=str(error))
+
     def _agreed(self) -> KeyRing:
         view = self._view(() if self._held is None else (self._held.ring.current,))
-        threshold = view.current.threshold if view.keys else self._nodes.threshold
+        threshold = max(self._nodes.threshold, view.current.threshold if view.keys else 0)
         rings, faults = hear(view, self._dial, self._patience.answer)
         ring = agreed(rings, threshold)
         if ring is None:
@@ -264,19 +274,18 @@ def open_network(
     """
     network = config.network
 
-    def read() -> Nodes:
-        return read_nodes(network.charter, network.bundles, config.suite)
-
+    following = Following(network.keys / STANDING, SharingSuite(suite.curve))
+    members = Members(network.charter, network.bundles, config.suite, following)
     context = {
         "role": "mfa",
         "name": config.name,
         "kind": "server-secret",
         "curve": config.suite.curve,
         "hash": config.suite.hash,
-        "network": str(read().network),
+        "network": str(members.read().network),
     }
     issuers = Issuers(
-        read,
+        members,
         suite,
         open_identity(network, sealing),
         NetworkKeys(network.keys, suite, context, sealing, cost),

@@ -1,4 +1,4 @@
-"""The D-TAs of a network as an MFA server knows them: from the charter's file, and newer bundles beside it."""
+"""The D-TAs of a network as an MFA server knows them: from the charter, newer bundles, and what was proved since."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 from milagro.errors import ConfigError, MilagroError
 from milagro.octets import frame, i2osp
 from milagro.protocols import pki
-from milagro.protocols.pki import Replica
 from milagro.roles import logs
 from milagro.roles.charter import Charter, CharterFile, Seat
 from milagro.roles.correspondence.keys import recipients_of
 from milagro.roles.issuance import Node
 from milagro.roles.messages import NetworkAnswer, NodeAnswer
+from milagro.roles.mfa.following import merged
 from milagro.stores import files
 from milagro.stores.identities import read_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from milagro.cid import CID
     from milagro.protocols.envelope import EncryptionPublicKey
+    from milagro.protocols.pki import Replica
+    from milagro.roles.mfa.following import Call, Following, Known
     from milagro.roles.suites import SuiteConfig
 
 _MAX_FILE = 16 << 20
@@ -52,18 +54,63 @@ def read_charter(path: Path) -> CharterFile:
         raise ConfigError(f"{path} is no charter of a network of D-TAs: {error}") from error
 
 
-def read_nodes(charter_path: Path, bundles: Iterable[Path], suite: SuiteConfig) -> Nodes:
+@dataclass(frozen=True)
+class Members:
+    """The members of the network in `charter`, or of the later charter that it was proved to have.
+
+    Raises: ConfigError if the charter is of another suite
+    """
+
+    charter: Path
+    bundles: tuple[Path, ...]
+    suite: SuiteConfig
+    following: Following
+
+    def read(self) -> Nodes:
+        """The members of now, as far as is known here.
+
+        Raises: ConfigError if fewer of them than the threshold can be relied on
+        """
+        return self._nodes(*self._known())
+
+    def follow(self, nodes: Nodes, call: Call, now: int) -> Nodes:
+        """The members of now, as far as any of these D-TAs proves it.
+
+        Raises: as `read`
+        """
+        file, known = self._known()
+        found = self.following.follow(known, file, nodes.nodes, call, now)
+        return nodes if found is known else self._nodes(file, found)
+
+    def _known(self) -> tuple[CharterFile, Known]:
+        file = read_charter(self.charter)
+        _check_suite(file.charter, self.suite)
+        return file, self.following.read(file, map(read_bundle, self.bundles))
+
+    def _nodes(self, file: CharterFile, known: Known) -> Nodes:
+        later = max(known.standing.charter, file.charter, key=lambda charter: charter.number)
+        return nodes_of(later, known.replicas)
+
+
+def read_nodes(path: Path, bundles: Iterable[Path], suite: SuiteConfig) -> Nodes:
+    """The members in a charter's file, whatever came after it.
+
+    Raises: ConfigError as `Members`
+    """
+    file = read_charter(path)
+    _check_suite(file.charter, suite)
+    return nodes_of(file.charter, merged({}, [*file.replicas(), *map(read_bundle, bundles)]))
+
+
+def nodes_of(charter: Charter, known: Mapping[CID, Replica]) -> Nodes:
     """The members of the charter, each with what is known of its identity.
 
-    Raises: ConfigError if the charter is of another suite, or fewer members than its threshold can be relied on
+    Raises: ConfigError if fewer members than its threshold can be relied on
     """
-    file = read_charter(charter_path)
-    _check_suite(file.charter, suite)
-    known = _known(file, bundles)
     members: list[Node] = []
     answers: list[NodeAnswer] = []
     recipients: list[EncryptionPublicKey] = []
-    for seat in file.charter.seats:
+    for seat in charter.seats:
         try:
             node, keys = _member(seat, known)
         except MilagroError as error:  # retired, contradictory, or without keys: the others go on
@@ -74,21 +121,14 @@ def read_nodes(charter_path: Path, bundles: Iterable[Path], suite: SuiteConfig) 
         answers.append(
             NodeAnswer(index=seat.index, name=seat.name, url=seat.url, bundle=known[seat.identity].to_bytes())
         )
-    if len(members) < file.charter.threshold:
-        raise ConfigError(f"{charter_path}: only {len(members)} of its members can be relied on; see the log")
-    network = file.charter.network
+    if len(members) < charter.threshold:
+        raise ConfigError(f"only {len(members)} members of the network can be relied on; see the log")
+    network = charter.network
     answer = NetworkAnswer(network=str(network), version=_version(network, answers), nodes=answers)
-    return Nodes(network, file.charter.threshold, tuple(members), tuple(recipients), answer)
+    return Nodes(network, charter.threshold, tuple(members), tuple(recipients), answer)
 
 
-def _known(file: CharterFile, bundles: Iterable[Path]) -> dict[CID, Replica]:
-    known: dict[CID, Replica] = {}
-    for replica in [*file.replicas(), *map(read_bundle, bundles)]:
-        known.setdefault(replica.identity, Replica(replica.identity)).merge(replica)
-    return known
-
-
-def _member(seat: Seat, known: dict[CID, Replica]) -> tuple[Node, list[EncryptionPublicKey]]:
+def _member(seat: Seat, known: Mapping[CID, Replica]) -> tuple[Node, list[EncryptionPublicKey]]:
     if seat.identity not in known:
         raise ConfigError("no bundle of its identity is here")
     state = pki.resolve(known[seat.identity]).require()

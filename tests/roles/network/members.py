@@ -27,8 +27,8 @@ from milagro.roles.correspondence.correspondent import Letter
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
 from milagro.roles.dta.network.memory import Settings
-from milagro.roles.dta.network.messages import Proposal
 from milagro.roles.dta.network.records import NetworkTables
+from milagro.roles.switches import Proposal
 from milagro.stores.keys import Argon2Cost, DataKey, Passphrase, PassphraseSealer
 from milagro.stores.state import Schema, State
 

@@ -26,8 +26,8 @@ from milagro.roles.correspondence.keys import listed
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.credentials import IdentityCredentials, Recorded
 from milagro.roles.dta.network.memory import share_context
-from milagro.roles.dta.network.messages import Proposal, Step
 from milagro.roles.dta.network.sealing import context, create_data_key, open_data_key
+from milagro.roles.switches import Proposal, Step
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.keys import Argon2Cost, Passphrase, PassphraseSealer
 from tests.roles.correspondents import Owner

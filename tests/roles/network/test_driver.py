@@ -14,7 +14,7 @@ from milagro.roles.correspondence.correspondent import Letter
 from milagro.roles.dta.holdings import NotReady
 from milagro.roles.dta.network import messages
 from milagro.roles.dta.network.memory import Settings
-from milagro.roles.dta.network.messages import Step
+from milagro.roles.switches import Step
 from tests.roles.network.members import Bus, Node, file_of, suite_of
 
 if TYPE_CHECKING:

@@ -108,14 +108,18 @@ class Roster:
             raise NonCanonical(str(error)) from None
 
 
-class Credentials(Protocol):
+class Signatures(Protocol):
+    """How members' signatures are verified."""
+
+    def verify(self, member: Member, message: bytes, signature: bytes) -> None:
+        """Nothing, if the signature is the member's. Raises: VerificationError."""
+
+
+class Credentials(Signatures, Protocol):
     """How a party signs, verifies, seals and opens: the caller's keys, of whatever kind."""
 
     def sign(self, message: bytes) -> bytes:
         """This party's signature over the message."""
-
-    def verify(self, member: Member, message: bytes, signature: bytes) -> None:
-        """Nothing, if the signature is the member's. Raises: VerificationError."""
 
     def seal(self, member: Member, plaintext: bytes) -> bytes:
         """The plaintext, so that only the member can read it."""

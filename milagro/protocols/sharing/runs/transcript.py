@@ -21,7 +21,7 @@ from milagro.protocols.sharing.shared_key import KeyShare, SharedKey
 from milagro.protocols.sharing.suite import Suite
 
 if TYPE_CHECKING:
-    from milagro.protocols.sharing.runs.roster import Credentials, Member
+    from milagro.protocols.sharing.runs.roster import Member, Signatures
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Certificate:
         first, *rest = unframe(octets) or [b""]
         return cls(Transcript.from_bytes(suite, first), tuple(Signed(*unframe(one, 2)) for one in rest))
 
-    def verify(self, members: Mapping[int, Member], credentials: Credentials, needed: int) -> tuple[int, ...]:
+    def verify(self, members: Mapping[int, Member], credentials: Signatures, needed: int) -> tuple[int, ...]:
         """The indices of those who confirmed the transcript, at least `needed` of them.
 
         Spec: spec/sharing.md#transcript
@@ -152,7 +152,7 @@ class Certificate:
             raise TooFewShares(f"{len(signers)} members confirmed the transcript where {needed} are needed")
         return tuple(sorted(signers))
 
-    def _signer(self, members: Mapping[int, Member], credentials: Credentials, signed: Signed) -> int:
+    def _signer(self, members: Mapping[int, Member], credentials: Signatures, signed: Signed) -> int:
         transcript = self.transcript
         try:
             sender, _, body = parse_statement(transcript.suite, transcript.run_id, signed.octets)
@@ -207,7 +207,7 @@ def recover(suite: Suite, octets: bytes, certificate: Certificate) -> KeyShare:
     return share
 
 
-def verify_contradiction(suite: Suite, run: bytes, member: Member, credentials: Credentials, evidence: bytes) -> None:
+def verify_contradiction(suite: Suite, run: bytes, member: Member, credentials: Signatures, evidence: bytes) -> None:
     """Nothing, if the evidence shows that the member said two things in one phase of a run.
 
     Spec: spec/sharing.md#broadcast

@@ -49,6 +49,11 @@ class AuthorityTerms:
     per_hour: int = 10_000
     per_day: int = 100_000
     identity_per_day: Mapping[Purpose, int] = field(default_factory=lambda: PER_DAY, hash=False)
+    name: str = field(init=False, repr=False, compare=False)
+    """The identity as text, which every ticket is kept under."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", str(self.identity))
 
 
 @dataclass(frozen=True, slots=True)

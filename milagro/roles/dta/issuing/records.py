@@ -11,7 +11,8 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -26,7 +27,7 @@ from milagro.roles.refusals import AuthorityQuota, IdentityQuota, TicketBeforeRe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from milagro.cid import CID
     from milagro.protocols.issuance import Ticket
@@ -36,18 +37,38 @@ if TYPE_CHECKING:
 HOUR: Final = 3600
 DAY: Final = 86400
 _BATCH: Final = 64
+_Row: TypeAlias = dict[str, Any]
 
-# What every request executes, put together once.
+# What every transaction executes, put together once: two questions, then each table is written once.
 _LOCK = select(LOG).with_for_update()
-_THIS = and_(SPENT.c.authority == bindparam("of"), SPENT.c.jti == bindparam("id"))
-_KNOWN = select(SPENT.c.request, SPENT.c.epoch).where(_THIS)
 _SPEND, _WRITE, _BEGIN = insert(SPENT), insert(ENTRY), insert(COUNT)
-_MOVE = update(LOG).values(number=bindparam("to"), digest=bindparam("with"))
-_WINDOWS = or_(
-    *(and_(COUNT.c.scope == bindparam(f"scope{i}"), COUNT.c.began == bindparam(f"began{i}")) for i in range(3))
+_AGAIN = (
+    update(SPENT)
+    .where(SPENT.c.authority == bindparam("of"), SPENT.c.jti == bindparam("id"))
+    .values(epoch=bindparam("to"))
 )
-_COUNTED = select(COUNT.c.scope, COUNT.c.issued).where(_WINDOWS)
-_ADD = update(COUNT).where(_WINDOWS).values(issued=COUNT.c.issued + 1)
+_COUNT = (
+    update(COUNT)
+    .where(COUNT.c.scope == bindparam("of"), COUNT.c.began == bindparam("at"))
+    .values(issued=bindparam("to"))
+)
+_MOVE = update(LOG).values(number=bindparam("to"), digest=bindparam("with"))
+
+
+@cache
+def _known(tickets: int) -> Select[Any]:
+    """Asks for so many tickets."""
+    one = (and_(SPENT.c.authority == bindparam(f"of{i}"), SPENT.c.jti == bindparam(f"id{i}")) for i in range(tickets))
+    return select(SPENT.c.authority, SPENT.c.jti, SPENT.c.request, SPENT.c.epoch).where(or_(*one))
+
+
+@cache
+def _counted(places: int) -> Select[Any]:
+    """Asks for so many counts."""
+    one = (
+        and_(COUNT.c.scope == bindparam(f"scope{i}"), COUNT.c.began == bindparam(f"began{i}")) for i in range(places)
+    )
+    return select(COUNT.c.scope, COUNT.c.began, COUNT.c.issued).where(or_(*one))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,11 @@ class Use:
     terms: AuthorityTerms
     request: bytes
     epoch: int
+
+    @property
+    def id(self) -> tuple[str, bytes]:
+        """What the ticket is known by."""
+        return self.terms.name, self.ticket.jti
 
     @property
     def issue(self) -> Issue:
@@ -96,6 +122,12 @@ class _Log:
     @property
     def mark(self) -> Mark:
         return Mark(self.number, self.digest)
+
+    def next(self, now: int, event: Issue | Restored) -> _Row:
+        """The row of the next entry, which is the end of the log from now on."""
+        octets = Entry(self.number + 1, self.digest, now, event).to_bytes()
+        self.number, self.digest = self.number + 1, entry_digest(octets)
+        return {"number": self.number, "octets": octets, "digest": self.digest}
 
 
 class IssuingRecords:
@@ -147,7 +179,11 @@ class IssuingRecords:
         try:
             with self.state.write() as connection:
                 log = self._lock(connection, max(one.now for one in batch))
-                results = [self._result(connection, log, one) for one in batch]
+                page = _Page.read(connection, batch)
+                results = [self._result(page, log, one) for one in batch]
+                page.write(connection)
+                if page.entries:
+                    self._write(connection, log, page.entries)
             self._raise(log.mark)
         except Exception as error:  # noqa: BLE001 - whatever it is, each of those who wait is told
             results = [error] * len(batch)
@@ -157,31 +193,29 @@ class IssuingRecords:
             else:
                 one.decided.set_exception(result)
 
-    def _result(self, connection: Connection, log: _Log, one: _Waiting) -> bool | MilagroError:
-        """What comes of one use. What is refused has written nothing, so the others are not touched."""
+    def _result(self, page: _Page, log: _Log, one: _Waiting) -> bool | MilagroError:
+        """What comes of one use. What is refused has changed nothing, so the others are not touched."""
         try:
             if one.use.ticket.issued <= log.lost:
                 raise TicketBeforeRestore("the ticket is from before a restore of this D-TA; ask for a new one")
-            return self._use(connection, log, one.use, one.now)
+            return self._use(page, log, one.use, one.now)
         except (ProtocolError, RateLimited) as error:
             return error
 
-    def _use(self, connection: Connection, log: _Log, use: Use, now: int) -> bool:
+    def _use(self, page: _Page, log: _Log, use: Use, now: int) -> bool:
         ticket = use.ticket
         if ticket.expires <= log.forgotten:
             raise TicketExpired("the ticket's time is over; ask for a new one")
-        this = {"of": str(use.terms.identity), "id": ticket.jti}
-        known = connection.execute(_KNOWN, this).first()
+        known = page.spent.get(use.id)
         if known is not None:
-            if bytes(known.request) != use.request:
+            if known.request != use.request:
                 raise TicketReused("the ticket was used before, by another request; ask for a new one")
             if known.epoch == use.epoch:
                 return False
-            connection.execute(update(SPENT).where(_THIS).values(epoch=use.epoch), this)
         else:
-            _count(connection, use, now)  # refuses before it writes
-            connection.execute(_SPEND, _spent_row(use))
-        self._append(connection, log, now, use.issue)
+            page.count(use, now)  # refuses before it changes anything
+        page.spend(use)
+        page.entries.append(log.next(now, use.issue))
         return known is None
 
     # -- quotas --------------------------------------------------------------------------------------------------------
@@ -191,7 +225,7 @@ class IssuingRecords:
             used = [
                 connection.execute(
                     select(COUNT.c.issued).where(
-                        (COUNT.c.scope == f"{terms.identity}/{name}") & (COUNT.c.began == now - now % span)
+                        (COUNT.c.scope == f"{terms.name}/{name}") & (COUNT.c.began == now - now % span)
                     )
                 ).scalar()
                 for name, span in (("hour", HOUR), ("day", DAY))
@@ -230,12 +264,10 @@ class IssuingRecords:
     def _note_restore(self, connection: Connection, log: _Log, now: int, lost_from: int, at: int) -> None:
         log.lost = at + LEEWAY
         connection.execute(update(LOG).values(lost=log.lost))
-        self._append(connection, log, now, Restored(lost_from))
+        self._write(connection, log, [log.next(now, Restored(lost_from))])
 
-    def _append(self, connection: Connection, log: _Log, now: int, event: Issue | Restored) -> None:
-        octets = Entry(log.number + 1, log.digest, now, event).to_bytes()
-        log.number, log.digest = log.number + 1, entry_digest(octets)
-        connection.execute(_WRITE, {"number": log.number, "octets": octets, "digest": log.digest})
+    def _write(self, connection: Connection, log: _Log, entries: list[_Row]) -> None:
+        connection.execute(_WRITE, entries)
         connection.execute(_MOVE, {"to": log.number, "with": log.digest})
 
     def _check_same(self, connection: Connection, log: _Log) -> None:
@@ -259,16 +291,6 @@ class IssuingRecords:
                 self._marked = mark
 
 
-def _spent_row(use: Use) -> dict[str, object]:
-    return {
-        "authority": str(use.terms.identity),
-        "jti": use.ticket.jti,
-        "request": use.request,
-        "epoch": use.epoch,
-        "expires": use.ticket.expires,
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class _Window:
     """A quota: what is counted, for how long, how much there may be, and the refusal of more."""
@@ -279,42 +301,98 @@ class _Window:
     error: type[RateLimited]
     text: str
 
+    def at(self, now: int) -> tuple[str, int]:
+        """What it is counted under."""
+        return self.scope, now - now % self.span
+
+    def over(self, now: int) -> RateLimited:
+        error = self.error(f"{self.text.format(self.most)}; try again later")
+        error.retry_after = float(self.span - now % self.span)
+        return error
+
 
 def _windows(use: Use) -> tuple[_Window, _Window, _Window]:
     terms, purpose = use.terms, use.ticket.purpose
-    most = terms.identity_per_day[purpose]
-    one = f"an identity has at most {most} times a {purpose} a day"
-    hour = f"the authority may have {terms.per_hour} shares issued an hour"
-    day = f"the authority may have {terms.per_day} shares issued a day"
+    one = f"an identity has at most {{}} times a {purpose} a day"
+    hour, day = (f"the authority may have {{}} shares issued {span}" for span in ("an hour", "a day"))
     return (
-        _Window(f"{terms.identity}/hour", HOUR, terms.per_hour, AuthorityQuota, hour),
-        _Window(f"{terms.identity}/day", DAY, terms.per_day, AuthorityQuota, day),
-        _Window(f"{use.ticket.subject.hex()}/{purpose}", DAY, most, IdentityQuota, one),
+        _Window(f"{terms.name}/hour", HOUR, terms.per_hour, AuthorityQuota, hour),
+        _Window(f"{terms.name}/day", DAY, terms.per_day, AuthorityQuota, day),
+        _Window(f"{use.ticket.subject.hex()}/{purpose}", DAY, terms.identity_per_day[purpose], IdentityQuota, one),
     )
 
 
-def _count(connection: Connection, use: Use, now: int) -> None:
-    """Counts this use in all windows. Raises: AuthorityQuota, IdentityQuota."""
-    windows = _windows(use)
-    here: dict[str, str | int] = {}
-    for i, window in enumerate(windows):
-        here |= {f"scope{i}": window.scope, f"began{i}": now - now % window.span}
-    counted = {row.scope: row.issued for row in connection.execute(_COUNTED, here)}
-    for window in windows:
-        if counted.get(window.scope, 0) >= window.most:
-            raise _over(window, now)
-    if counted:
-        connection.execute(_ADD, here)
-    if new := [window for window in windows if window.scope not in counted]:
-        connection.execute(_BEGIN, [_begun(window, now) for window in new])
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """A ticket that was used."""
+
+    request: bytes
+    epoch: int
 
 
-def _begun(window: _Window, now: int) -> dict[str, str | int]:
-    began = now - now % window.span
-    return {"scope": window.scope, "began": began, "ends": began + window.span, "issued": 1}
+@dataclass(slots=True)
+class _Page:
+    """What the database says of the tickets and quotas of a batch, and what becomes of them in it.
 
+    Only who holds the lock of the log writes here, so a count that was read can be written back as a number.
+    """
 
-def _over(window: _Window, now: int) -> RateLimited:
-    error = window.error(f"{window.text}; try again later")
-    error.retry_after = float(window.span - now % window.span)
-    return error
+    spent: dict[tuple[str, bytes], _Spent]
+    counts: dict[tuple[str, int], int]
+    entries: list[_Row] = field(default_factory=list)
+    _new: dict[tuple[str, bytes], _Row] = field(default_factory=dict)
+    _again: dict[tuple[str, bytes], _Row] = field(default_factory=dict)
+    _begun: dict[tuple[str, int], _Row] = field(default_factory=dict)
+    _moved: set[tuple[str, int]] = field(default_factory=set)
+
+    @classmethod
+    def read(cls, connection: Connection, batch: Sequence[_Waiting]) -> Self:
+        places = {window.at(one.now) for one in batch for window in _windows(one.use)}
+        scopes: dict[str, str | int] = {}
+        for i, (scope, began) in enumerate(places):
+            scopes |= {f"scope{i}": scope, f"began{i}": began}
+        tickets: dict[str, str | bytes] = {}
+        for i, one in enumerate(batch):
+            tickets |= {f"of{i}": one.use.id[0], f"id{i}": one.use.id[1]}
+        known = connection.execute(_known(len(batch)), tickets)
+        counted = connection.execute(_counted(len(places)), scopes)
+        return cls(
+            {(row.authority, bytes(row.jti)): _Spent(bytes(row.request), row.epoch) for row in known},
+            {(row.scope, row.began): row.issued for row in counted},
+        )
+
+    def count(self, use: Use, now: int) -> None:
+        """Counts the use in all its windows. Raises: AuthorityQuota, IdentityQuota."""
+        windows = _windows(use)
+        for window in windows:
+            if self.counts.get(window.at(now), 0) >= window.most:
+                raise window.over(now)
+        for window in windows:
+            place = window.at(now)
+            if place in self.counts:
+                self._moved.add(place)
+            else:
+                self._begun[place] = {"scope": place[0], "began": place[1], "ends": place[1] + window.span}
+            self.counts[place] = self.counts.get(place, 0) + 1
+
+    def spend(self, use: Use) -> None:
+        """Notes that this request used the ticket, and with which epoch it was answered last."""
+        if use.id in self._new:
+            self._new[use.id]["epoch"] = use.epoch
+        elif use.id in self.spent:
+            self._again[use.id] = {"of": use.id[0], "id": use.id[1], "to": use.epoch}
+        else:
+            row = {"request": use.request, "epoch": use.epoch, "expires": use.ticket.expires}
+            self._new[use.id] = {"authority": use.id[0], "jti": use.id[1], **row}
+        self.spent[use.id] = _Spent(use.request, use.epoch)
+
+    def write(self, connection: Connection) -> None:
+        """Writes what has changed."""
+        moved = [
+            {"of": scope, "at": at, "to": self.counts[scope, at]} for scope, at in self._moved - self._begun.keys()
+        ]
+        begun = [row | {"issued": self.counts[place]} for place, row in self._begun.items()]
+        rows = (_SPEND, [*self._new.values()]), (_AGAIN, [*self._again.values()]), (_BEGIN, begun), (_COUNT, moved)
+        for statement, values in rows:
+            if values:
+                connection.execute(statement, values)

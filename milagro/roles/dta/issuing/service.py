@@ -109,7 +109,7 @@ class IssuingService:
         epoch = holding.share.key.epoch
         terms, purpose = checked.authority.terms, checked.ticket.purpose
         fresh = self.records.use(Use(checked.ticket, terms, asked.digest, epoch), now)
-        _log.info("issued", purpose=purpose.value, authority=str(terms.identity), epoch=epoch, again=not fresh)
+        _log.info("issued", purpose=purpose.value, authority=terms.name, epoch=epoch, again=not fresh)
         self._keep_up(now)
         share = self._share(holding.share, checked, asked.digest)
         issued = Issued(purpose, checked.ticket.key_id, epoch, share)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import milagro
 from milagro.roles import logs
-from milagro.roles.issuance.messages import IssueAnswer, IssueRequest, KeyView, LogHead
+from milagro.roles.issuance.messages import HistoryAnswer, HistoryRequest, IssueAnswer, IssueRequest, KeyView, LogHead
 from milagro.roles.messages import MemberOperatorStatusAnswer, MemberStatusAnswer, NetworkMember
 from milagro.roles.transport.operations import Call, Caller, NoRequest, Operation, Service
 
@@ -43,6 +43,12 @@ def issue(desk: Desk, request: IssueRequest, _call: Call) -> IssueAnswer:
 def keys(desk: Desk, _request: NoRequest, _call: Call) -> KeyView:
     """What this D-TA says of the network's keys."""
     return desk.member.issuing().keys()
+
+
+def history(desk: Desk, request: HistoryRequest, _call: Call) -> HistoryAnswer:
+    """How the network came to its members and its key, with proof."""
+    steps, bundles = desk.member.node.history(request.after or b"")
+    return HistoryAnswer(steps=steps, bundles=bundles)
 
 
 def head(desk: Desk, _request: NoRequest, _call: Call) -> LogHead:
@@ -109,6 +115,14 @@ SERVICE = Service(
             "/v1/keys",
             "GET",
             tag="issuing",
+        ),
+        Operation(
+            "History",
+            "How the network came from one key to the next, and to other members: each switch with its proof.",
+            history,
+            HistoryRequest,
+            HistoryAnswer,
+            "/v1/history",
         ),
         Operation(
             "AuditHead",

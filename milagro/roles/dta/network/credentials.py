@@ -21,18 +21,18 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from milagro.cid import CID
-from milagro.errors import DecryptionFailed, EncodingError, InvalidSignature, NotFound, StoreError
+from milagro.errors import DecryptionFailed, StoreError
 from milagro.octets import i2osp
 from milagro.protocols import pki
 from milagro.protocols.envelope.suites import DEFAULT_SUITE, SECRET_OCTETS, SUITES
-from milagro.protocols.signatures import SUITE, SigningKey, VerifyingKey
+from milagro.protocols.signatures import SUITE, SigningKey
 from milagro.roles.correspondence.keys import EnvelopeKeys, recipients_of
+from milagro.roles.lineage import LABEL, verify
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import Credentials, Member
     from milagro.roles.correspondence.directory import Directory
 
-LABEL: Final = "milagro dta network v1"
 _ID: Final = pki.KEY_ID_OCTETS
 _NONCE: Final = bytes(12)  # the key is used once
 
@@ -92,20 +92,6 @@ def sign(keys: EnvelopeKeys, state: pki.State, purpose: str, message: bytes) -> 
     """The signature of an identity in this state over a message that no run makes. Raises: ParameterError."""
     key = SigningKey(keys.signing(state).signing.to_bytes())
     return pki.Key(pki.Purpose.SIGN, SUITE, key.public.to_bytes()).id + key.sign(LABEL, purpose, message)
-
-
-def verify(directory: Directory, identity: CID, purpose: str, message: bytes, signature: bytes) -> None:
-    """Nothing, if a key that the identity ever listed signed the message.
-
-    Raises: InvalidSignature
-    """
-    try:
-        keys = directory.keys(identity)
-        found = next(key for key in keys if key.id == signature[:_ID] and key.purpose is pki.Purpose.SIGN)
-        verifying = VerifyingKey.from_bytes(found.public)
-    except (StopIteration, NotFound, EncodingError):
-        raise InvalidSignature("a signature is of no key of this member") from None
-    verifying.verify(signature[_ID:], LABEL, purpose, message)
 
 
 class Recorded:

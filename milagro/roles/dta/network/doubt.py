@@ -18,12 +18,11 @@ from milagro.protocols.sharing import Certificate, Transcript
 from milagro.protocols.sharing.runs import generation, resharing
 from milagro.protocols.sharing.runs.broadcast import Signed, parse_statement
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.lineage import can_be_certified, require_quorum
 from milagro.roles.dta.network.memory import RESTORED
-from milagro.roles.dta.network.messages import Proposal, Step, read
-from milagro.roles.dta.network.parties import run_name
 from milagro.roles.dta.network.records import ShareRow
 from milagro.roles.dta.network.switching import Switching
+from milagro.roles.lineage import can_be_certified, require_quorum, run_name
+from milagro.roles.switches import Proposal, Step, read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

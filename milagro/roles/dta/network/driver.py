@@ -24,12 +24,11 @@ from milagro.errors import MilagroError, NotFound, ParameterError, ProtocolError
 from milagro.protocols.sharing import KeyRing, RunFailed, SharedKey
 from milagro.roles.charter import CharterFile, Seat
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.lineage import Standing
 from milagro.roles.dta.network.memory import UP_SECONDS
-from milagro.roles.dta.network.messages import Proposal, Step, read
-from milagro.roles.dta.network.parties import run_name
 from milagro.roles.dta.network.records import ProposalRow
 from milagro.roles.dta.network.returning import Returning
+from milagro.roles.lineage import Standing, run_name
+from milagro.roles.switches import Proposal, Step, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

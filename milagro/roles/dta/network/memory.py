@@ -18,11 +18,11 @@ from milagro.protocols.sharing import KeyRing, KeyShare
 from milagro.roles import logs
 from milagro.roles.charter import Charter
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.lineage import Standing
-from milagro.roles.dta.network.messages import Proposal, read
 from milagro.roles.dta.network.parties import Live
 from milagro.roles.dta.network.records import NetworkTables, ShareRow
 from milagro.roles.dta.network.sealing import context
+from milagro.roles.lineage import Standing
+from milagro.roles.switches import Proposal, read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -34,11 +34,11 @@ from milagro.roles.dta.issuing.tables import TABLES
 from milagro.roles.dta.network.credentials import IdentityCredentials
 from milagro.roles.dta.network.driver import Driver
 from milagro.roles.dta.network.holdings import StoredHoldings
-from milagro.roles.dta.network.messages import Step, read
 from milagro.roles.dta.network.peers import Peers
 from milagro.roles.dta.network.records import NetworkTables
 from milagro.roles.dta.network.sealing import open_data_key
 from milagro.roles.dta.network.status import read_status
+from milagro.roles.switches import Step, read
 from milagro.stores.content.cached import CachedStore
 from milagro.stores.content.folder import FolderStore
 from milagro.stores.identities import IdentityFolder, KnownIdentities
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from milagro.roles.dta.network.status import NetworkStatus
     from milagro.stores.content import ContentStore
     from milagro.stores.keys import SealingKey
-    from milagro.stores.messaging.channel import Channel
+    from milagro.stores.messaging.pubsub import Pubsub
 
 _log = logs.logger(__name__)
 APPLICATION: Final = 0x4D444E54  # "MDNT"
@@ -69,6 +69,8 @@ _IDLE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 5.0
 _HEAD_SECONDS: Final = 4.0
 _STEPS: Final = 1 << 16
+_HISTORY_STEPS: Final = 16
+HISTORY_OCTETS: Final = 320 << 10
 _TIMING: Final = Timing(repeat_seconds=10.0, ask_seconds=10.0, backoff=Backoff(first_seconds=0.2, longest_seconds=5.0))
 
 
@@ -157,9 +159,10 @@ class Node:
         self._directory = Directory(self._store, known)
         self._directory.add(self._replica)
         keys = IdentityCredentials(self.identity, self._keys, self._directory)
+        self._acquaintances = Acquaintances(self._directory, known)
         self._driver = Driver(
             self.identity, keys, self._database.network, sealing, sharing_suite, network.settings, clock,
-            Acquaintances(self._directory, known),
+            self._acquaintances,
         )  # fmt: skip
         self.holdings = StoredHoldings(self._database.state, self._database.network, sealing, sharing_suite)
         self._correspondent: Correspondent | None = None
@@ -211,7 +214,24 @@ class Node:
             before = key
         return found
 
-    def _open_channel(self) -> tuple[ContentStore, Channel, ASGIApp | None]:
+    def history(self, after: bytes) -> tuple[list[bytes], list[bytes]]:
+        """The switches after the one to this set id, or from the first, and bundles of those who are named in them.
+
+        Not more than an answer may hold; the later switches are asked for next.
+
+        Spec: spec/dta-network.md, History
+        Raises: Unavailable
+        """
+        with self._database.state.read() as connection:
+            found = self._database.network.steps_after(connection, after, _HISTORY_STEPS)
+        steps = _first(found, HISTORY_OCTETS)
+        proposals = [Step.from_bytes(one).proposal for one in steps]
+        charters = [charter for one in proposals for charter in (one.charter, one.before)]
+        named = dict.fromkeys(seat.identity for charter in charters for seat in charter.seats)
+        bundles = [bundle for bundle in map(self._acquaintances.bundle, named) if bundle is not None]
+        return steps, _first(bundles, HISTORY_OCTETS)
+
+    def _open_channel(self) -> tuple[ContentStore, Peers | Pubsub, ASGIApp | None]:
         network = self._config.network
         if network.channel == "ipfs":
             from milagro.stores.content.ipfs import IpfsStore  # noqa: PLC0415 - needs the ipfs extra
@@ -236,7 +256,7 @@ class Node:
                 thread.join()
         if self._correspondent is not None:
             self._correspondent.__exit__(None, None, None)
-        self._peers.close()
+        self._channel.close()
         self._store.close()
         if self._own_database:
             self._database.state.close()
@@ -299,7 +319,8 @@ class Node:
         """Corresponds with these identities, and with nobody else."""
         if self._correspondent is not None and circle == self._following:
             return
-        self._peers.use(seat.url for seat in self._seats() if seat.identity != self.identity)
+        if self._channel is self._peers:
+            self._peers.use(seat.url for seat in self._seats() if seat.identity != self.identity)
         if self._correspondent is None:
             made = Correspondent(
                 f"dta network {network}", self._replica, self._keys, self._directory, self._store, self._channel,
@@ -379,3 +400,14 @@ class Node:
             for name, fault in found.items():
                 values = {"fault": fault[:200]} if fault else {"fault": "", "reached": int(self._clock())}
                 self._database.network.note_member(connection, name, **values)
+
+
+def _first(listed: list[bytes], most: int) -> list[bytes]:
+    """The first of these, as many as have not more octets together, but at least one."""
+    count, octets = 0, 0
+    for one in listed:
+        octets += len(one)
+        if count and octets > most:
+            break
+        count += 1
+    return listed[:count]

@@ -28,12 +28,12 @@ from milagro.roles.charter import (
 )
 from milagro.roles.correspondence.directory import Directory
 from milagro.roles.correspondence.keys import EnvelopeKeys, listed
-from milagro.roles.dta.network.credentials import sign, verify
-from milagro.roles.dta.network.lineage import Standing
-from milagro.roles.dta.network.messages import Proposal
+from milagro.roles.dta.network.credentials import sign
 from milagro.roles.dta.network.node import Database, open_database, sharing_suite
 from milagro.roles.dta.network.sealing import create_data_key
 from milagro.roles.dta.network.status import NetworkStatus, read_status
+from milagro.roles.lineage import Standing, verify
+from milagro.roles.switches import Proposal
 from milagro.stores import files
 from milagro.stores.content.memory import MemoryStore
 from milagro.stores.identities import IdentityFolder, KnownIdentities

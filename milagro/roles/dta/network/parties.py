@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from milagro.protocols.sharing import Credentials, KeyShare, Outcome, Outgoing, SharedKey, Suite
-    from milagro.roles.dta.network.messages import Proposal
+    from milagro.roles.switches import Proposal
 
 SEED_OCTETS: Final = 32
 _SEED, _RECEIVE, _END = 0, 1, 2
@@ -283,22 +283,6 @@ def make(
     if share is None:
         raise RunFailed("a helper without a share", {me: "has no share"})
     return Live(HelperParty(RepairHelper(plan, share, recorded, stream(seed, b"repair"))), recorded)
-
-
-def run_name(suite: Suite, proposal: Proposal, attempt: int, key: SharedKey | None) -> bytes:
-    """The id of the run that an attempt is. Raises: ParameterError, MalformedEnvelope if it does not fit the key."""
-    from milagro.protocols.sharing.runs import generation, resharing  # noqa: PLC0415 - only their names
-    from milagro.protocols.sharing.runs.roster import run_id  # noqa: PLC0415
-
-    session, roster = proposal.session_of(attempt), proposal.charter.roster
-    if proposal.kind in ("generate", "rotate"):
-        return run_id(suite, generation.KIND, session, roster.to_bytes())
-    if key is None:
-        raise MalformedEnvelope("there is no key yet that could be given new shares")
-    if proposal.kind == "repair":
-        return RepairPlan(key, roster, proposal.helpers, proposal.lost, session).run_id
-    fields = proposal.before.roster.to_bytes(), roster.to_bytes(), key.to_bytes()
-    return run_id(suite, resharing.KIND, session, *fields)
 
 
 def place_of(suite: Suite, octets: bytes) -> tuple[int, tuple[int, int]] | None:

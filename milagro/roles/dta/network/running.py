@@ -14,7 +14,6 @@ from milagro.errors import ConfigError, EncodingError, MilagroError, StoreError,
 from milagro.protocols.sharing import RunFailed
 from milagro.roles import logs
 from milagro.roles.dta.network.doubt import Doubting
-from milagro.roles.dta.network.messages import Proposal, Step, read
 from milagro.roles.dta.network.parties import (
     SEED_OCTETS,
     HelperParty,
@@ -23,10 +22,11 @@ from milagro.roles.dta.network.parties import (
     SharingParty,
     make,
     place_of,
-    run_name,
     seed_in,
 )
 from milagro.roles.dta.network.records import ProposalRow, RunRow, ShareRow
+from milagro.roles.lineage import run_name
+from milagro.roles.switches import Proposal, Step, read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -14,7 +14,7 @@ from milagro.protocols import pki
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter, CharterFile
 from milagro.roles.dta.network.memory import RESTORED, UP_SECONDS
-from milagro.roles.dta.network.messages import Proposal, read
+from milagro.roles.switches import Proposal, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,9 +14,9 @@ from milagro.errors import VerificationError
 from milagro.octets import frame, unframe
 from milagro.protocols.sharing import Certificate, KeyShare, Succession, recover
 from milagro.roles import logs
-from milagro.roles.dta.network.lineage import Standing, after, certificate_of
 from milagro.roles.dta.network.memory import Memory
-from milagro.roles.dta.network.messages import Step, read
+from milagro.roles.lineage import Standing, after, certificate_of
+from milagro.roles.switches import Step, read
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -9,19 +9,32 @@ Spec: spec/dta-network.md, Switching epochs
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from milagro.errors import ProtocolError, VerificationError
-from milagro.protocols.sharing import Certificate, KeyRing, Roster, Succession
+from milagro.errors import (
+    EncodingError,
+    InvalidSignature,
+    MalformedEnvelope,
+    NotFound,
+    ProtocolError,
+    VerificationError,
+)
+from milagro.protocols import pki
+from milagro.protocols.sharing import Certificate, KeyRing, RepairPlan, Roster, Succession
 from milagro.protocols.sharing.refusals import InvalidProof, TooFewShares
-from milagro.roles.dta.network.parties import run_name
+from milagro.protocols.signatures import VerifyingKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from milagro.protocols.sharing import Credentials, SharedKey, Suite
+    from milagro.cid import CID
+    from milagro.protocols.sharing import SharedKey, Signatures, Suite
     from milagro.roles.charter import Charter
-    from milagro.roles.dta.network.messages import Proposal, Step
+    from milagro.roles.correspondence.directory import Directory
+    from milagro.roles.switches import Proposal, Step
+
+LABEL: Final = "milagro dta network v1"
+_ID: Final = pki.KEY_ID_OCTETS
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class Standing:
         return self.key is not None and proposal.charter.base == self.key.to_bytes()
 
 
-def certificate_of(suite: Suite, step: Step, standing: Standing, keys: Credentials) -> Certificate:
+def certificate_of(suite: Suite, step: Step, standing: Standing, keys: Signatures) -> Certificate:
     """The certificate of a step from where the network stands, everything about it verified but endorsements.
 
     Spec: spec/dta-network.md, Switching epochs
@@ -99,7 +112,7 @@ def _check_same_key(key: SharedKey | None, certificate: Certificate) -> None:
         raise InvalidProof("a resharing keeps the public key and goes to the next epoch")
 
 
-def after(step: Step, certificate: Certificate, standing: Standing, keys: Credentials, now: int) -> Standing:
+def after(step: Step, certificate: Certificate, standing: Standing, keys: Signatures, now: int) -> Standing:
     """Where the network stands after a step whose certificate was verified.
 
     Raises: InvalidProof, TooFewShares if too few holders of the old key endorse its successor
@@ -120,3 +133,33 @@ def after(step: Step, certificate: Certificate, standing: Standing, keys: Creden
 def endorsers(standing: Standing) -> Roster:
     """The roster that endorses the successor of the current key."""
     return standing.charter.roster
+
+
+def run_name(suite: Suite, proposal: Proposal, attempt: int, key: SharedKey | None) -> bytes:
+    """The id of the run that an attempt is. Raises: ParameterError, MalformedEnvelope if it does not fit the key."""
+    from milagro.protocols.sharing.runs import generation, resharing  # noqa: PLC0415 - only their names
+    from milagro.protocols.sharing.runs.roster import run_id  # noqa: PLC0415
+
+    session, roster = proposal.session_of(attempt), proposal.charter.roster
+    if proposal.kind in ("generate", "rotate"):
+        return run_id(suite, generation.KIND, session, roster.to_bytes())
+    if key is None:
+        raise MalformedEnvelope("there is no key yet that could be given new shares")
+    if proposal.kind == "repair":
+        return RepairPlan(key, roster, proposal.helpers, proposal.lost, session).run_id
+    fields = proposal.before.roster.to_bytes(), roster.to_bytes(), key.to_bytes()
+    return run_id(suite, resharing.KIND, session, *fields)
+
+
+def verify(directory: Directory, identity: CID, purpose: str, message: bytes, signature: bytes) -> None:
+    """Nothing, if a key that the identity ever listed signed the message.
+
+    Raises: InvalidSignature
+    """
+    try:
+        keys = directory.keys(identity)
+        found = next(key for key in keys if key.id == signature[:_ID] and key.purpose is pki.Purpose.SIGN)
+        verifying = VerifyingKey.from_bytes(found.public)
+    except (StopIteration, NotFound, EncodingError):
+        raise InvalidSignature("a signature is of no key of this member") from None
+    verifying.verify(signature[_ID:], LABEL, purpose, message)
