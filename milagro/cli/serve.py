@@ -21,6 +21,7 @@ from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa import keys as mfa_keys
 from milagro.roles.mfa import network as mfa_network
+from milagro.roles.mfa.oidc.provider import open_provider
 from milagro.roles.mfa.service import MfaService
 from milagro.stores import memory
 
@@ -89,9 +90,14 @@ def serve_mfa(path: Path) -> None:
     opened = mfa_network.open_network if config.network else mfa_keys.open_additive
     service = MfaService(config, suite, opened(config, suite, sealer))
     service.issuers.start()
+    provider = open_provider(service, sealer)
     try:
-        serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
+        if provider is not None:
+            provider.start()
+        serving.run(mfa_http.create_app(service, config.common.server, provider), config.common.server, listener)
     finally:
+        if provider is not None:
+            provider.close()
         service.close()
 
 

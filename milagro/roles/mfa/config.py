@@ -14,6 +14,7 @@ from milagro.roles.config import (
     read,
     read_common,
 )
+from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import is_loopback
 
@@ -60,6 +61,7 @@ class MfaConfig:
     max_sessions: int
     dta_wait_seconds: int
     network: NetworkConfig | None = None
+    oidc: OidcConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -69,10 +71,11 @@ class MfaConfig:
     @property
     def sealed_files(self) -> tuple[Path, ...]:
         """The files that `milagro keys` is about."""
+        signing = sorted(self.oidc.keys.glob("*.sealed")) if self.oidc else []
         if self.network is None:
-            return (self.registration_key, self.server_secret)
+            return (self.registration_key, self.server_secret, *signing)
         identity, keys = self.network.identity, self.network.keys
-        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")))
+        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")), *signing)
 
 
 def read_config(path: Path) -> MfaConfig:
@@ -97,6 +100,7 @@ def read_config(path: Path) -> MfaConfig:
         max_sessions=own.integer("max_sessions", 10, 1_000_000, 10_000),
         dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
         network=_read_network(own.table("network")) if "network" in own else None,
+        oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
     )
     if "dtas" in own and "network" in own:
         own.fault("network", "and [[mfa.dtas]] exclude each other: name single D-TAs, or a network of them")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milagro.roles.mfa.oidc.routes import add_provider
 from milagro.roles.mfa.operations import SERVICE, Desk
 from milagro.roles.transport.front import Front
 from milagro.roles.transport.http import application
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from milagro.roles.config import ServerConfig
+    from milagro.roles.mfa.oidc.provider import Provider
     from milagro.roles.mfa.service import MfaService
 
 
@@ -24,6 +26,10 @@ def create_front(service: MfaService, config: ServerConfig) -> Front:
     return Front(SERVICE, desk, config, Readiness(service.check_ready), metrics)
 
 
-def create_app(service: MfaService, config: ServerConfig) -> FastAPI:
-    """The HTTP application of one MFA server."""
-    return application("Milagro MFA", "Enrols clients and checks their logins.", create_front(service, config))
+def create_app(service: MfaService, config: ServerConfig, provider: Provider | None = None) -> FastAPI:
+    """The HTTP application of one MFA server, and of the OpenID Provider on board if there is one."""
+    front = create_front(service, config)
+    app = application("Milagro MFA", "Enrols clients and checks their logins.", front)
+    if provider is not None:
+        add_provider(app, provider, front.role)
+    return app
