@@ -32,5 +32,11 @@ def browser(op: OidcWorld) -> Browser:
 
 
 @pytest.fixture
-def rp(op: OidcWorld) -> Party:
-    return op.rp()
+def mode() -> str | None:
+    """The response mode of all requests; the plans of the certification have one of their own."""
+    return None
+
+
+@pytest.fixture
+def rp(op: OidcWorld, mode: str | None) -> Party:
+    return op.rp(mode=mode)

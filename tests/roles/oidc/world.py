@@ -46,8 +46,8 @@ PROFILE = {
     "profile": "https://alice.test/", "picture": "https://alice.test/me.png", "website": "https://alice.test/",
     "gender": "female", "birthdate": "1990-01-31", "zoneinfo": "Europe/London", "locale": "en-GB",
     "updated_at": 1_700_000_000, "email": "alice@mail.test", "email_verified": True,
-    "address": {"formatted": "1 High Street", "country": "GB"}, "phone_number": "+44 20 0000", "groups": ["staff", "ops"],
-    "phone_number_verified": False,
+    "address": {"formatted": "1 High Street", "country": "GB"}, "phone_number": "+44 20 0000",
+    "phone_number_verified": False, "groups": ["staff", "ops"],
 }  # fmt: skip
 TEXT = f"""
 [mfa.oidc]
@@ -259,6 +259,10 @@ class Browser:
         action, values = form_of(page.text)
         return self.http.post(action, data={**values, **fields}, headers={"origin": MFA_URL})
 
+    def plant(self, name: str, value: str) -> None:
+        """Sets a cookie as the provider would."""
+        self.http.cookies.set(name, value, domain="127.0.0.1", path="/")
+
     def session_cookie(self) -> str | None:
         return self.http.cookies.get("milagro-session")
 
@@ -285,7 +289,9 @@ class Party:
         self.world, self.client_id, self.redirect_uri = world, client_id, redirect_uri
         self.metadata = world.get("/.well-known/openid-configuration").json()
         self.secret = options.pop("secret", SECRET)
-        self.pkce = options.pop("pkce", False)
+        self.state, self.nonce = "", ""
+        self.verifier: str | None = None
+        self.pkce, self.mode = options.pop("pkce", False), options.pop("mode", None)
         self.http = OAuth2Client(
             client_id,
             self.secret,
@@ -301,7 +307,7 @@ class Party:
         self.verifier = secrets.token_urlsafe(48) if self.pkce else None
         found: dict[str, Any] = {
             "response_type": "code", "client_id": self.client_id, "redirect_uri": self.redirect_uri,
-            "scope": "openid", "state": self.state, "nonce": self.nonce,
+            "scope": "openid", "state": self.state, "nonce": self.nonce, "response_mode": self.mode,
         }  # fmt: skip
         if self.verifier:
             digest = hashlib.sha256(self.verifier.encode()).digest()
@@ -339,7 +345,7 @@ class Party:
 
     def claims(self, tokens: Mapping[str, Any]) -> dict[str, Any]:
         """The claims of an ID token, after all the checks that a relying party has to make."""
-        header = json.loads(_decoded(tokens["id_token"].split(".")[0]))
+        header = json.loads(decoded(tokens["id_token"].split(".")[0]))
         found = jwt.decode(tokens["id_token"], self.world.keys(), algorithms=["ES256", "RS256"])
         wanted: Any = {
             "iss": {"essential": True, "value": MFA_URL},
@@ -370,5 +376,5 @@ def bearer(tokens: Mapping[str, Any]) -> dict[str, str]:
     return {"authorization": f"Bearer {tokens['access_token']}"}
 
 
-def _decoded(text: str) -> bytes:
+def decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -90,6 +90,7 @@ class Authorization:
                 raise InvalidRequestError("The redirect_uri is not registered.")
             self.check(parameters, client, pushed=True)
         except OAuth2Error as error:
+            error.redirect_uri = None  # to the client, not to its redirect URI
             refusal: Response = server.handle_error_response(None, error)
             return refusal
         key = new_secret()

@@ -78,6 +78,7 @@ class Registration(ClientRegistrationEndpoint):
             raise InvalidClientMetadataError(str(error)) from None
         if not self._token(exchange):
             raise InvalidTokenError
+        _check_types(body)
         try:
             found: dict[str, Any] = self.extract_client_metadata(_Request(_Payload(body)))
         except (ValueError, TypeError, AttributeError):
@@ -103,7 +104,6 @@ class Registration(ClientRegistrationEndpoint):
         return client
 
     def _made(self, metadata: dict[str, Any]) -> RelyingParty:
-        _check_types(metadata)
         pairwise = metadata.get("subject_type") == "pairwise"
         uris = tuple(metadata["redirect_uris"])
         sector = metadata.get("sector_identifier_uri")
