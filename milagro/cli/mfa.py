@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from milagro.cli import prompts
+from milagro.cli.oidc import oidc, profile
 from milagro.cli.serve import CONFIG
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa import keys
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 @click.group()
 def mfa() -> None:
     """Run the accounts of an MFA server."""
+
+
+mfa.add_command(oidc)
+mfa.add_command(profile)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """The OpenID certification's plans Basic OP and Form Post OP: each of their modules as a test of the same name.
 
 What a module sends and what it looks at is taken from its description; see docs/relying-parties/conformance.md.
+
+Spec: spec/oidc.md#authorization, spec/oidc.md#id-token
 """
 
 from __future__ import annotations

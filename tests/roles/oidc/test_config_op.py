@@ -1,4 +1,7 @@
-"""The OpenID certification's plan Config OP, and the keys: what is published, and how one follows another."""
+"""The OpenID certification's plan Config OP, and the keys: what is published, and how one follows another.
+
+Spec: spec/oidc.md#endpoints, spec/oidc.md#discovery, spec/oidc.md#subjects, spec/oidc.md#keys
+"""
 
 from __future__ import annotations
 

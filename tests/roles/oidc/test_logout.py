@@ -1,4 +1,7 @@
-"""The OpenID certification's plans RP-Initiated Logout OP and Back-Channel Logout OP, and how else sessions end."""
+"""The OpenID certification's plans RP-Initiated Logout OP and Back-Channel Logout OP, and how else sessions end.
+
+Spec: spec/oidc.md#logout
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What an attacker would try on the provider: each attack as a test."""
+"""What an attacker would try on the provider: each attack as a test.
+
+Spec: spec/oidc.md#authorization, spec/oidc.md#interactions, spec/oidc.md#login-page, spec/oidc.md#cookies,
+    spec/oidc.md#cross-site, spec/oidc.md#pages
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Dynamic registration, and the clients that the configuration names."""
+"""Dynamic registration, and the clients that the configuration names.
+
+Spec: spec/oidc.md#clients, spec/oidc.md#registration
+"""
 
 from __future__ import annotations
 

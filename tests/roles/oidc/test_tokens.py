@@ -1,4 +1,8 @@
-"""Tokens: who may ask for them and how, how often, how long, and what can be asked about them."""
+"""Tokens: who may ask for them and how, how often, how long, and what can be asked about them.
+
+Spec: spec/oidc.md#clients, spec/oidc.md#authorization, spec/oidc.md#tokens, spec/oidc.md#refresh,
+    spec/oidc.md#id-token, spec/oidc.md#claims
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,6 @@ from tests.stores.databases import KINDS, store_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
     from pathlib import Path
 
     from tests.roles.oidc.world import Browser, Party

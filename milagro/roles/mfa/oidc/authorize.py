@@ -134,8 +134,8 @@ class Authorization:
         return redirect(with_parameters("/oidc/authorize", again))
 
     def _keep(self, key: str, kind: str, client: RelyingParty, parameters: Mapping[str, str], seconds: int) -> None:
-        expires = self._provider.now() + seconds
-        self._provider.records.push(key, kind, client.client_id, json.dumps(dict(parameters)), expires)
+        content = json.dumps(dict(parameters))
+        self._provider.records.push(key, kind, client.client_id, content, self._provider.now(), seconds)
 
     # -- what is asked ---------------------------------------------------------------------------------------------
     def check(self, parameters: Mapping[str, str], client: RelyingParty, *, pushed: bool) -> AuthorizationRequest:

@@ -169,7 +169,7 @@ class Interactions:
             raise Expired(_OVER)
         ticket = new_secret()
         provider.records.push(
-            ticket, "return", dropped.request.client_id, dropped.request.to_json(), now + _RETURN_SECONDS
+            ticket, "return", dropped.request.client_id, dropped.request.to_json(), now, _RETURN_SECONDS
         )
         return answer({"continue": with_parameters("/oidc/return", {"response": ticket})})
 

@@ -93,8 +93,7 @@ class Logout:
         return redirect(with_parameters("/oidc/logout", {"request": key}))
 
     def _keep(self, key: str, kind: str, content: Mapping[str, Any], seconds: int) -> None:
-        expires = self._provider.now() + seconds
-        self._provider.records.push(key, kind, "-", json.dumps(dict(content)), expires)
+        self._provider.records.push(key, kind, "-", json.dumps(dict(content)), self._provider.now(), seconds)
 
     def _wish(self, exchange: Exchange) -> _Wish:
         if exchange.repeated:

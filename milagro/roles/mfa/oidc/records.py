@@ -77,11 +77,11 @@ class OidcRecords:
         self.state, self._limit = state, limit
 
     # -- pushed requests -------------------------------------------------------------------------------------------
-    def push(self, key: str, kind: str, client: str, content: str, expires: int) -> None:
-        """Stores a request under `key`. Raises: Busy"""
+    def push(self, key: str, kind: str, client: str, content: str, now: int, seconds: int) -> None:
+        """Stores a request under `key` for so many seconds. Raises: Busy"""
         with self.state.write("oidc pushed") as connection:
-            self._check_room(connection, PUSHED)
-            values = {"id": digest(key), "kind": kind, "client": client, "request": content, "expires": expires}
+            self._check_room(connection, PUSHED, now)
+            values = {"id": digest(key), "kind": kind, "client": client, "request": content, "expires": now + seconds}
             connection.execute(insert(PUSHED).values(values))
 
     def take_pushed(self, key: str, kind: str, now: int) -> Row[Any] | None:
@@ -94,7 +94,7 @@ class OidcRecords:
     def begin(self, key: str, browser: str, request: AuthorizationRequest, now: int) -> None:
         """Stores an interaction. Raises: Busy"""
         with self.state.write("oidc interactions") as connection:
-            self._check_room(connection, INTERACTION)
+            self._check_room(connection, INTERACTION, now)
             values = {
                 "id": digest(key),
                 "browser": digest(browser),
@@ -198,8 +198,12 @@ class OidcRecords:
             for table in (TOKEN, GRANT):
                 connection.execute(delete(table).where(table.c.expires <= now - _EVIDENCE_SECONDS))
 
-    def _check_room(self, connection: Connection, table: Any) -> None:
-        if connection.execute(select(func.count()).select_from(table)).scalar_one() >= self._limit:
+    def _check_room(self, connection: Connection, table: Any, now: int) -> None:
+        count = select(func.count()).select_from(table)
+        if connection.execute(count).scalar_one() < self._limit:
+            return
+        connection.execute(delete(table).where(table.c.expires <= now))
+        if connection.execute(count).scalar_one() >= self._limit:
             raise Busy("too many logins are under way; try again in a few minutes")
 
 

@@ -22,6 +22,7 @@ from milagro.roles import logs
 from milagro.roles.mfa.oidc.clients import SCOPES, RelyingParty, metadata_faults
 from milagro.roles.mfa.oidc.families import new_secret
 from milagro.roles.mfa.oidc.web import Exchange, answer
+from milagro.stores.urls import is_loopback
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -101,7 +102,14 @@ class Registration(ClientRegistrationEndpoint):
                 f"The member {name} is not one that this server takes.",
                 error="invalid_redirect_uri" if uris else None,
             )
+        self._check_reach(client.backchannel_logout_uri)
         return client
+
+    def _check_reach(self, uri: str) -> None:
+        """No stranger makes this server post to what only this machine reaches."""
+        host, own = (urlsplit(each).hostname or "" for each in (uri, self._provider.issuer))
+        if uri and is_loopback(host) and not is_loopback(own):
+            raise InvalidClientMetadataError("The member backchannel_logout_uri is an address of this server itself.")
 
     def _made(self, metadata: dict[str, Any]) -> RelyingParty:
         pairwise = metadata.get("subject_type") == "pairwise"
