@@ -11,6 +11,7 @@ import re
 import secrets
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -20,12 +21,13 @@ from fastapi.testclient import TestClient
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from milagro.roles.client.service import Application, Client
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.authority import create_identity
 from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.oidc.provider import Provider, open_provider
-from milagro.roles.mfa.service import MfaService
+from milagro.roles.mfa.service import MfaService, invite
 from milagro.roles.peer import Peer
 from tests.roles.network_world import DIAL, NetworkWorld, toml
 from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, write
@@ -138,6 +140,7 @@ class OidcWorld(NetworkWorld):
 
     extra: str = TEXT
     store: str = ""
+    url: str = MFA_URL
     provider: Provider = field(init=False)
 
     def build(self, patch: pytest.MonkeyPatch) -> OidcWorld:
@@ -145,7 +148,8 @@ class OidcWorld(NetworkWorld):
         self.hook = Hook()
         place = self.folder / "mfa"
         write(place / "secret", SECRET + "\n")
-        write(place / "milagro.toml", toml(self.slot) + self.extra % {"backchannel": self.hook.url} + self.store)
+        text = toml(self.slot).replace(MFA_URL, self.url) + self.extra % {"backchannel": self.hook.url} + self.store
+        write(place / "milagro.toml", text)
         self.config = mfa_config.read_config(place / "milagro.toml")
         assert self.config.network is not None
         self.trust(create_identity(self.config.network, PASSPHRASE, self.clock(), CHEAP))
@@ -170,6 +174,12 @@ class OidcWorld(NetworkWorld):
         self.provider.close()
         super().close()
         self.hook.close()
+
+    def enrol(self, user: str = "alice", name: str = "laptop") -> Client:
+        client = self.client(name)
+        code = invite(self.mfa.records, user, self.clock(), timedelta(hours=24))
+        client.enrol(Application(self.url, user, name, code), lambda: PIN)
+        return client
 
     # -- who takes part --------------------------------------------------------------------------------------------
     def browser(self, device: str = "laptop") -> Browser:
@@ -202,7 +212,7 @@ class _Pages(Peer):
         if path != "/v1/login/pass2" or self.next:
             return super().post(path, message, answer, token)
         body = {**message.model_dump(mode="json"), "interaction": self._interaction}
-        response = self._browser.http.post("/oidc/login", json=body, headers={"origin": MFA_URL})
+        response = self._browser.http.post("/oidc/login", json=body, headers={"origin": self._browser.world.url})
         if response.status_code != 200:
             raise self._refusal(response, response.content)
         found = response.json()
@@ -216,9 +226,9 @@ class _Pages(Peer):
 class Browser:
     """A browser: it keeps cookies, follows redirects within the provider, and stops where it would leave it."""
 
-    def __init__(self, world: OidcWorld, device: str = "laptop") -> None:
+    def __init__(self, world: OidcWorld, device: str = "laptop", http: httpx.Client | None = None) -> None:
         self.world, self.device = world, device
-        self.http = httpx.Client(transport=world.http._transport, base_url=MFA_URL)
+        self.http = http or httpx.Client(transport=world.http._transport, base_url=MFA_URL)
         self.logins = 0
         self.consents = 0
         self.pages: list[httpx.Response] = []
@@ -257,7 +267,7 @@ class Browser:
     def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
         """Sends the page's form."""
         action, values = form_of(page.text)
-        return self.http.post(action, data={**values, **fields}, headers={"origin": MFA_URL})
+        return self.http.post(action, data={**values, **fields}, headers={"origin": self.world.url})
 
     def plant(self, name: str, value: str) -> None:
         """Sets a cookie as the provider would."""
