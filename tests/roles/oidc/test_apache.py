@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
 from milagro.roles.clock import unix_now
+from milagro.roles.mfa.oidc.tables import LOGOUT
 from tests.conftest import missing
 from tests.roles.issuing.network import serving
 from tests.roles.oidc.world import Browser, OidcWorld
@@ -159,6 +161,12 @@ def running(program: str, port: int, text: str) -> Iterator[None]:
         server.close()
 
 
+def unheard(world: OidcWorld) -> int:
+    """How many logouts Apache has not confirmed."""
+    with world.mfa.records.state.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(LOGOUT)).scalar_one())
+
+
 @pytest.fixture(scope="module")
 def users(site: Site) -> Site:
     site.world.enrol("alice", "laptop")
@@ -189,7 +197,7 @@ def test_who_is_not_in_the_group_does_not_see_it(users: Site) -> None:
 def test_logout_ends_it_here_and_there(users: Site) -> None:
     alice = users.browser("laptop")
     alice.visit(f"{users.url}/secure/index.html")
-    found = alice.visit(f"{users.url}/secure/callback?logout={users.url}/bye.html")
+    found = alice.visit(f"{users.url}/callback?logout={users.url}/bye.html")
     assert found.text == "the page bye.html"
     assert alice.visit(f"{users.url}/secure/index.html").status_code == 200
     assert alice.logins == 2
@@ -201,6 +209,7 @@ def test_suspension_ends_the_session_at_apache(users: Site) -> None:
     users.world.mfa.records.suspend("alice", suspended=True)
     try:
         users.world.provider.notifier.deliver()
+        assert unheard(users.world) == 0
         found = alice.http.get(f"{users.url}/secure/index.html")
         assert found.status_code == 302
         assert found.headers["location"].startswith(f"{users.world.url}/oidc/authorize")
