@@ -22,6 +22,9 @@ NEEDED = (
     "milagro/roles/dta/dta.proto",
     "milagro/roles/dta/member/member.proto",
     "milagro/roles/mfa/mfa.proto",
+    "milagro/roles/mfa/migrations/m0002_openid.py",
+    "milagro/roles/mfa/oidc/pages.css",
+    "milagro/roles/mfa/oidc/submit.js",
     "milagro/roles/transport/grafana.json",
 )
 TRIAL = """

@@ -15,13 +15,18 @@ from authlib.integrations.base_client import OAuthError
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.roles.oidc.world import AFTER_LOGOUT, answer_of, decoded
+from milagro.roles.clock import unix_now
+from milagro.roles.mfa.records import SCHEMA
+from milagro.stores.state import back_up, restore
+from tests.roles.oidc.world import AFTER_LOGOUT, SECRET, OidcWorld, answer_of, decoded
 from tests.roles.world import MFA_URL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
-    from tests.roles.oidc.world import Browser, OidcWorld, Party
+    from tests.roles.oidc.world import Browser, Party
 
 
 @pytest.fixture(autouse=True)
@@ -244,6 +249,17 @@ def test_suspension_ends_sessions_and_refresh_at_once(op: OidcWorld, rp: Party) 
     assert rp.works(rp.tokens(browser))
 
 
+def test_a_suspension_by_a_replica_of_an_older_release_counts_as_well(op: OidcWorld, rp: Party) -> None:
+    """It knows nothing of sessions and ends none."""
+    op.enrol("hans", "radio")
+    browser = op.browser("radio")
+    tokens = rp.tokens(browser)
+    with op.mfa.records.state.write() as connection:
+        connection.exec_driver_sql("UPDATE account SET suspended = 1 WHERE \"user\" = 'hans'")
+    assert not rp.works(tokens)
+    assert not is_logged_in(rp, browser)
+
+
 def test_removing_a_device_ends_what_it_logged_in(op: OidcWorld, rp: Party) -> None:
     op.enrol("carol", "tablet")
     carol, alice = op.browser("tablet"), op.browser()
@@ -257,3 +273,24 @@ def test_removing_a_device_ends_what_it_logged_in(op: OidcWorld, rp: Party) -> N
 def test_who_is_logged_out_already_goes_on_with_the_state(rp: Party, browser: Browser) -> None:
     done = log_out(browser, post_logout_redirect_uri=AFTER_LOGOUT, client_id="rp", state="a b&c")
     assert dict(parse_qsl(urlsplit(done.headers["location"]).query)) == {"state": "a b&c"}
+
+
+def test_a_restored_copy_of_the_database_revives_no_session(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        world = OidcWorld(tmp_path / "world", unix_now).build(patch)
+        world.enrol("alice", "laptop")
+        browser, rp = world.browser(), world.rp()
+        tokens = rp.tokens(browser, scope="openid offline_access", prompt="consent")
+        back_up(world.mfa.records.state, tmp_path / "copy")
+        log_out(browser, id_token_hint=tokens["id_token"])
+        world.post("/oidc/revoke", data={"token": tokens["refresh_token"]}, auth=("rp", SECRET))
+        world.mfa.close()
+        restore(world.config.common.store, SCHEMA, tmp_path / "copy")
+        world.start()
+        again = world.browser()
+        again.plant("milagro-session", browser.session_cookie() or "")
+        assert not is_logged_in(rp, again)
+        assert not rp.works(tokens)
+        with pytest.raises(OAuthError, match="invalid_grant"):
+            rp.refresh(tokens["refresh_token"])
+        world.close()

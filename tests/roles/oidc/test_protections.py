@@ -10,21 +10,22 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import httpx
 import pytest
 from authlib.integrations.base_client import OAuthError
-from starlette.responses import Response
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from milagro.errors import MilagroError
 from milagro.roles.mfa.oidc.records import INTERACTION_SECONDS
-from milagro.roles.mfa.oidc.web import Cookies
 from milagro.roles.refusals import code_of
-from tests.roles.oidc.world import CALLBACK, OTHER_CALLBACK, answer_of, form_of
-from tests.roles.world import MFA_URL, WRONG
+from tests.roles.oidc.world import CALLBACK, OTHER_CALLBACK, Browser, OidcWorld, answer_of, form_of
+from tests.roles.world import MFA_URL, WRONG, SetClock
 
 if TYPE_CHECKING:
-    import httpx
+    from pathlib import Path
 
-    from tests.roles.oidc.world import Browser, OidcWorld, Party
+    from tests.roles.oidc.world import Party
 
 EVIL = "https://evil.test"
 
@@ -115,6 +116,11 @@ def test_session_fixation_who_knows_the_cookie_of_before_gets_no_code(
     old.plant("milagro-browser", planted)
     old.plant("milagro-session", "guessed")
     assert is_error_page(old.open(following), 410)
+    mallory = op.browser("desktop")
+    op.rp().tokens(mallory)
+    mallory.http.cookies.delete("milagro-browser", domain="127.0.0.1", path="/")
+    mallory.plant("milagro-browser", planted)
+    assert is_error_page(mallory.open(following), 410)
     assert answer_of(browser.follow(browser.open(following)))["code"]
 
 
@@ -132,11 +138,24 @@ def test_cookies_are_out_of_reach(rp: Party, browser: Browser) -> None:
     for part in ("HttpOnly", "SameSite=lax", "Path=/"):
         assert part in first
     assert "Domain" not in first
-    secure = Cookies(secure=True)
-    assert (secure.browser, secure.session) == ("__Host-milagro-browser", "__Host-milagro-session")
-    made = Response()
-    secure.put(made, secure.session, "x")
-    assert "Secure" in made.headers["set-cookie"]
+
+
+def test_over_https_no_other_host_can_plant_a_cookie(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        world = OidcWorld(tmp_path, SetClock(), url="https://login.test").build(patch)
+        world.enrol()
+        browser = Browser(world, http=httpx.Client(transport=world.http._transport, base_url=world.url))
+        first = world.rp().authorize(browser)
+        assert first.headers["set-cookie"].startswith("__Host-milagro-browser=")
+        page = browser.open(browser.log_in(interaction_of(first)))
+        assert 'action="/oidc/consent"' in page.text
+        assert browser.submit(page, decision="allow").headers["location"].startswith(f"{CALLBACK}?code=")
+        assert {cookie.name for cookie in browser.http.cookies.jar} == {
+            "__Host-milagro-browser",
+            "__Host-milagro-session",
+        }
+        assert all(cookie.secure and cookie.path == "/" for cookie in browser.http.cookies.jar)
+        world.close()
 
 
 # -- interactions ------------------------------------------------------------------------------------------------------
@@ -397,3 +416,39 @@ def test_an_answer_keeps_the_state_as_it_was(rp: Party, browser: Browser) -> Non
     state = "a+b %/?&=#é\t"
     response = browser.follow(rp.authorize(browser, state=state))
     assert dict(parse_qsl(urlsplit(response.headers["location"]).query))["state"] == state
+
+
+NAMES = [
+    "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "prompt", "max_age", "claims", "display",
+    "response_mode", "code_challenge", "code_challenge_method", "id_token_hint", "request", "request_uri", "grant_type",
+    "code", "refresh_token", "client_secret", "client_assertion", "client_assertion_type", "token", "code_verifier",
+]  # fmt: skip
+VALUES = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["code", "rp", "app", CALLBACK, "openid", "none", "form_post", "S256", "{}", '{"id_token": {"sub": 1}}']
+    ),
+    st.sampled_from(
+        ["authorization_code", "refresh_token", "urn:ietf:params:oauth:request_uri:x", "a.b.c", "0", "\u0000"]
+    ),
+)
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(given_parameters=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8))
+def test_whatever_is_asked_is_refused_and_leads_nowhere_else(
+    op: OidcWorld, browser: Browser, given_parameters: dict[str, str]
+) -> None:
+    start = {"response_type": "code", "client_id": "rp", "redirect_uri": CALLBACK, "scope": "openid"}
+    response = browser.http.get("/oidc/authorize", params={**start, **given_parameters})
+    assert response.status_code in {200, 303, 400}
+    where = response.headers.get("location", "/")
+    assert where.startswith(("/login?interaction=", f"{CALLBACK}?error=", "/"))
+    assert not where.startswith("//")
+    assert browser.http.post("/oidc/authorize", data=given_parameters).status_code in {303, 400}
+    for path in ("/oidc/token", "/oidc/par", "/oidc/revoke", "/oidc/introspect"):
+        answered = op.post(path, data=given_parameters)
+        assert answered.status_code in {400, 401}
+        assert answered.json()["error"]
+    for path in ("/oidc/consent", "/oidc/logout/confirm"):
+        assert browser.http.post(path, data=given_parameters).status_code in {403, 410}

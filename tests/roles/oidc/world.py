@@ -22,6 +22,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from milagro.roles.client.service import Application, Client
+from milagro.roles.issuance.requester import Patience
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.authority import create_identity
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from milagro.roles.client.device import DeviceFolder
     from milagro.roles.wire import Message
 
+PATIENT = Patience(answer=10.0, overall=30.0, linger=0.05)
 SECRET = "a secret of a relying party that has more than 32 characters"
 CALLBACK = "https://rp.test/callback"
 OTHER_CALLBACK = "https://other.test/callback"
@@ -148,7 +151,8 @@ class OidcWorld(NetworkWorld):
         self.hook = Hook()
         place = self.folder / "mfa"
         write(place / "secret", SECRET + "\n")
-        text = toml(self.slot).replace(MFA_URL, self.url) + self.extra % {"backchannel": self.hook.url} + self.store
+        base = toml(self.slot).replace(MFA_URL, self.url).replace("dta_wait_seconds = 0", "dta_wait_seconds = 30")
+        text = base + self.extra % {"backchannel": self.hook.url} + self.store
         write(place / "milagro.toml", text)
         self.config = mfa_config.read_config(place / "milagro.toml")
         assert self.config.network is not None
@@ -174,6 +178,9 @@ class OidcWorld(NetworkWorld):
         self.provider.close()
         super().close()
         self.hook.close()
+
+    def client(self, name: str = "laptop", folder: DeviceFolder | None = None) -> Client:
+        return Client(folder or self.device(name), self.dial, self.clock, lambda: DIAL, PATIENT, self.told.append)
 
     def enrol(self, user: str = "alice", name: str = "laptop") -> Client:
         client = self.client(name)

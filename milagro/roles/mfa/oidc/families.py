@@ -148,7 +148,7 @@ class Families:
         """
         code = new_secret()
         with self.state.write(f"oidc session {digest(session_key).hex()}") as connection:
-            session = live_session(connection, session_key, now)
+            session = live_session(connection, self.state, session_key, now)
             if session is None:
                 return None
             if used is not None and connection.execute(delete(INTERACTION).where(*own(*used, now))).rowcount != 1:
@@ -200,7 +200,7 @@ class Families:
                 if connection.execute(select(CODE.c.used).where(CODE.c.id == digest(code.key))).scalar():
                     _revoke(connection, code.grant.id)
                 return None
-            if not _is_live(connection, code.grant.id, now):
+            if not self._is_live(connection, code.grant.id, now):
                 return None
             token = new_secret() if refresh else None
             if token is not None:
@@ -214,7 +214,7 @@ class Families:
         where = (TOKEN.c.id == digest(key), TOKEN.c.kind == kind, TOKEN.c.used.is_(None), TOKEN.c.expires > now)
         with self.state.read() as connection:
             row = connection.execute(query.where(*where)).one_or_none()
-            if row is None or not _is_live(connection, row.g_id, now):
+            if row is None or not self._is_live(connection, row.g_id, now):
                 return None
         return StoredToken(key, kind, _read_grant(row), row.scope, row.created, row.expires)
 
@@ -233,7 +233,7 @@ class Families:
         grant, salt = token.grant, secrets.token_bytes(32)
         taken = update(TOKEN).where(TOKEN.c.id == digest(token.key), TOKEN.c.used.is_(None), TOKEN.c.expires > now)
         with self.state.write(_lock(grant.id)) as connection:
-            if not _is_live(connection, grant.id, now):
+            if not self._is_live(connection, grant.id, now):
                 return None
             if connection.execute(taken.values(used=now, salt=salt)).rowcount == 1:
                 following = _next(token.key, salt)
@@ -261,6 +261,23 @@ class Families:
             else:
                 connection.execute(delete(TOKEN).where(TOKEN.c.id == digest(token.key)))
 
+    def _is_live(self, connection: Connection, grant: str, now: int) -> bool:
+        """Whether a grant may still be used: the user is not suspended, and the session goes on or is not needed.
+
+        One from before the database was found to be an older copy may not: it may have been revoked since then.
+        """
+        session = exists().where(BROWSER_SESSION.c.sid == GRANT.c.sid, BROWSER_SESSION.c.expires > now)
+        query = (
+            select(GRANT.c.id)
+            .join(ACCOUNT, ACCOUNT.c.user == GRANT.c.user)
+            .join(DEVICE, DEVICE.c.digest == GRANT.c.device)
+            .where(GRANT.c.id == grant, GRANT.c.revoked.is_(False), GRANT.c.expires > now)
+            .where(GRANT.c.created > (self.state.restored_at(connection) or 0))
+            .where(ACCOUNT.c.suspended.is_(False), DEVICE.c.state != "removed")
+            .where(GRANT.c.offline.is_(True) | session)
+        )
+        return connection.execute(query).one_or_none() is not None
+
     def _give(self, connection: Connection, grant: Grant, scope: str, refresh: str | None, now: int) -> Given:
         access = new_secret()
         self._insert(connection, ACCESS, access, grant, scope, now)
@@ -282,20 +299,6 @@ def _lock(grant: str) -> str:
 
 def _revoke(connection: Connection, grant: str) -> None:
     connection.execute(update(GRANT).where(GRANT.c.id == grant).values(revoked=True))
-
-
-def _is_live(connection: Connection, grant: str, now: int) -> bool:
-    """Whether a grant may still be used: the user is not suspended, and the session goes on or is not needed."""
-    session = exists().where(BROWSER_SESSION.c.sid == GRANT.c.sid, BROWSER_SESSION.c.expires > now)
-    query = (
-        select(GRANT.c.id)
-        .join(ACCOUNT, ACCOUNT.c.user == GRANT.c.user)
-        .join(DEVICE, DEVICE.c.digest == GRANT.c.device)
-        .where(GRANT.c.id == grant, GRANT.c.revoked.is_(False), GRANT.c.expires > now)
-        .where(ACCOUNT.c.suspended.is_(False), DEVICE.c.state != "removed")
-        .where(GRANT.c.offline.is_(True) | session)
-    )
-    return connection.execute(query).one_or_none() is not None
 
 
 def _grant_columns() -> list[Any]:

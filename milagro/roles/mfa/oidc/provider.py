@@ -22,7 +22,7 @@ from milagro.roles.mfa.oidc.families import Families, new_secret
 from milagro.roles.mfa.oidc.keys import ProviderKeys
 from milagro.roles.mfa.oidc.records import OidcRecords, digest
 from milagro.roles.mfa.oidc.statements import Statements
-from milagro.roles.mfa.oidc.tables import CLIENT, INITIAL_TOKEN
+from milagro.roles.mfa.oidc.tables import CLIENT, GRANT, INITIAL_TOKEN
 from milagro.roles.mfa.oidc.web import Cookies, Exchange, form_target, page, redirect, with_parameters
 from milagro.roles.refusals import InvalidRequest
 from milagro.roles.wire import to_text
@@ -169,9 +169,10 @@ class Registry:
 
     def remove(self, client_id: str) -> None:
         """Forgets a client that registered itself; nothing that it was given works any more. Raises: NotFound"""
-        with self._state.write("oidc clients") as connection:
+        with self._state.write() as connection:
             if connection.execute(delete(CLIENT).where(CLIENT.c.id == client_id)).rowcount != 1:
                 raise NotFound(f"no client {client_id!r} has registered itself")
+            connection.execute(update(GRANT).where(GRANT.c.client == client_id).values(revoked=True))
 
     def allow(self, uses: int, expires: int) -> str:
         """A new initial token, good for so many registrations. Secret: the result"""

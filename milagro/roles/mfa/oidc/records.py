@@ -123,7 +123,7 @@ class OidcRecords:
         with self.state.write(f"oidc user {digest(session.user).hex()}") as connection:
             if connection.execute(bound.values(session=digest(new), fresh=True)).rowcount != 1:
                 return False
-            before = live_session(connection, old, now)
+            before = live_session(connection, self.state, old, now)
             if before is not None and before.user != session.user:
                 endings.end_session(connection, before.sid)
             kept = before.sid if before is not None and before.user == session.user else session.sid
@@ -145,7 +145,7 @@ class OidcRecords:
     def session(self, key: str | None, now: int) -> Session | None:
         """The session of this cookie, if its user may still log in."""
         with self.state.read() as connection:
-            return live_session(connection, key, now)
+            return live_session(connection, self.state, key, now)
 
     def end_session(self, sid: str) -> None:
         """Ends a session and what it gave."""
@@ -213,8 +213,11 @@ def own(key: str, browser: str, now: int) -> tuple[Any, ...]:
     return columns.id == digest(key), columns.browser == digest(browser), columns.expires > now
 
 
-def live_session(connection: Connection, key: str | None, now: int) -> Session | None:
-    """The session of this cookie, unless it is over, its user suspended or its device removed."""
+def live_session(connection: Connection, state: State, key: str | None, now: int) -> Session | None:
+    """The session of this cookie, unless it is over, its user suspended or its device removed.
+
+    One from before the database was found to be an older copy is over: it may have been ended since then.
+    """
     if not key:
         return None
     query = (
@@ -222,6 +225,7 @@ def live_session(connection: Connection, key: str | None, now: int) -> Session |
         .join(ACCOUNT, ACCOUNT.c.user == BROWSER_SESSION.c.user)
         .join(DEVICE, DEVICE.c.digest == BROWSER_SESSION.c.device)
         .where(BROWSER_SESSION.c.id == digest(key), BROWSER_SESSION.c.expires > now)
+        .where(BROWSER_SESSION.c.auth_time > (state.restored_at(connection) or 0))
         .where(ACCOUNT.c.suspended.is_(False), DEVICE.c.state != "removed")
     )
     row = connection.execute(query).one_or_none()
