@@ -7,6 +7,7 @@ Spec: spec/oidc.md#authorization, spec/oidc.md#interactions, spec/oidc.md#login-
 from __future__ import annotations
 
 import json
+import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -17,10 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from milagro.errors import MilagroError
+from milagro.protocols.mpin.v2 import Context, Credential, Permit, Token, start_login
+from milagro.roles.messages import FirstPass
 from milagro.roles.mfa.oidc.records import INTERACTION_SECONDS
 from milagro.roles.refusals import code_of
 from tests.roles.oidc.world import CALLBACK, OTHER_CALLBACK, Browser, OidcWorld, answer_of, form_of
-from tests.roles.world import MFA_URL, WRONG, SetClock
+from tests.roles.world import MFA_URL, PIN, WRONG, SetClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,6 +222,25 @@ def test_who_does_not_agree_goes_back_with_an_error(op: OidcWorld) -> None:
     assert browser.consents == 3
 
 
+@pytest.mark.parametrize(("origin", "status"), [(MFA_URL, 200), ("https://login-test.evil.test", 403)])
+def test_relay_a_look_alike_site_that_passes_everything_on_gets_no_session(
+    op: OidcWorld, rp: Party, origin: str, status: int
+) -> None:
+    """The victim's page is on the attacker's origin, and says so in what it signs; the attacker changes nothing."""
+    op.client().login(lambda: PIN)  # so that there is a permit
+    attacker, folder = op.browser(), op.device()
+    interaction_of(rp.authorize(attacker))
+    record, kept, suite = folder.record(), folder.permit(), op.mfa.suite
+    assert kept is not None
+    credential = Credential(Token.from_bytes(suite, record.token), folder.stored_key())
+    context, permit = Context(record.server_name, origin, record.relying_party), Permit.from_bytes(suite, kept.permit)
+    started = start_login(credential, context, op.clock(), secrets.token_bytes, permit)
+    first = FirstPass(message=started.message.to_bytes(), key_id=record.key_id).model_dump(mode="json")
+    response = attacker.http.post("/v1/login/pass1", json=first)
+    assert response.status_code == status
+    assert ("message" in response.json()) == (origin == MFA_URL)
+
+
 # -- redirects ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "uri",
@@ -391,12 +413,12 @@ def test_no_secret_is_in_a_log_or_a_stored_row(
     again = rp.refresh(tokens["refresh_token"])
     rp.http.post("/oidc/login", json={"interaction": "canary-interaction", "message": "canary"})
     log = capsys.readouterr()
-    secrets = [
+    canaries = [
         code, tokens["access_token"], tokens["refresh_token"], again["refresh_token"], tokens["id_token"],
         browser.session_cookie() or "", browser.http.cookies["milagro-browser"], "canary-interaction",
     ]  # fmt: skip
     stored = b"".join(path.read_bytes() for path in (op.folder / "mfa").glob("state.sqlite*"))
-    for secret in secrets:
+    for secret in canaries:
         assert len(secret) >= 18
         assert secret not in log.out + log.err
         assert secret.encode() not in stored

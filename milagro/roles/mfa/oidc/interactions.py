@@ -127,9 +127,13 @@ class Interactions:
         if found.fresh:
             raise Replay("someone has logged in for this interaction already; go on, or start again")
         who = pass_two(self._desk, _second_pass(body), exchange.call)
-        return self._bind(exchange, key, who)
+        return self.bind(exchange, key, who)
 
-    def _bind(self, exchange: Exchange, key: str, who: LoginAnswer) -> Response:
+    def bind(self, exchange: Exchange, key: str, who: LoginAnswer) -> Response:
+        """Gives the browser of this exchange, and the interaction, a new session of who has just logged in.
+
+        Raises: Replay if the interaction is over, or someone has logged in for it
+        """
         provider, cookies = self._provider, self._provider.cookies
         fresh, now = new_secret(), provider.now()
         session = Session(
