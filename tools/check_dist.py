@@ -21,6 +21,9 @@ NEEDED = (
     "milagro/roles/dta/member/member.proto",
     "milagro/roles/mfa/migrations/m0001_accounts.py",
     "milagro/roles/mfa/mfa.proto",
+    "milagro/roles/mfa/migrations/m0002_openid.py",
+    "milagro/roles/mfa/oidc/pages.css",
+    "milagro/roles/mfa/oidc/submit.js",
     "milagro/roles/transport/grafana.json",
 )
 TRIAL = """

@@ -5,7 +5,9 @@ A normative section has an id, `## Title {#id}`, and ends with one line
     Code: milagro.module.name, milagro.other.name · Vectors: vectors/topic.json
 
 Each name must exist and its docstring, or its module's, must name the section; each vector file must exist and
-hold a case of the section. Every `spec/file.md#id` in code, vectors and docs must exist.
+hold a case of the section. What a server does to a browser, of which there are no vectors, ends with
+`· Tests: tests/topic.py` instead; that file must exist and name the section. Every `spec/file.md#id` in code, vectors
+and docs must exist.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HEADING = re.compile(r"^#{1,6} .*?\{#([a-z0-9-]+)\}\s*$")
-LINKS = re.compile(r"^Code: (?P<code>.+?) · Vectors: (?P<vectors>.+?)\s*$")
+LINKS = re.compile(r"^Code: (?P<code>.+?) · (?P<kind>Vectors|Tests): (?P<named>.+?)\s*$")
 REFERENCE = re.compile(r"spec/[a-z0-9-]+\.md#[a-z0-9-]+")
 SOURCES = (
     "milagro/**/*.py",
@@ -40,6 +42,7 @@ class Section:
     reference: str
     code: list[str]
     vectors: list[str]
+    tests: list[str]
 
 
 def sections(path: Path, root: Path) -> Iterator[Section]:
@@ -49,10 +52,11 @@ def sections(path: Path, root: Path) -> Iterator[Section]:
         if heading := HEADING.match(line):
             if current:
                 yield current
-            current = Section(f"{path.relative_to(root).as_posix()}#{heading[1]}", [], [])
+            current = Section(f"{path.relative_to(root).as_posix()}#{heading[1]}", [], [], [])
         elif current and (links := LINKS.match(line)):
             current.code += [name.strip(" `") for name in links["code"].split(",")]
-            current.vectors += [name.strip(" `") for name in links["vectors"].split(",")]
+            named = current.vectors if links["kind"] == "Vectors" else current.tests
+            named += [name.strip(" `") for name in links["named"].split(",")]
     if current:
         yield current
 
@@ -109,6 +113,16 @@ def vector_problems(section: Section, covered: dict[str, set[str]]) -> Iterator[
             yield f"{section.reference}: {name} holds no case of it"
 
 
+def test_problems(section: Section, root: Path) -> Iterator[str]:
+    """Test files that do not exist, or do not name the section."""
+    for name in section.tests:
+        path = root / name
+        if not path.is_file():
+            yield f"{section.reference}: there is no test file {name}"
+        elif section.reference not in references_in(path):
+            yield f"{section.reference}: {name} does not name it"
+
+
 def duplicate_problems(known: list[Section]) -> Iterator[str]:
     """Ids that stand twice in one file."""
     seen: set[str] = set()
@@ -125,7 +139,7 @@ def problems(root: Path = ROOT) -> list[str]:
     covered = {path.relative_to(root).as_posix(): vector_references(path) for path in files}
     found = list(duplicate_problems(known))
     for section in known:
-        found += [*code_problems(section), *vector_problems(section, covered)]
+        found += [*code_problems(section), *vector_problems(section, covered), *test_problems(section, root)]
     ids = {section.reference for section in known}
     mentions = {path.relative_to(root).as_posix(): references_in(path) for glob in SOURCES for path in root.glob(glob)}
     for name, references in sorted((mentions | covered).items()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from milagro.cli import prompts
+from milagro.cli.oidc import oidc, profile
 from milagro.cli.options import CONFIG
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa.config import read_config
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 @click.group()
 def mfa() -> None:
     """Run the accounts of an MFA server."""
+
+
+mfa.add_command(oidc)
+mfa.add_command(profile)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from milagro.roles.dta.member.service import Member
 from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.network import open_network
+from milagro.roles.mfa.oidc.provider import open_provider
 from milagro.roles.mfa.service import MfaService
 from milagro.stores import memory
 
@@ -60,9 +61,14 @@ def serve_mfa(path: Path) -> None:
     suite = config.suite.open()
     service = MfaService(config, suite, open_network(config, suite, sealer))
     service.issuers.start()
+    provider = open_provider(service, sealer)
     try:
-        serving.run(mfa_http.create_app(service, config.common.server), config.common.server, listener)
+        if provider is not None:
+            provider.start()
+        serving.run(mfa_http.create_app(service, config.common.server, provider), config.common.server, listener)
     finally:
+        if provider is not None:
+            provider.close()
         service.close()
 
 

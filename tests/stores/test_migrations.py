@@ -168,7 +168,7 @@ def test_a_file_of_release_0_1_is_adopted(tmp_path: Path, role: str) -> None:
         for statement in (ROOT / "tests" / "stores" / "release_0_1" / f"{role}.sql").read_text().split(";"):
             connection.execute(statement)
     state = State(path, named)
-    assert (state.standing().version, state.standing().recorded) == (1, True)
+    assert (state.standing().version, state.standing().recorded) == (named.version, True)
     with state.read() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "schema_version", "compare_type": True})
         assert [change for change in compare_metadata(context, named.tables) if not _is_own(change)] == []

@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+TESTED = "## One {#one}\n\nText.\n\nCode: milagro.octets.frame · Tests: tests/one.py\n"
 SECTION = "## One {#one}\n\nText.\n\nCode: milagro.octets.frame · Vectors: vectors/one.json\n"
 
 
@@ -28,6 +29,8 @@ def check_spec() -> ModuleType:
 def tree(root: Path, section: str = SECTION, reference: str = "spec/a.md#one") -> Path:
     (root / "spec").mkdir()
     (root / "vectors").mkdir()
+    (root / "tests").mkdir()
+    (root / "tests" / "two.py").write_text('"""Spec: spec/a.md#other"""\n', encoding="utf-8")
     (root / "spec" / "a.md").write_text(section, encoding="utf-8")
     (root / "vectors" / "one.json").write_text(
         json.dumps({"spec": reference, "cases": [{"id": "x"}]}), encoding="utf-8"
@@ -51,6 +54,8 @@ def test_the_projects_own_links_hold(check_spec: ModuleType) -> None:
         (SECTION.replace("one.json", "two.json"), "spec/a.md#one", "there is no vector file vectors/two.json"),
         (SECTION, "spec/a.md#two", "spec/a.md#two does not exist"),
         (SECTION, "spec/a.md#two", "holds no case of it"),
+        (TESTED, "spec/a.md#one", "there is no test file tests/one.py"),
+        (TESTED.replace("one.py", "two.py"), "spec/a.md#one", "tests/two.py does not name it"),
         (SECTION + SECTION, "spec/a.md#one", "the id stands twice"),
         ("## One {#one}\n\nText.\n", "spec/a.md#one", "no line 'Code"),
         ("## One\n", "spec/a.md#one", "no normative section"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from milagro.roles.config import CommonConfig, Reader, read, read_common
+from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import canonical_origin
 
@@ -39,6 +40,7 @@ class MfaConfig:
     max_sessions: int
     dta_wait_seconds: int
     network: NetworkConfig
+    oidc: OidcConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -48,8 +50,9 @@ class MfaConfig:
     @property
     def sealed_files(self) -> tuple[Path, ...]:
         """The files that `milagro keys` is about."""
+        signing = sorted(self.oidc.keys.glob("*.sealed")) if self.oidc else []
         identity, keys = self.network.identity, self.network.keys
-        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")))
+        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")), *signing)
 
 
 def read_config(path: Path) -> MfaConfig:
@@ -70,6 +73,7 @@ def read_config(path: Path) -> MfaConfig:
         max_sessions=own.integer("max_sessions", 10, 1_000_000, 10_000),
         dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
         network=_read_network(own.table("network")),
+        oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
     )
     top.finish(path)
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milagro.roles.mfa.oidc.routes import add_provider
 from milagro.roles.mfa.operations import SERVICE, Desk
 from milagro.roles.transport.front import Front
 from milagro.roles.transport.http import application
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from milagro.roles.config import ServerConfig
+    from milagro.roles.mfa.oidc.provider import Provider
     from milagro.roles.mfa.service import MfaService
 
 
-def create_app(service: MfaService, config: ServerConfig) -> FastAPI:
-    """The HTTP application of one MFA server."""
+def create_app(service: MfaService, config: ServerConfig, provider: Provider | None = None) -> FastAPI:
+    """The HTTP application of one MFA server, and of the OpenID Provider on board if there is one."""
     metrics = Metrics()
     desk = Desk(service, metrics.counter("milagro_mfa_logins", "Logins by their end", "result"))
     front = Front(SERVICE, desk, config, Readiness(service.check_ready), metrics)
-    return application("Milagro MFA", "Enrols clients and checks their logins.", front)
+    app = application("Milagro MFA", "Enrols clients and checks their logins.", front)
+    if provider is not None:
+        add_provider(app, provider, front.role)
+    return app

@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
+from milagro.roles.mfa.oidc import endings, tables
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
 from milagro.stores.state import Database, Int64, Schema, State, larger
 
@@ -89,7 +90,10 @@ _session = Table(
 # The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
 _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
-SCHEMA = Schema(_tables, version=1, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+for _table in tables.METADATA.sorted_tables:
+    _table.to_metadata(_tables)
+
+SCHEMA = Schema(_tables, version=2, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
@@ -188,10 +192,11 @@ class MfaRecords:
             if digest is None:
                 raise NotFound(f"user {user!r} has no device {name!r}")
             connection.execute(delete(_session).where(_session.c.device == digest))
+            endings.end_device(connection, digest)
             connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
 
     def suspend(self, user: str, suspended: bool) -> None:
-        """Stops an account, or lets it go on.
+        """Stops an account, and with it all of its sessions and tokens; or lets it go on, with new ones.
 
         Raises: NotFound
         """
@@ -199,6 +204,8 @@ class MfaRecords:
             change = update(_account).where(_account.c.user == user).values(suspended=suspended)
             if connection.execute(change).rowcount == 0:
                 raise NotFound(f"there is no user {user!r}")
+            if suspended:
+                endings.end_user(connection, user)
 
     # -- logins ------------------------------------------------------------------------------------------------
     def open_session(self, session: StoredSession, now: int, limit: int) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=Message)
 Headers: TypeAlias = "Iterable[tuple[bytes, bytes]]"
 _log = logs.logger(__name__)
+CALL = "milagro.call"
+"""Where a route that is no operation finds its `Call` in the scope of the request."""
 _ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 _ALWAYS_LIMIT = 16
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
@@ -87,6 +89,7 @@ class Gate:
             call = await self._front.call(arrival, operation)
             body = await self._front.arrive(call, _body(receive, self._front.config.body_limit))
             if operation is None:
+                scope[CALL] = call
                 await self._front.work(call, lambda: self._app(scope, _replay(body, receive), reply.send))
             else:
                 await self._operate(operation, call, scope, body, reply)
