@@ -7,15 +7,17 @@ import json
 import re
 import shutil
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from milagro.errors import ConfigError, DecryptionFailed, Unavailable
+from milagro.errors import ConfigError, DecryptionFailed, EncodingError, Unavailable
 from milagro.protocols.issuance import Ticket
 from milagro.roles.dta.member.config import read_config
 from milagro.roles.dta.member.service import Member
+from milagro.roles.dta.network.parties import seed_in
 from milagro.roles.sealing import open_sealer
 from milagro.stores.keys import context_of
 from milagro.stores.keys.header import sealed_under
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from pkcs11 import TokenFlag
 
+KINDS = {"identity", "identity, alone", "envelope", "data-key", "data-key, alone"}  # under the token's key
+KINDS |= {"seed", "event", "recovery file", "share", "ticket", "server-secret"}
 _USER_PIN = "CANARY-pin-5512"
 
 
@@ -57,12 +61,18 @@ def sealed(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bytes]]:
     by_token, by_data_key, to_bytes = TokenSealer.seal, DataKey.seal, Ticket.to_bytes
 
     def token(self, secret, context):  # type: ignore[no-untyped-def]
-        found[context.get("kind") or context["role"]].add(secret)
+        kind = context.get("kind") or context["role"]
+        found[kind].add(secret)
+        if kind in ("data-key", "identity"):  # a key at the end of its CBOR, a seed of two keys
+            found[f"{kind}, alone"].add(secret[-32:])
         return by_token(self, secret, context)
 
     def data_key(self, secret, context):  # type: ignore[no-untyped-def]
         if len(secret) >= 16:  # less is the end of a step
             found[context["kind"]].add(secret)
+        if context["kind"] == "event":
+            with suppress(EncodingError):
+                found["seed"].add(seed_in(secret))
         return by_data_key(self, secret, context)
 
     def ticket(self):  # type: ignore[no-untyped-def]
@@ -114,16 +124,7 @@ def test_a_network_under_tokens_and_what_a_stolen_disk_tells(
         assert "token" in sealed_under(path.read_bytes())
         assert context_of(path.read_bytes())["role"]
     disk = contents(stolen)
-    assert set(sealed) == {
-        "identity",
-        "envelope",
-        "data-key",
-        "event",
-        "recovery file",
-        "share",
-        "ticket",
-        "server-secret",
-    }
+    assert set(sealed) == KINDS
     for secret in [*in_memory, *(one for some in sealed.values() for one in some), PIN.encode()]:
         assert len(secret) >= 12  # so that none is found by chance
         assert not any(form in disk for form in forms(secret)), sealed_name(sealed, secret)
