@@ -66,7 +66,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_http(apps: dict[str, Any], name: str) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", apps[name])
-    seen = []
+    seen, grown = [], []
     for found in schema.get_all_operations():
         operation = found.ok()
         seen.append(operation.path)
@@ -86,6 +86,8 @@ def test_http(apps: dict[str, Any], name: str) -> None:
             case.call_and_validate(checks=CHECKS)
 
         check()
+        grown.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert grown[-1] - grown[1] < GROWTH_KIB
     assert len(seen) >= len(SERVICES[name].operations)
 
 

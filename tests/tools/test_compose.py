@@ -39,7 +39,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DTAS = tuple(f"dta-{number}" for number in range(1, 6))
 KEYS = tuple(f"keys-{name}" for name in DTAS)
 JOINS = tuple(f"join-{name}" for name in DTAS)
-ALL = (*DTAS, *KEYS, *JOINS, "postgres", "kubo")
+SERVERS = (*DTAS, "login")
+ALL = (*SERVERS, *KEYS, *JOINS, "keys-login", "postgres", "kubo")
 DTA_OPTIONS = {option.name for option in init_dta.params}
 DONE, HEALTHY = "service_completed_successfully", "service_healthy"
 
@@ -74,24 +75,24 @@ def test_every_container_is_locked_down(services: dict[str, dict[str, Any]], nam
     assert not any("docker.sock" in volume or volume.startswith("/") for volume in service["volumes"])
 
 
-@pytest.mark.parametrize("name", [*DTAS, "postgres", "kubo"])
+@pytest.mark.parametrize("name", [*SERVERS, "postgres", "kubo"])
 def test_every_server_is_watched_and_comes_back(services: dict[str, dict[str, Any]], name: str) -> None:
     service = services[name]
     assert service["restart"] == "unless-stopped"
     check = service["healthcheck"]
     assert {"test", "interval", "timeout", "start_period", "retries"} == set(check)
-    if name in DTAS:
+    if name in SERVERS:
         assert check["test"] == ["CMD", "milagro", "health", "--config", "/etc/milagro/milagro.toml"]
 
 
 def test_only_what_clients_need_is_published(compose: dict[str, Any], services: dict[str, dict[str, Any]]) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
     here = "${MILAGRO_ADDRESS:-127.0.0.1}"
-    assert published == {name: [f"{here}:{8000 + number}:8001"] for number, name in enumerate(DTAS, 1)}
+    assert published == {name: [f"{here}:{8000 + number}:8001"] for number, name in enumerate(("login", *DTAS))}
     assert compose["networks"]["peers"] == {"internal": True}
     for name, service in services.items():
-        if name in DTAS:
-            assert set(service["networks"]) == {"public", "peers"}
+        if name in SERVERS:
+            assert set(service["networks"]) == {"public", *(("peers",) if name in DTAS else ())}
         else:
             assert service["network_mode"] == "none"
 
@@ -103,9 +104,10 @@ def test_no_dta_sees_anothers_secrets(services: dict[str, dict[str, Any]]) -> No
             holders.setdefault(volume.split(":")[0], set()).add(name)
     for name in DTAS:
         assert holders[f"{name}-config"] == holders[f"{name}-state"] == {name, f"keys-{name}", f"join-{name}"}
-        for reader in (name, f"join-{name}"):
-            assert f"{name}-config:/etc/milagro:ro" in services[reader]["volumes"]
-    assert holders["exchange"] == {*KEYS, *JOINS, "postgres"}
+        assert f"{name}-config:/etc/milagro:ro" in services[name]["volumes"]
+    assert holders["login-config"] == holders["login-state"] == {"login", "keys-login"}
+    assert "login-config:/etc/milagro:ro" in services["login"]["volumes"]
+    assert holders["exchange"] == {*KEYS, *JOINS, "keys-login", "postgres"}
     assert "exchange:/run/milagro:ro" in services["postgres"]["volumes"]
     assert holders["postgres-data"] == {"postgres"}
     assert holders["kubo-data"] == {"kubo"}
@@ -131,6 +133,9 @@ def test_what_starts_after_what(services: dict[str, dict[str, Any]]) -> None:
     for name in DTAS:
         assert needed(f"join-{name}") == {f"keys-{name}": DONE, "postgres": HEALTHY}
         assert needed(name) == {f"join-{name}": DONE, "postgres": HEALTHY, "kubo": HEALTHY}
+    # Those who join wait for its identity, so it must begin no later than they do.
+    assert needed("keys-login") == {**dict.fromkeys(KEYS, DONE), "postgres": HEALTHY}
+    assert needed("login") == {"keys-login": DONE, **dict.fromkeys(DTAS, HEALTHY)}
 
 
 def test_the_environment_of_each_set_up(services: dict[str, dict[str, Any]], set_up: ModuleType) -> None:
@@ -363,7 +368,8 @@ def test_dtas_are_set_up_and_join(set_up: ModuleType, tmp_path: Path, store: str
     from milagro.roles.dta.network.operator import Operator
 
     names = DTAS[: 3 if store == "sqlite" else 1]  # five take longer and show nothing more
-    nodes = [node(set_up, tmp_path, name, names, store=store) for name in names]
+    nodes = [node(set_up, tmp_path, name, names, store=store, login="login") for name in names]
+    login = node(set_up, tmp_path, "login", names)
     with ThreadPoolExecutor(len(nodes)) as pool:
         list(pool.map(set_up.make_keys, nodes))
         list(pool.map(set_up.make_keys, nodes))  # as `docker compose up` does it a second time
@@ -378,12 +384,34 @@ def test_dtas_are_set_up_and_join(set_up: ModuleType, tmp_path: Path, store: str
         assert not (one.state / "milagro.toml").exists()
     if store == "postgresql":
         return  # joining needs the database
-    with ThreadPoolExecutor(len(nodes)) as pool:
-        list(pool.map(set_up.join, nodes))
-        list(pool.map(set_up.join, nodes))
+    with ThreadPoolExecutor(1 + len(nodes)) as pool:
+        for _ in range(2):
+            made = pool.submit(set_up.make_login, login)
+            list(pool.map(set_up.join, nodes))
+            made.result()
+    check_trust(nodes, login)
     for one in nodes:
         operator = Operator.at(require_network(one.configuration))
         with operator.database.state.read() as connection:
             intents = list(operator.database.network.intents(connection))
         operator.close()
         assert [kind for _, kind, _ in intents] == ["join"]
+
+
+def check_trust(nodes: list[Any], login: Any) -> None:
+    """The MFA server is one that these D-TAs issue for."""
+    from milagro.roles.dta.member.config import read_config
+    from milagro.roles.mfa.config import read_config as read_login
+    from milagro.stores.identities import read_bundle
+
+    server = read_login(login.configuration)
+    assert server.network is not None
+    assert server.common.server.public_url == "https://login:8001"
+    assert server.network.identity.parent == server.network.keys.parent == login.state
+    identity = read_bundle(server.network.identity / "identity.bundle").identity
+    for one in nodes:
+        (terms,) = read_config(one.configuration).issuing.terms
+        (bundle,) = read_config(one.configuration).issuing.bundles
+        assert (terms.identity, terms.realms) == (identity, frozenset({"login"}))
+        assert read_bundle(bundle).identity == identity
+        assert stat.S_IMODE(one.configuration.stat().st_mode) == 0o600

@@ -1,14 +1,16 @@
-"""Sets up one D-TA of compose.yaml, in two steps, each in a container of its own before the server's.
+"""Sets up the servers of compose.yaml, each in containers of its own before the server's.
 
     keys    certificate, passphrase, database password, identity and configuration, in the D-TA's own volumes
-    join    the first D-TA founds the network with the others' cards; the others join it
+    join    the first D-TA founds the network with the others' cards; the others join it; all trust the MFA server
+    login   the same for the MFA server, once there is a charter
 
 Only a D-TA's own containers have its volumes, so no other ever sees its secrets. What others must know goes into a
-folder that all share: certificates, cards, the charter, and a verifier of the database password, from which nobody
-learns the password. A step whose result is there is skipped, so a run that was cut short can be repeated, and so can
-`docker compose up`.
+folder that all share: certificates, cards, the charter, the MFA server's identity, and a verifier of the database
+password, from which nobody learns the password. A step whose result is there is skipped, so a run that was cut short
+can be repeated, and so can `docker compose up`.
 
-    MILAGRO_NODE        the D-TA: one of MILAGRO_DTAS
+    MILAGRO_NODE        the D-TA, one of MILAGRO_DTAS; or MILAGRO_LOGIN
+    MILAGRO_LOGIN       the name of the MFA server, whose tickets all D-TAs take; nothing for none
     MILAGRO_DTAS        the names of all of them; the first one founds the network
     MILAGRO_THRESHOLD   how many of them are needed
     MILAGRO_STORE       `sqlite`, or `postgresql`: a database named like the D-TA, behind a socket
@@ -45,6 +47,7 @@ DATABASE_SOCKETS = "/run/postgresql"
 KUBO_URL = "unix:/run/kubo/api.sock"
 STORES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
 CHANNELS = HTTP, IPFS = "http", "ipfs"
+_WORDS = ("NODE", "DTAS", "THRESHOLD", "STORE", "CHANNEL", "LOGIN")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Node:
     threshold: int = 3
     store: str = SQLITE
     channel: str = HTTP
+    login: str = ""
     config: Path = Path("/etc/milagro")
     state: Path = Path("/var/lib/milagro")
     exchange: Path = Path("/run/milagro")
@@ -93,7 +97,14 @@ def make_keys(node: Node) -> None:
 
 
 def join(node: Node) -> None:
-    """The node's consent to the network, which the first one founds."""
+    """The node's consent to the network, which the first one founds, and to the MFA server."""
+    take_part(node)
+    if node.login:
+        trust(node)
+
+
+def take_part(node: Node) -> None:
+    """Founds the network, or joins it."""
     config = ("--config", str(node.configuration))
     if node.name == node.dtas[0]:
         if not node.charter.exists():
@@ -104,6 +115,57 @@ def join(node: Node) -> None:
     milagro(
         "dta", "network", "join", str(wait_for(node.charter)), *config, "--yes", accept="has joined a network already"
     )
+
+
+def trust(node: Node) -> None:
+    """Takes tickets of the MFA server from now on."""
+    lines = wait_for(node.exchange / f"{node.login}.toml").read_text(encoding="utf-8")
+    publish(node.config / f"{node.login}.bundle", (node.exchange / f"{node.login}.bundle").read_bytes())
+    text = node.configuration.read_text(encoding="utf-8")
+    if lines not in text:
+        publish(node.configuration, f"{text}\n{lines}".encode(), 0o600)
+
+
+def make_login(node: Node) -> None:
+    """Everything of the MFA server, and for the D-TAs who it is."""
+    make_certificate(node)
+    make_secret(node.config / "passphrase")
+    charter = wait_for(node.charter)
+    draft = node.state / "milagro.toml"
+    if not node.configuration.exists():
+        if not draft.exists():
+            milagro(*login_arguments(node, charter))
+        publish(node.configuration, completed_login(node, draft.read_text(encoding="utf-8")).encode(), 0o600)
+    draft.unlink(missing_ok=True)
+    bundle = (node.state / "identity" / "identity.bundle").read_bytes()
+    publish(node.exchange / f"{node.name}.bundle", bundle)
+    publish(node.exchange / f"{node.name}.toml", authority(node, bundle).encode())
+    collect_certificates(node)
+
+
+def login_arguments(node: Node, charter: Path) -> list[str]:
+    """The call of `milagro init` for the MFA server."""
+    return ["init", "mfa", str(node.state), "--network", str(charter), "--name", node.name, *server_arguments(node)]
+
+
+def completed_login(node: Node, text: str) -> str:
+    """The configuration that `init` wrote for the MFA server, for a place of its own."""
+    state = {"charter": "network.charter", "identity": "identity", "keys": "network-keys"}
+    network = {key: str(node.state / name) for key, name in state.items()}
+    network["ca_certificate"] = str(node.config / "trusted.pem")
+    return with_entries(with_entries(text, "store", store_entries(node)), "mfa.network", network)
+
+
+def authority(node: Node, bundle: bytes) -> str:
+    """The table with which a D-TA trusts the MFA server."""
+    from milagro.protocols import pki  # noqa: PLC0415 - what the image is for, and slow to begin
+
+    entries = {
+        "identity": pki.did_of(pki.Replica.from_bytes(bundle).identity),
+        "bundle": f"{node.name}.bundle",
+        "realms": [node.name],
+    }
+    return "".join(["[[dta.authorities]]\n", *(f"{key} = {json.dumps(value)}\n" for key, value in entries.items())])
 
 
 def milagro(*arguments: str, accept: str | None = None) -> None:
@@ -118,6 +180,13 @@ def init_arguments(node: Node) -> list[str]:
     """The call of `milagro init` for the node."""
     return [
         *("init", "dta", str(node.state), "--name", node.name),
+        *server_arguments(node),
+    ]
+
+
+def server_arguments(node: Node) -> list[str]:
+    """Where a server listens, and with which certificate and passphrase."""
+    return [
         *("--host", "0.0.0.0", "--port", str(PORT), "--public-url", f"https://{node.name}:{PORT}"),  # noqa: S104
         *("--tls-certificate", str(node.config / "tls.pem"), "--tls-key", str(node.config / "tls.key")),
         *("--passphrase-file", str(node.config / "passphrase")),
@@ -198,8 +267,12 @@ def _signed(name: str, key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def collect_certificates(node: Node) -> None:
-    """The certificates of all D-TAs in one file, which $SSL_CERT_FILE names: these are trusted, and no others."""
-    found = [wait_for(node.exchange / f"{name}.pem").read_bytes() for name in node.dtas]
+    """The certificates of all D-TAs in one file, which $SSL_CERT_FILE names: these are trusted, and no others.
+
+    The MFA server trusts its own as well: a client in its container can try it.
+    """
+    names = node.dtas if node.name in node.dtas else (*node.dtas, node.name)
+    found = [wait_for(node.exchange / f"{name}.pem").read_bytes() for name in names]
     publish(node.config / "trusted.pem", b"".join(found))
 
 
@@ -243,12 +316,13 @@ def wait_for(path: Path) -> Path:
 
 def from_environment() -> Node:
     """The node that compose.yaml describes."""
-    words = {key: os.environ[f"MILAGRO_{key}"] for key in ("NODE", "DTAS", "THRESHOLD", "STORE", "CHANNEL")}
+    words = {key: os.environ[f"MILAGRO_{key}"] for key in _WORDS}
     for key, choices in (("STORE", STORES), ("CHANNEL", CHANNELS)):
         if words[key] not in choices:
             sys.exit(f"set_up: MILAGRO_{key} is {words[key]!r}; it can be {' or '.join(choices)}")
-    return Node(words["NODE"], tuple(words["DTAS"].split()), int(words["THRESHOLD"]), words["STORE"], words["CHANNEL"])
+    dtas, threshold = tuple(words["DTAS"].split()), int(words["THRESHOLD"])
+    return Node(words["NODE"], dtas, threshold, words["STORE"], words["CHANNEL"], words["LOGIN"])
 
 
 if __name__ == "__main__":
-    {"keys": make_keys, "join": join}[sys.argv[1]](from_environment())
+    {"keys": make_keys, "join": join, "login": make_login}[sys.argv[1]](from_environment())
