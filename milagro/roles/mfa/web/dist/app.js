@@ -1,0 +1,1 @@
+import{Client as o}from"./milagro-client.js";console.log(o);

@@ -1,0 +1,2 @@
+import { Client } from "#client";
+console.log(Client);
