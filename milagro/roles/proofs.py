@@ -20,6 +20,8 @@ class Statement(Enum):
     CONFIRM = b"MILAGRO-ROLES-V1_CONFIRM"
     PERMITS = b"MILAGRO-ROLES-V1_PERMITS"
     SHARE = b"MILAGRO-ROLES-V1_SHARE"
+    DEVICES = b"MILAGRO-ROLES-V1_DEVICES"
+    REMOVE_DEVICE = b"MILAGRO-ROLES-V1_REMOVE-DEVICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,17 @@ def permits(server: str, origin: str, identity: bytes, at: int, key_id: bytes | 
     """The octets that ask the MFA server for permit tickets at the time `at`, with a network for one of its keys."""
     key = () if key_id is None else (key_id,)
     return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8), *key)
+
+
+def devices(server: str, origin: str, identity: bytes, at: int) -> bytes:
+    """The octets that ask the MFA server which devices the user has."""
+    return frame(Statement.DEVICES.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
+
+
+def remove_device(server: str, origin: str, identity: bytes, at: int, name: str) -> bytes:
+    """The octets that ask the MFA server to remove the user's device of this name."""
+    about = server.encode(), origin.encode(), identity, i2osp(at, 8), name.encode()
+    return frame(Statement.REMOVE_DEVICE.value, *about)
 
 
 def share(audience: str, ticket: str, identity: bytes) -> bytes:

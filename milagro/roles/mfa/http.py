@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from milagro.roles.mfa import pages
 from milagro.roles.mfa.operations import SERVICE, Desk
 from milagro.roles.transport.front import Front
 from milagro.roles.transport.http import application
@@ -26,4 +27,6 @@ def create_front(service: MfaService, config: ServerConfig) -> Front:
 
 def create_app(service: MfaService, config: ServerConfig) -> FastAPI:
     """The HTTP application of one MFA server."""
-    return application("Milagro MFA", "Enrols clients and checks their logins.", create_front(service, config))
+    app = application("Milagro MFA", "Enrols clients and checks their logins.", create_front(service, config))
+    pages.add(app, service)
+    return app

@@ -99,6 +99,7 @@ SERVICE = Service(
             IssueAnswer,
             "/v1/issue",
             tag="issuing",
+            cross_origin=True,
         ),
         Operation(
             "Keys",
@@ -109,6 +110,7 @@ SERVICE = Service(
             "/v1/keys",
             "GET",
             tag="issuing",
+            cross_origin=True,
         ),
         Operation(
             "AuditHead",

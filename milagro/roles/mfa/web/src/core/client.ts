@@ -8,7 +8,7 @@ import { codeOf, Fault } from "./fault.ts";
 import { ask, NoAnswer } from "./http.ts";
 import { checkText, Identity } from "./identity.ts";
 import type {
-  DevicesAnswer, EnrolmentAnswer, LoginAnswer, NetworkAnswer, NetworkTicket, PassMessage, PermitsAnswer, StatusAnswer,
+  DevicesAnswer, EnrolmentAnswer, InteractionAnswer, LoginAnswer, NetworkAnswer, NetworkTicket, PassMessage, PermitsAnswer, StatusAnswer,
 } from "./messages.ts";
 import { type Context, Permit, pinOctets, startLogin, Token } from "./mpin.ts";
 import { type NodeFault, readNetwork } from "./network.ts";
@@ -123,11 +123,25 @@ export class Client {
     return this.vault.forget(user, device);
   }
 
+  // -- the site that asked for the login ------------------------------------------------------------------------------
+  /** What is known of the site whose users are sent here. */
+  interaction(id: string): Promise<InteractionAnswer> {
+    return this.get(`/oidc/interaction?interaction=${encodeURIComponent(id)}`);
+  }
+
+  /** Ends the interaction; where the browser goes from here, a path of this server. */
+  async cancel(id: string): Promise<string> {
+    const answer = await this.post<{ continue: string }>("/oidc/cancel", { interaction: id });
+    const target = new URL(answer.continue, this.origin);
+    if (target.origin !== this.origin) throw new Fault("malformed-envelope", "the server sends elsewhere");
+    return target.href;
+  }
+
   // -- the user's devices ---------------------------------------------------------------------------------------------
   /** All devices of the user, for a device that has just logged in. */
   async devices(user: string, device: string): Promise<DevicesAnswer> {
     const visit = await this.visit(this.vault.slot(user, device));
-    return this.post("/v1/devices", await this.holderRequest(visit, "DEVICES", ""));
+    return this.post("/v1/devices", await this.holderRequest(visit, "DEVICES"));
   }
 
   /** Removes a device of the user, for good; this browser's own is forgotten here, too. */
@@ -137,10 +151,10 @@ export class Client {
     if (name === device) await this.vault.forget(user, device);
   }
 
-  private async holderRequest(visit: Visit, purpose: string, name: string): Promise<object> {
+  private async holderRequest(visit: Visit, purpose: string, ...about: string[]): Promise<object> {
     const identity = Token.fromOctets((await enrolled(visit.slot)).token).identity;
     const at = visit.now();
-    const fields = [`${LABEL}${purpose}`, visit.status.name, this.origin, identity.octets, be(at, 8), name];
+    const fields = [`${LABEL}${purpose}`, visit.status.name, this.origin, identity.octets, be(at, 8), ...about];
     return { identity: toBase64url(identity.octets), at, signature: toBase64url(await visit.key.sign(frame(...fields))) };
   }
 
@@ -206,8 +220,10 @@ export class Client {
       throw refusalOf(error) === "expired" ? new SlotOver("expired", "the permit is of another slot") : error;
     });
     const answer = await started.answer(fromBase64url(asked.message), pin, visit.now());
-    const bound = interaction === undefined ? "" : `?interaction=${encodeURIComponent(interaction)}`;
-    return this.post<LoginAnswer>(`/v1/login/pass2${bound}`, { message: toBase64url(answer) });
+    const message = toBase64url(answer);
+    // Bound to this browser's cookie by the server, the same pass gives a session, for the site that asked for the login.
+    if (interaction !== undefined) return this.post<LoginAnswer>("/oidc/login", { message, interaction });
+    return this.post<LoginAnswer>("/v1/login/pass2", { message });
   }
 
   // -- permits --------------------------------------------------------------------------------------------------------

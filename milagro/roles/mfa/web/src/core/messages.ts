@@ -66,3 +66,11 @@ export interface DevicesAnswer {
   user: string;
   devices: DeviceAnswer[];
 }
+
+/** Who asked for a login: a site that uses this server as its OpenID provider. */
+export interface InteractionAnswer {
+  client: { name: string; host: string; uri?: string | null };
+  login_hint?: string | null;
+  ui_locales: string[];
+  logged_in: boolean;
+}

@@ -1,0 +1,94 @@
+"""The world of a network with the MFA server at an address of its own, so that browsers and Node.js can reach it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+from milagro.roles.clock import unix_now
+from milagro.roles.mfa import http as mfa_http
+from milagro.roles.mfa.service import invite
+from tests.roles import network_world
+from tests.roles.network.site import free_ports
+from tests.roles.network_world import NetworkWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WEB = Path(mfa_http.__file__).parent / "web"
+REASON = "{} is missing"
+
+
+def need(name: str, found: object) -> None:
+    """Goes on if something that the test works with was found; without it skips, and fails where everything must run."""
+    if not found:
+        if os.environ.get("CI"):
+            pytest.fail(REASON.format(name))
+        pytest.skip(REASON.format(name))
+
+
+def node() -> str:
+    """Node.js, and the packages of the client beside it."""
+    found = shutil.which("node")
+    need("node", found)
+    need("milagro/roles/mfa/web/node_modules (npm ci)", (WEB / "node_modules").is_dir())
+    return str(found)
+
+
+class PagesWorld(NetworkWorld):
+    """Three D-TAs, of which two are enough, and an MFA server at `origin`."""
+
+    origin: str
+
+    @classmethod
+    def made(cls, folder: Path, patch: pytest.MonkeyPatch) -> PagesWorld:
+        (port,) = free_ports(1)
+        world = cls(folder, unix_now)
+        world.origin = f"http://127.0.0.1:{port}"
+        toml = network_world.toml
+        patch.setattr(network_world, "toml", lambda slot: _at(toml(slot), port))
+        world.build(patch)
+        return world
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """The MFA server at its address."""
+        app = mfa_http.create_app(self.mfa, self.config.common.server)
+        port = self.config.common.server.port
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+        server.config.timeout_graceful_shutdown = 1
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield self.origin
+        finally:
+            server.should_exit = True
+            thread.join()
+
+    def code(self, user: str) -> str:
+        return invite(self.mfa.records, user, self.clock(), timedelta(hours=1))
+
+
+def _at(text: str, port: int) -> str:
+    return text.replace(network_world.MFA_URL, f"http://127.0.0.1:{port}").replace("port = 8000", f"port = {port}")
+
+
+def made(tmp_path: Path, patch: Any) -> Iterator[PagesWorld]:
+    """A served world; for fixtures."""
+    world = PagesWorld.made(tmp_path, patch)
+    try:
+        with world.serving():
+            yield world
+    finally:
+        world.close()
