@@ -44,6 +44,15 @@ def node() -> str:
     return str(found)
 
 
+class Clock:
+    """The real time, and what a test adds to it. Browsers take the server's."""
+
+    ahead = 0
+
+    def __call__(self) -> int:
+        return unix_now() + self.ahead
+
+
 class PagesWorld(NetworkWorld):
     """Three D-TAs, of which two are enough, and an MFA server at `origin`."""
 
@@ -52,7 +61,7 @@ class PagesWorld(NetworkWorld):
     @classmethod
     def made(cls, folder: Path, patch: pytest.MonkeyPatch) -> PagesWorld:
         (port,) = free_ports(1)
-        world = cls(folder, unix_now)
+        world = cls(folder, Clock())
         world.origin = f"http://127.0.0.1:{port}"
         toml = network_world.toml
         patch.setattr(network_world, "toml", lambda slot: _at(toml(slot), port))

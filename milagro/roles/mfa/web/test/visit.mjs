@@ -1,22 +1,25 @@
-// Drives the shipped client from Node.js: reads steps as JSON from standard input, writes what came of each. Used by
-// tests/roles/web/test_client.py against real servers. What a browser's IndexedDB does, fake-indexeddb does here.
+// The shipped client, driven by another process: each line of standard input is a call, [method, argument ..] as JSON, and
+// each line of standard output what came of it. Used by tests/roles/web/test_client.py against real servers. What a
+// browser's IndexedDB does, fake-indexeddb does here.
 
 import "fake-indexeddb/auto";
+import { createInterface } from "node:readline";
 import { Client, IndexedDbVault, refusalOf } from "../dist/milagro-client.js";
 
-let input = "";
-for await (const piece of process.stdin) input += piece;
-const { origin, steps, patience } = JSON.parse(input);
-const told = [];
-const vault = new IndexedDbVault();
-const client = new Client({ origin, vault, tell: (fault) => told.push(fault), ...(patience ? { patience } : {}) });
-const outcomes = [];
-for (const [method, ...rest] of steps) {
+const [origin] = process.argv.slice(2);
+const patience = { answer: 1, overall: 2.5, linger: 0.7 };
+let told = [];
+const client = new Client({ origin, vault: new IndexedDbVault(), patience, tell: (fault) => told.push(fault) });
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [method, ...rest] = JSON.parse(line);
+  told = [];
+  let outcome;
   try {
-    outcomes.push({ done: (await client[method](...rest)) ?? null });
+    outcome = { done: (await client[method](...rest)) ?? null };
   } catch (error) {
-    outcomes.push({ refused: refusalOf(error), message: String(error.message) });
+    outcome = { refused: refusalOf(error), message: String(error.message) };
   }
+  process.stdout.write(`${JSON.stringify({ ...outcome, told })}\n`);
 }
-process.stdout.write(JSON.stringify({ outcomes, told }));
 process.exit(0);

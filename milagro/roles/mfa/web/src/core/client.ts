@@ -53,7 +53,8 @@ export class Client {
 
   /** Whom this browser has enrolled. */
   async accounts(): Promise<{ user: string; device: string }[]> {
-    return (await this.vault.accounts()).filter(({ enrolled }) => enrolled);
+    const known = (await this.vault.accounts()).filter(({ enrolled }) => enrolled);
+    return known.map(({ user, device }) => ({ user, device }));
   }
 
   /** Enrols this browser as a device. One that broke off is taken up by calling this again with the same code. */
