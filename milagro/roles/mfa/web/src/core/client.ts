@@ -51,21 +51,30 @@ export class Client {
     this.tell = tell;
   }
 
+  /** What the server says about itself. */
+  server(): Promise<StatusAnswer> {
+    return this.get("/v1/status");
+  }
+
   /** Whom this browser has enrolled. */
   async accounts(): Promise<{ user: string; device: string }[]> {
     const known = (await this.vault.accounts()).filter(({ enrolled }) => enrolled);
     return known.map(({ user, device }) => ({ user, device }));
   }
 
-  /** Enrols this browser as a device. One that broke off is taken up by calling this again with the same code. */
-  async enrol(application: Application, pin: string): Promise<void> {
+  /**
+   * Enrols this browser as a device. One that broke off is taken up by calling this again with the same code. `replace`
+   * puts it in the place of a device of the same names in this browser, once the new one is there.
+   */
+  async enrol(application: Application, pin: string, replace = false): Promise<void> {
     wipe(pinOctets(pin)); // refused before anything is asked for
     const user = checkText("the user's name", application.user, 256);
     const device = checkText("the device's name", application.device, 64);
     const code = application.code.trim();
-    const slot = this.vault.slot(user, device);
-    if ((await slot.record()) !== null) throw new Fault("already-exists", "this browser is enrolled under these names");
-    const visit = await this.visit(slot);
+    if (!replace && (await this.vault.slot(user, device).record()) !== null) {
+      throw new Fault("already-exists", "this browser is enrolled under these names");
+    }
+    const visit = await this.visit(this.vault.pending(user, device));
     const { name, relying_party: relyingParty, slot_seconds: slotSeconds } = visit.status;
     const { key } = visit;
     const statement = frame(`${LABEL}ENROL`, name, this.origin, user, device, code, key.algorithm, key.publicKey);
@@ -82,7 +91,7 @@ export class Client {
       origin: this.origin, serverName: name, relyingParty, slotSeconds, user, device,
       network: answer.network.network, keyId, token: token.toOctets(),
     };
-    await slot.keep(record);
+    await this.vault.adopt(user, device, record);
     wipe(record.token);
     await this.confirm(visit, identity).catch(() => undefined); // the first login confirms as well
   }
@@ -284,7 +293,7 @@ export class Client {
 
   // -- the server -----------------------------------------------------------------------------------------------------
   private async visit(slot: Slot): Promise<Visit> {
-    const status = await this.get<StatusAnswer>("/v1/status");
+    const status = await this.server();
     if (status.suite !== MPIN.id) throw new Fault("config-error", "the server runs a suite that this client does not have");
     // The server's clock is taken for what is signed for it: a browser's is often wrong, and the proof is for it alone.
     const ahead = status.time - Math.floor(Date.now() / 1000);

@@ -59,6 +59,7 @@ export interface DeviceAnswer {
   state: string;
   created: number;
   last_login?: number | null;
+  locked: boolean;
   current: boolean;
 }
 

@@ -51,5 +51,9 @@ export interface Slot {
 export interface Vault {
   accounts(): Promise<Account[]>;
   slot(user: string, device: string): Slot;
+  /** Where an enrolment is under way: apart from a device of these names that there may be already. */
+  pending(user: string, device: string): Slot;
+  /** Puts what is under way in the place of the device, with its record, in one step. */
+  adopt(user: string, device: string, record: DeviceRecord): Promise<void>;
   forget(user: string, device: string): Promise<void>;
 }

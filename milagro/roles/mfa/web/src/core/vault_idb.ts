@@ -30,8 +30,8 @@ interface Row {
   network: NetworkAnswer | null;
 }
 
-function idOf(user: string, device: string): string {
-  return JSON.stringify([user, device]);
+function idOf(user: string, device: string, pending = false): string {
+  return JSON.stringify(pending ? [user, device, "pending"] : [user, device]);
 }
 
 /** The devices of this origin in this browser. */
@@ -49,6 +49,19 @@ export class IndexedDbVault implements Vault {
 
   slot(user: string, device: string): Slot {
     return new IndexedDbSlot(this, user, device);
+  }
+
+  pending(user: string, device: string): Slot {
+    return new IndexedDbSlot(this, user, device, true);
+  }
+
+  async adopt(user: string, device: string, record: DeviceRecord): Promise<void> {
+    const slot = new IndexedDbSlot(this, user, device, true);
+    const row = { ...(await slot.made()), id: idOf(user, device), record: await slot.sealed(record) };
+    await this.transact("readwrite", (store) => {
+      store.delete(idOf(user, device, true));
+      return store.put(row);
+    });
   }
 
   async forget(user: string, device: string): Promise<void> {
@@ -115,11 +128,11 @@ class IndexedDbSlot implements Slot {
   private readonly user: string;
   private readonly device: string;
   private readonly id: string;
-  constructor(vault: IndexedDbVault, user: string, device: string) {
+  constructor(vault: IndexedDbVault, user: string, device: string, pending = false) {
     this.vault = vault;
     this.user = user;
     this.device = device;
-    this.id = idOf(user, device);
+    this.id = idOf(user, device, pending);
   }
 
   async key(): Promise<ClientKey> {
@@ -162,7 +175,8 @@ class IndexedDbSlot implements Slot {
     await this.vault.change(this.id, { network });
   }
 
-  private async made(): Promise<Row> {
+  /** The row, with fresh keys if there was none. */
+  async made(): Promise<Row> {
     const found = await this.vault.row(this.id);
     if (found !== null) return found;
     const { pair } = await WebCryptoKey.generate();
@@ -171,7 +185,7 @@ class IndexedDbSlot implements Slot {
     return this.vault.add({ id, user, device, client: pair, sealing, record: null, waiting: null, permit: null, network: null });
   }
 
-  private async sealed(record: DeviceRecord): Promise<Sealed> {
+  async sealed(record: DeviceRecord): Promise<Sealed> {
     const { token, ...about } = record;
     const nonce = random(12);
     const { sealing } = await this.made();
