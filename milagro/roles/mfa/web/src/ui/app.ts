@@ -48,7 +48,7 @@ function show(title: string, ...body: (Node | string | false)[]): void {
   byId("page").removeAttribute("aria-busy");
   say(notice);
   notice = "";
-  const first = byId("page").querySelector<HTMLElement>("input:not([type=radio]), input:checked");
+  const first = byId("page").querySelector<HTMLElement>("input:not([type=radio], .quiet)");
   (first ?? heading).focus();
 }
 
@@ -72,6 +72,7 @@ function wordsFor(error: unknown): string {
 async function work(place: HTMLElement, text: string, task: () => Promise<void>, failed: (words: string, code: string) => void): Promise<void> {
   if (busy) return;
   busy = true;
+  byId("page").querySelector(".notice")?.remove();
   say(text);
   place.classList.add("working");
   place.setAttribute("aria-busy", "true");
@@ -261,10 +262,10 @@ async function home(account: Account): Promise<void> {
 
 function row(account: Account, device: DeviceAnswer): HTMLElement {
   const badges = [device.current && t.thisOne, device.locked && t.locked, device.state === "pending" && t.pending].filter((one): one is string => one !== false);
-  const when = typeof device.last_login === "number" ? fill(t.lastLogin, { when: date(device.last_login) }) : t.never;
-  const facts = `${when} · ${fill(t.addedOn, { when: date(device.created) })}`;
+  const when = typeof device.last_login === "number" ? fill(t.lastLogin, { when: date(device.last_login, "short") }) : t.never;
+  const added = fill(t.addedOn, { when: date(device.created) });
   const button = h("button", { type: "button", class: "danger", "aria-label": fill(t.removeNamed, { device: device.name }) }, t.remove);
-  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, facts)), button);
+  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), button);
   const remove = async (): Promise<void> => {
     await client.removeDevice(account.user, account.device, device.name);
     notice = fill(t.doneRemove, { device: device.name });
@@ -292,8 +293,9 @@ function sure(button: HTMLButtonElement, question: string, yesText: string, plac
   return box;
 }
 
-function date(seconds: number): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(1000 * seconds);
+function date(seconds: number, timeStyle?: "short"): string {
+  const local = navigator.languages.find((one) => one.startsWith(language)) ?? language;
+  return new Intl.DateTimeFormat(local, { dateStyle: "medium", ...(timeStyle && { timeStyle }) }).format(1000 * seconds);
 }
 
 function changePin(account: Account): void {
