@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,8 +85,6 @@ class Person:
         )
         session.detach()
         assert "exceptionDetails" not in said, said
-        import json
-
         found: list[Any] = json.loads(said["result"]["value"])
         return found
 

@@ -29,7 +29,7 @@ REASON = "{} is missing"
 
 
 def need(name: str, found: object) -> None:
-    """Goes on if something that the test works with was found; without it skips, and fails where everything must run."""
+    """Goes on if what the test works with was found; else skips, and fails where everything must run."""
     if not found:
         if os.environ.get("CI"):
             pytest.fail(REASON.format(name))
