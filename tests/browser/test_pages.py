@@ -154,7 +154,7 @@ def test_nothing_else_gets_into_the_page(person: Person, pages: PagesWorld) -> N
     )
     assert refused == "connect-src"
     page.evaluate("document.querySelector('label').remove()")
-    assert [name for name, _ in person.axe()] == ["label"]  # so axe does look
+    assert "label" in [name for name, _ in person.axe()]  # so axe does look
     person.complaints.clear()
     person.strangers.clear()
 
