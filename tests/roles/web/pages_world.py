@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,22 @@ def node() -> str:
     return str(found)
 
 
+@contextmanager
+def serving_at(app: Any, port: int) -> Iterator[None]:
+    """The application on this port of this machine."""
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
+    server.config.timeout_graceful_shutdown = 1
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 class Clock:
     """The real time, and what a test adds to it. Browsers take the server's."""
 
@@ -68,22 +84,10 @@ class PagesWorld(NetworkWorld):
         world.build(patch)
         return world
 
-    @contextmanager
-    def serving(self) -> Iterator[str]:
+    def serving(self) -> AbstractContextManager[None]:
         """The MFA server at its address."""
         app = mfa_http.create_app(self.mfa, self.config.common.server)
-        port = self.config.common.server.port
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off"))
-        server.config.timeout_graceful_shutdown = 1
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        try:
-            yield self.origin
-        finally:
-            server.should_exit = True
-            thread.join()
+        return serving_at(app, self.config.common.server.port)
 
     def code(self, user: str) -> str:
         return invite(self.mfa.records, user, self.clock(), timedelta(hours=1))
