@@ -14,7 +14,6 @@ from tests.roles.web.pages_world import PagesWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser
 # `nox -s browser` brings it along; without it there is nothing to collect here.
@@ -43,11 +42,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PagesWorld]:
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesWorld]:
+    """One world for all tests of a module; each has users of its own, and a browser."""
     # Playwright has an event loop running in this thread, and the world starts some of its own.
-    with ThreadPoolExecutor(1) as elsewhere:
-        world = elsewhere.submit(PagesWorld.made, tmp_path, monkeypatch).result()
+    with ThreadPoolExecutor(1) as elsewhere, pytest.MonkeyPatch.context() as patch:
+        world = elsewhere.submit(PagesWorld.made, tmp_path_factory.mktemp("pages"), patch).result()
         try:
             with world.serving():
                 yield world

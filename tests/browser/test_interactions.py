@@ -20,7 +20,6 @@ from tests.roles.web.pages_world import Clock, serving_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -78,17 +77,18 @@ class ProviderWorld(oidc.OidcWorld):
         return answer.json()
 
 
-@pytest.fixture
-def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderWorld]:
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderWorld]:
     (port,) = free_ports(1)
     site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=site.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{site.server_port}"
     extra = oidc.TEXT + CLIENT.format(address)
-    with ThreadPoolExecutor(1) as elsewhere:  # Playwright has an event loop running in this thread
-        world = ProviderWorld(tmp_path, Clock(), extra=extra, url=f"http://127.0.0.1:{port}")
+    # Playwright has an event loop running in this thread.
+    with ThreadPoolExecutor(1) as elsewhere, pytest.MonkeyPatch.context() as patch:
+        world = ProviderWorld(tmp_path_factory.mktemp("provider"), Clock(), extra=extra, url=f"http://127.0.0.1:{port}")
         world.site = address
-        elsewhere.submit(world.build, monkeypatch).result()
+        elsewhere.submit(world.build, patch).result()
         app = mfa_http.create_app(world.mfa, world.config.common.server, world.provider)
         with serving_at(app, port):
             yield world
@@ -131,25 +131,23 @@ def test_log_in_for_a_site(customer: Person, provider: ProviderWorld) -> None:
 
 
 def test_enrol_on_the_way_and_go_back_to_the_site(customer: Person, provider: ProviderWorld) -> None:
-    customer.open(provider.question(login_hint="alice"))
+    customer.open(provider.question(login_hint="bruno"))
     customer.title("Set up this browser")
-    assert customer.page.get_by_label("User name").input_value() == "alice"
-    customer.application("alice", provider.code("alice"))
+    assert customer.page.get_by_label("User name").input_value() == "bruno"
+    customer.application("bruno", provider.code("bruno"))
     customer.choose("2580")
     assert came_back(customer, provider)["code"]
 
 
 def test_cancel(customer: Person, provider: ProviderWorld) -> None:
     customer.open("/login")
-    customer.enrol()
+    customer.enrol("clara")
     customer.open(provider.question())
     customer.press("Cancel")
     assert came_back(customer, provider)["error"] == "access_denied"
 
 
 def test_an_interaction_of_another_browser_is_refused(customer: Person, provider: ProviderWorld) -> None:
-    customer.open("/login")
-    customer.enrol()
     customer.open("/login?interaction=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
     customer.title("Something is missing")
     customer.alert("This sign-in is over")

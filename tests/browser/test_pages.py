@@ -55,18 +55,18 @@ def test_enrol_log_in_wrong_pin_and_another_pin(person: Person, pages: PagesWorl
 
 def test_two_users_on_one_browser_and_their_devices(person: Person, pages: PagesWorld) -> None:
     person.open("/")
-    person.enrol("alice", "2580")
+    person.enrol("anna", "2580")
     person.press("Sign out")
     person.press("Use another account")
-    person.enrol("bob", "8642", "Desk")
+    person.enrol("bert", "8642", "Desk")
     person.page.reload()
     person.title("Sign in")
-    person.page.get_by_label("bob").check()
+    person.page.get_by_label("bert").check()
     person.looks("two-users")
     person.log_in("8642", "PIN")
     person.title("Your account")
-    assert pages.mfa.records.pinned("bob", "Desk")
-    person.sees("bob")
+    assert pages.mfa.records.pinned("bert", "Desk")
+    person.sees("bert")
 
     person.press("Remove Desk")
     person.sees("Remove Desk? It cannot sign in any more.")
@@ -75,36 +75,36 @@ def test_two_users_on_one_browser_and_their_devices(person: Person, pages: Pages
     person.press("Remove Desk")
     person.press("Yes, remove it")
     person.sees("Desk was removed.")
-    person.log_in("2580")
+    person.log_in("2580", "PIN of anna")
     person.title("Your account")
-    assert pages.mfa.records.pinned("bob", "Desk") is None
+    assert pages.mfa.records.pinned("bert", "Desk") is None
 
 
 def test_locked_and_afresh(person: Person, pages: PagesWorld) -> None:
     person.open()
-    person.enrol()
+    person.enrol("dora")
     person.press("Sign out")
     for _ in range(3):
-        person.log_in("0000x")
+        person.log_in("0000x", "PIN of dora")
         person.alert("That PIN is not right")
-    person.log_in("2580")
+    person.log_in("2580", "PIN of dora")
     person.alert("Locked after three wrong PINs")
     person.press("Forgot your PIN, or locked out?")
     person.title("Get back in")
     person.looks("recover")
-    pages.mfa.records.remove("alice", "Laptop")
+    pages.mfa.records.remove("dora", "Laptop")
     person.press("I have a new code")
     person.title("Set up this browser")
-    assert person.page.get_by_label("User name").input_value() == "alice"
-    person.enrol(pin="4826")
+    assert person.page.get_by_label("User name").input_value() == "dora"
+    person.enrol("dora", "4826")
     person.press("Sign out")
-    person.log_in("4826")
+    person.log_in("4826", "PIN of dora")
     person.title("Your account")
     person.press("Sign out")
     person.press("Forgot your PIN, or locked out?")
-    person.press("Forget alice in this browser")
+    person.press("Forget dora in this browser")
     person.press("Yes, forget it")
-    person.sees("alice was removed from this browser.")
+    person.sees("dora was removed from this browser.")
     person.title("Set up this browser")
 
 
@@ -161,7 +161,7 @@ def test_nothing_else_gets_into_the_page(person: Person, pages: PagesWorld) -> N
 
 def test_what_is_kept_cannot_be_taken_away(person: Person) -> None:
     person.open()
-    person.enrol(pin="CANARY-pin-4417")
+    person.enrol("emil", "CANARY-pin-4417")
     kept = person.page.evaluate(
         """async () => {
             const open = indexedDB.open("milagro-mfa");

@@ -34,20 +34,29 @@ def world(tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> I
     built.close()
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetworkWorld]:
+    """A world that stays as it is, for all that is only looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        built = NetworkWorld(tmp_path_factory.mktemp("served"), SetClock()).build(patch)
+        yield built
+        built.close()
+
+
 # -- pages -------------------------------------------------------------------------------------------------------------
 def rules(policy: str) -> dict[str, str]:
     return dict(rule.split(" ", 1) for rule in policy.split("; "))
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/login?interaction=abc"])
-def test_the_page_lets_nothing_else_in(world: NetworkWorld, path: str) -> None:
-    answer = world.http.get(path)
+def test_the_page_lets_nothing_else_in(served: NetworkWorld, path: str) -> None:
+    answer = served.http.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = rules(answer.headers["content-security-policy"])
     assert policy["default-src"] == "'none'"
     assert (policy["script-src"], policy["style-src"]) == ("'self'", "'self'")
-    assert set(policy["connect-src"].split()) == {"'self'", *(dta.url for dta in world.issuers.names())}
+    assert set(policy["connect-src"].split()) == {"'self'", *(dta.url for dta in served.issuers.names())}
     for rule in ("frame-ancestors", "base-uri", "form-action", "trusted-types"):
         assert policy[rule] == "'none'"
     assert answer.headers["x-frame-options"] == "DENY"
@@ -56,23 +65,23 @@ def test_the_page_lets_nothing_else_in(world: NetworkWorld, path: str) -> None:
     assert "<script>" not in answer.text
 
 
-def test_its_files_are_kept_until_they_change(world: NetworkWorld) -> None:
+def test_its_files_are_kept_until_they_change(served: NetworkWorld) -> None:
     for name, kind in (
         ("app.js", "text/javascript"),
         ("milagro-client.js", "text/javascript"),
         ("app.css", "text/css"),
     ):
-        answer = world.http.get(f"/client/{name}")
+        answer = served.http.get(f"/client/{name}")
         assert answer.headers["content-type"] == f"{kind}; charset=utf-8"
         assert answer.headers["cache-control"] == "no-cache"
         assert answer.headers["x-content-type-options"] == "nosniff"
-        again = world.http.get(f"/client/{name}", headers={"if-none-match": answer.headers["etag"]})
+        again = served.http.get(f"/client/{name}", headers={"if-none-match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize("name", ["index.html", "nothing.js", "..%2findex.html", "%2e%2e/app.js", "app.js/"])
-def test_no_other_file_is_to_be_had(world: NetworkWorld, name: str) -> None:
-    assert world.http.get(f"/client/{name}").status_code == 404
+def test_no_other_file_is_to_be_had(served: NetworkWorld, name: str) -> None:
+    assert served.http.get(f"/client/{name}").status_code == 404
 
 
 def test_an_address_that_a_policy_cannot_name_is_left_out() -> None:
@@ -84,8 +93,8 @@ def test_an_address_that_a_policy_cannot_name_is_left_out() -> None:
 
 
 # -- pages of other origins --------------------------------------------------------------------------------------------
-def test_any_page_may_ask_a_dta_for_shares_and_keys_and_for_nothing_else(world: NetworkWorld) -> None:
-    dta = TestClient(world.network.dtas[0].app(), raise_server_exceptions=False)
+def test_any_page_may_ask_a_dta_for_shares_and_keys_and_for_nothing_else(served: NetworkWorld) -> None:
+    dta = TestClient(served.network.dtas[0].app(), raise_server_exceptions=False)
     wish = {**ELSEWHERE, "access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     preflight = dta.options("/v1/issue", headers=wish)
     assert preflight.status_code == 204
@@ -99,12 +108,12 @@ def test_any_page_may_ask_a_dta_for_shares_and_keys_and_for_nothing_else(world: 
     assert not any(name.endswith("allow-credentials") for name in {*preflight.headers, *refused.headers})
 
 
-def test_the_mfa_server_answers_pages_of_its_own_only(world: NetworkWorld) -> None:
+def test_the_mfa_server_answers_pages_of_its_own_only(served: NetworkWorld) -> None:
     for operation in MFA.operations:
         wish = {**ELSEWHERE, "access-control-request-method": operation.method}
-        asked = world.http.options(operation.path, headers=wish)
+        asked = served.http.options(operation.path, headers=wish)
         assert asked.status_code == 405
-        answered = world.http.request(operation.method, operation.path, headers=ELSEWHERE)
+        answered = served.http.request(operation.method, operation.path, headers=ELSEWHERE)
         assert ALLOWED not in {*asked.headers, *answered.headers}
     assert {one.name for one in MEMBER.operations if one.cross_origin} == {"Issue", "Keys"}
 

@@ -8,8 +8,9 @@ import { gzipSync } from "node:zlib";
 
 const DIST = new URL("./dist/", import.meta.url);
 const MOST_OCTETS = 60_000; // gzipped, all that a visit to the page loads
-const LICENCE = `/*! Milagro. Copyright The Apache Software Foundation. Apache License 2.0.
-With parts of noble-curves, noble-hashes and noble-post-quantum. Copyright (c) Paul Miller (paulmillr.com). MIT License. */`;
+const LICENCES = "licences.txt";
+const LICENCE = `/*! Milagro, Apache License 2.0. With parts of noble-curves, noble-hashes and noble-post-quantum by Paul Miller,
+MIT License, see ${LICENCES}. */`;
 
 const common = {
   bundle: true,
@@ -35,15 +36,25 @@ async function built() {
   const apart = { external: ["./milagro-client.js"], alias: { "#client": "./milagro-client.js" } };
   files.set("app.js", await bundled("src/ui/app.ts", "app.js", apart));
   files.set("app.css", await bundled("src/ui/app.css", "app.css"));
-  files.set("index.html", await readFile(new URL("src/ui/index.html", import.meta.url)));
+  for (const name of ["index.html", "icon.svg"]) files.set(name, await readFile(new URL(`src/ui/${name}`, import.meta.url)));
+  files.set(LICENCES, await licences());
   return files;
+}
+
+/** The licences of what is built in. */
+async function licences() {
+  const parts = ["curves", "hashes", "post-quantum"].map(async (name) => {
+    const text = await readFile(new URL(`node_modules/@noble/${name}/LICENSE`, import.meta.url), "utf8");
+    return `noble-${name}\n\n${text.trim()}\n`;
+  });
+  return Buffer.from((await Promise.all(parts)).join("\n\n"));
 }
 
 function report(files) {
   let sum = 0;
   for (const [name, octets] of files) {
     const small = gzipSync(octets, { level: 9 }).length;
-    sum += small;
+    if (name !== LICENCES) sum += small;
     const digest = createHash("sha256").update(octets).digest("hex").slice(0, 16);
     console.log(`${name.padEnd(20)} ${String(octets.length).padStart(7)} octets, ${String(small).padStart(6)} gzipped, sha256 ${digest}`);
   }
