@@ -6,7 +6,7 @@ import { decode, Fields, type Value } from "./cbor.ts";
 import { decrypt, ENCRYPTION_SUITE, type EncryptionKey } from "./encryption.ts";
 import { Fault } from "./fault.ts";
 import { be, compare, concat, EMPTY, equal, frame, hex, hmacSha256, integer, type Octets, sha256, small, unframe, utf8 } from "./octets.ts";
-import { ENVELOPE_LABEL, SIGNATURE_OCTETS, type VerifyingKey } from "./signatures.ts";
+import { ENVELOPE_LABEL, type Sender } from "./signatures.ts";
 
 const PREAMBLE = 16;
 const MAGIC = concat(utf8("MLGENV"), be(1, 2));
@@ -19,7 +19,7 @@ const TAG = 16;
 /** Who reads, from whom, in which context. Senders by the hexadecimal digits of their key ids. */
 export interface Reader {
   keys: readonly EncryptionKey[];
-  senders: ReadonlyMap<string, VerifyingKey>;
+  senders: ReadonlyMap<string, Sender>;
   context: string;
 }
 
@@ -40,7 +40,7 @@ export async function openEnvelope(octets: Uint8Array, reader: Reader): Promise<
     throw new Fault("invalid-signature", "the sender sealed this for another context");
   }
   const bodyKey = expand(prk, frame(ENVELOPE_LABEL, "body", sha256(plaintext)));
-  const { payload, length, trailing } = await openBody(bodyKey, body, told.signed);
+  const { payload, length, trailing } = await openBody(bodyKey, body, told.signed ? sender.signatureOctets : 0);
   if (told.signed) {
     await sender.verify(trailing, ENVELOPE_LABEL, "body", sha256(plaintext), be(length, 8), sha256(payload));
   }
@@ -198,8 +198,8 @@ interface Opened {
 }
 
 /** Spec: spec/envelope.md#body */
-async function openBody(key: Octets, body: Octets, signed: boolean): Promise<Opened> {
-  const trailer = 8 + (signed ? SIGNATURE_OCTETS : 0);
+async function openBody(key: Octets, body: Octets, signature: number): Promise<Opened> {
+  const trailer = 8 + signature;
   const longestLast = PIECE + trailer + TAG;
   const pieces: Octets[] = [];
   let rest = body;

@@ -11,9 +11,17 @@ export const ENVELOPE_LABEL = "milagro envelope v1";
 export const PUBLIC_OCTETS = 32 + 1952;
 export const SIGNATURE_OCTETS = 64 + 3309;
 
+/** Somebody whose signatures can be verified. */
+export interface Sender {
+  readonly signatureOctets: number;
+  /** Nothing, if the signature over frame(label, suite, purpose, fields ..) holds. */
+  verify(signature: Uint8Array, label: string, purpose: string, ...fields: Uint8Array[]): Promise<void>;
+}
+
 /** A public key of both algorithms. */
-export class VerifyingKey {
+export class VerifyingKey implements Sender {
   readonly octets: Octets;
+  readonly signatureOctets = SIGNATURE_OCTETS;
   constructor(octets: Uint8Array) {
     if (octets.length !== PUBLIC_OCTETS) throw new Fault("wrong-length", `a public key has ${PUBLIC_OCTETS} octets`);
     this.octets = octets.slice() as Octets;
