@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.browser.people import Person
+from tests.roles.network.site import free_ports
+from tests.roles.web.pages_world import look_alike, serving_at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -177,3 +179,18 @@ def test_what_is_kept_cannot_be_taken_away(person: Person) -> None:
     )
     assert kept[:4] == [1, False, False, ["rejected", "rejected"]]
     assert "CANARY" not in kept[4]
+
+
+def test_a_look_alike_that_forwards_everything_gets_neither_device_nor_login(person: Person, pages: PagesWorld) -> None:
+    person.open()
+    person.enrol("fred")
+    (port,) = free_ports(1)
+    other = f"http://127.0.0.1:{port}"
+    with serving_at(look_alike(pages.origin), port):
+        person.page.goto(f"{other}/login")
+        person.title("Set up this browser")  # the browser keeps the device for the real site
+        person.application("gina", pages.code("gina"))
+        person.choose("2580")
+        person.alert("That did not work (holder-not-proven)")
+    assert pages.mfa.records.pinned("gina", "Laptop") is None
+    person.strangers.clear()

@@ -11,8 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa import http as mfa_http
@@ -23,6 +27,8 @@ from tests.roles.network_world import NetworkWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.requests import Request
 
 WEB = Path(mfa_http.__file__).parent / "web"
 REASON = "{} is missing"
@@ -58,6 +64,20 @@ def serving_at(app: Any, port: int) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def look_alike(origin: str) -> Starlette:
+    """A site that forwards everything, live, to the real one and back."""
+
+    async def forward(request: Request) -> Response:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            kept = {name: value for name, value in request.headers.items() if name == "content-type"}
+            url = origin + request.url.path
+            answer = await client.request(request.method, url, content=await request.body(), headers=kept)
+        told = {name: value for name, value in answer.headers.items() if name in ("content-type", "cache-control")}
+        return Response(answer.content, answer.status_code, told)
+
+    return Starlette(routes=[Route("/{path:path}", forward, methods=["GET", "POST"])])
 
 
 class Clock:

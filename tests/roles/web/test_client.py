@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.roles.issuing import byzantine
+from tests.roles.network.site import free_ports
 from tests.roles.web import pages_world
+from tests.roles.web.pages_world import look_alike, serving_at
 from tests.roles.world import PIN, WRONG
 
 if TYPE_CHECKING:
@@ -123,6 +125,16 @@ def test_a_login_for_another_origin_is_no_login_here(pages: PagesWorld) -> None:
     with browsing(pages.origin.replace("127.0.0.1", "localhost")) as browser:
         application = {"user": "alice", "device": "browser", "code": pages.code("alice")}
         assert browser.refused("enrol", application, PIN) == "holder-not-proven"
+
+
+def test_a_login_that_a_look_alike_relays_is_no_login(pages: PagesWorld) -> None:
+    (port,) = free_ports(1)
+    with browsing(pages.origin) as browser, serving_at(look_alike(pages.origin), port):
+        browser.enrol(pages)
+        browser.call("login", *WHO, PIN)
+        assert browser.refused("loginAt", f"http://127.0.0.1:{port}", *WHO, PIN) == "invalid-signature"
+        assert pages.attempts(*WHO) == 0
+        assert browser.call("loginAt", pages.origin, *WHO, PIN)["user"] == "alice"  # so it was the address
 
 
 def test_devices_are_shown_and_removed_after_a_login(pages: PagesWorld) -> None:
