@@ -10,11 +10,12 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "docs", "test", "portable", "sanitize", "vectors", "bench", "dist"]
+nox.options.sessions = ["lint", "docs", "web", "test", "portable", "sanitize", "vectors", "bench", "dist", "browser"]
 nox.options.error_on_missing_interpreters = True
 
 ROOT = Path(__file__).resolve().parent
 NATIVE = ROOT / "milagro" / "_native"
+WEB = ROOT / "milagro" / "roles" / "mfa" / "web"
 SHARED_VECTORS = ROOT.parent / "shared" / "vectors"
 BACKENDS = ("native", "reference")
 SERVERS = ("server", "grpc", "otel")
@@ -74,6 +75,27 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     session.run("python", "tools/check_spec.py")
     session.run("python", "tools/make_proto.py", "--check")
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """The browser client: types, the vectors in Node.js, and that dist/ is what its sources give, octet for octet."""
+    session.chdir(WEB)
+    session.run("npm", "ci", "--no-fund", "--no-audit", external=True)
+    for script in ("check", "reproduce", "test"):
+        session.run("npm", "run", "--silent", script, external=True)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The pages of the MFA server in a real Chromium, with axe; needs chromium, Node.js and npm.
+
+    MILAGRO_SCREENSHOTS names a folder for pictures of every view. Arguments go to pytest.
+    """
+    install(session, *SERVERS, "test", "browser")
+    if not (WEB / "node_modules").is_dir():
+        session.run("npm", "--prefix", str(WEB), "ci", "--no-fund", "--no-audit", external=True)
+    session.run("pytest", *(session.posargs or ["tests/browser"]))
 
 
 @nox.session

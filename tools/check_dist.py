@@ -24,6 +24,8 @@ NEEDED = (
     "milagro/roles/mfa/migrations/m0002_openid.py",
     "milagro/roles/mfa/oidc/pages.css",
     "milagro/roles/mfa/oidc/submit.js",
+    "milagro/roles/mfa/web/dist/index.html",
+    "milagro/roles/mfa/web/dist/milagro-client.js",
     "milagro/roles/transport/grafana.json",
 )
 TRIAL = """
@@ -52,9 +54,9 @@ def check_wheel(wheel: Path) -> None:
     """No source of the native code in the wheel; all native modules of pyproject.toml, the types and the data in it."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    stray = [name for name in names if Path(name).suffix in SOURCE_ONLY]
+    stray = [name for name in names if Path(name).suffix in SOURCE_ONLY or "/node_modules/" in name]
     if stray:
-        fail(f"the wheel holds sources of the native code: {stray}")
+        fail(f"the wheel holds sources of the native code, or of others: {stray}")
     missing = [name for name in NEEDED if name not in names]
     modules = [name for name in names if name.startswith("milagro/_native/") and name.endswith((".so", ".pyd"))]
     project = tomllib.loads((Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8"))

@@ -19,6 +19,8 @@ class Statement(Enum):
     ENROL = b"MILAGRO-ROLES-V1_ENROL"
     CONFIRM = b"MILAGRO-ROLES-V1_CONFIRM"
     PERMITS = b"MILAGRO-ROLES-V1_PERMITS"
+    DEVICES = b"MILAGRO-ROLES-V1_DEVICES"
+    REMOVE_DEVICE = b"MILAGRO-ROLES-V1_REMOVE-DEVICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,17 @@ def confirmation(server: str, origin: str, identity: bytes, at: int) -> bytes:
 def permits(server: str, origin: str, identity: bytes, at: int, key_id: bytes) -> bytes:
     """The octets that ask the MFA server at the time `at` for a ticket for a permit under the key `key_id`."""
     return frame(Statement.PERMITS.value, server.encode(), origin.encode(), identity, i2osp(at, 8), key_id)
+
+
+def devices(server: str, origin: str, identity: bytes, at: int) -> bytes:
+    """The octets that ask the MFA server which devices the user has."""
+    return frame(Statement.DEVICES.value, server.encode(), origin.encode(), identity, i2osp(at, 8))
+
+
+def remove_device(server: str, origin: str, identity: bytes, at: int, name: str) -> bytes:
+    """The octets that ask the MFA server to remove the user's device of this name."""
+    about = server.encode(), origin.encode(), identity, i2osp(at, 8), name.encode()
+    return frame(Statement.REMOVE_DEVICE.value, *about)
 
 
 def verify(identity: Identity, signature: bytes, statement: bytes) -> None:

@@ -185,6 +185,12 @@ class Locked(VerificationError):
     code: ClassVar[str] = "locked"
 
 
+class LoginNeeded(VerificationError):
+    """The request needs a login with the device's PIN just before it."""
+
+    code: ClassVar[str] = "login-needed"
+
+
 class UnknownIdentity(NotFound):
     """No account has this identity. Said only to the holder of the identity's own key."""
 

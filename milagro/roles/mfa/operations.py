@@ -21,6 +21,7 @@ from milagro.roles.messages import (
     PermitsAnswer,
     PermitsRequest,
 )
+from milagro.roles.mfa import devices
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
 from milagro.roles.transport.operations import Call, NoRequest, Operation, Service
@@ -183,5 +184,6 @@ SERVICE = Service(
             "/v1/network",
             "GET",
         ),
+        *devices.OPERATIONS,
     ),
 )

@@ -175,10 +175,11 @@ class MfaRecords:
             row = connection.execute(_devices().where(*where)).one_or_none()
         return None if row is None else _read_device(row)
 
-    def devices(self) -> list[Device]:
-        """All devices, by user and name; removed ones too."""
+    def devices(self, user: str | None = None) -> list[Device]:
+        """All devices, or those of one user, by user and name; removed ones too."""
+        query = _devices() if user is None else _devices().where(_device.c.user == user)
         with self.state.read() as connection:
-            rows = connection.execute(_devices().order_by(_device.c.user, _device.c.name, _device.c.created)).all()
+            rows = connection.execute(query.order_by(_device.c.user, _device.c.name, _device.c.created)).all()
         return [_read_device(row) for row in rows]
 
     def remove(self, user: str, name: str) -> None:

@@ -34,6 +34,8 @@ CALL = "milagro.call"
 """Where a route that is no operation finds its `Call` in the scope of the request."""
 _ALWAYS = frozenset({"/healthz", "/readyz", "/metrics"})
 _ALWAYS_LIMIT = 16
+# For any page, and so without cookies: a browser shows no answer under "*" to a request that had one.
+_SHARED = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after, x-request-id")]
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
 
 
@@ -51,6 +53,7 @@ class Gate:
         self._app = app
         self._front = front
         self._operations = {(operation.method, operation.path): operation for operation in front.operations()}
+        self._cross_origin = {operation.path for operation in front.operations() if operation.cross_origin}
         self._always_running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +63,7 @@ class Gate:
             return
         known = scope["path"] in _ALWAYS or (scope["method"], scope["path"]) in self._operations
         arrival = _arrival(scope, scope["path"] if known else "")
-        reply = _Reply(send, arrival.request_id)
+        reply = _Reply(send, arrival.request_id, _SHARED if scope["path"] in self._cross_origin else [])
         started = time.perf_counter()
         async with self._front.visit(arrival):
             try:
@@ -157,8 +160,9 @@ class ClientGone(Exception):
 class _Reply:
     """The answer of one request: sent by the application or, if that has sent nothing, by the gate."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, more: list[tuple[bytes, bytes]]) -> None:
         self._send = send
+        self._more = more
         self._closed = False
         self.request_id = request_id
         self.status = 0
@@ -168,8 +172,10 @@ class _Reply:
             return
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message.get("headers", []), (b"x-request-id", self.request_id.encode())]
-            message = {**message, "headers": [*headers, (b"cache-control", b"no-store")]}
+            headers = [*message.get("headers", []), *self._more, (b"x-request-id", self.request_id.encode())]
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", b"no-store"))
+            message = {**message, "headers": headers}
         await self._send(message)
 
     async def refuse(self, refusal: JSONResponse, scope: Scope) -> None:

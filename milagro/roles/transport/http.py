@@ -63,6 +63,8 @@ def application(title: str, description: str, front: Front) -> FastAPI:
     _add_metrics(app, front)
     for operation in front.operations():
         _add_operation(app, operation)
+        if operation.cross_origin:
+            _add_preflight(app, operation)
     _describe_security(app, front)
     # Added last, so outermost: whatever leaves, the crash of a handler included, leaves through it.
     app.add_middleware(Gate, front=front)
@@ -80,6 +82,20 @@ def _add_operation(app: FastAPI, operation: Operation) -> None:
         response_model=operation.answer,
         openapi_extra={"security": _SECURITY[operation.caller]} if operation.caller is not Caller.PUBLIC else None,
     )
+
+
+def _add_preflight(app: FastAPI, operation: Operation) -> None:
+    """What a browser asks before a page of another origin may call it (Fetch, CORS-preflight request)."""
+    headers = {
+        "access-control-allow-methods": operation.method,
+        "access-control-allow-headers": "content-type",
+        "access-control-max-age": "7200",
+    }
+
+    def preflight() -> Response:
+        return Response(status_code=204, headers=headers)
+
+    app.add_api_route(operation.path, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
 def _endpoint(operation: Operation) -> Callable[..., Any]:

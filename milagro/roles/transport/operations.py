@@ -65,10 +65,14 @@ class Operation:
     method: Literal["GET", "POST"] = "POST"
     caller: Caller = Caller.PUBLIC
     tag: str = "operation"
+    cross_origin: bool = False
+    """Whether scripts of any web page may call it: it heeds no cookie, and who may ask is in the request."""
 
     def __post_init__(self) -> None:
         if (self.method == "GET") != (not self.request.model_fields):
             raise ParameterError(f"{self.name}: a GET takes no arguments, and what takes none is a GET")
+        if self.cross_origin and self.caller is not Caller.PUBLIC:
+            raise ParameterError(f"{self.name}: pages of other origins call public operations only")
 
     def run(self, role: Any, request: Message, call: Call) -> Message:
         """The role's answer. Who may call was checked before; a gap there would end here.

@@ -105,6 +105,7 @@ SERVICE = Service(
             IssueAnswer,
             "/v1/issue",
             tag="issuing",
+            cross_origin=True,
         ),
         Operation(
             "Keys",
@@ -115,6 +116,7 @@ SERVICE = Service(
             "/v1/keys",
             "GET",
             tag="issuing",
+            cross_origin=True,
         ),
         Operation(
             "History",
