@@ -46,8 +46,8 @@ def chromium() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PagesWorld]:
     """One world for all tests of a module; each has users of its own, and a browser."""
     # Playwright has an event loop running in this thread, and the world starts some of its own.
-    with ThreadPoolExecutor(1) as elsewhere, pytest.MonkeyPatch.context() as patch:
-        world = elsewhere.submit(PagesWorld.made, tmp_path_factory.mktemp("pages"), patch).result()
+    with ThreadPoolExecutor(1) as elsewhere:
+        world = elsewhere.submit(PagesWorld.made, tmp_path_factory.mktemp("pages")).result()
         try:
             with world.serving():
                 yield world

@@ -44,7 +44,7 @@ class Person:
             self.complaints.append(text)
 
     def _asked(self, url: str) -> None:
-        known = [self.world.origin, *(dta.url for dta in self.world.issuers.names())]
+        known = [self.world.url, *(dta.url for dta in self.world.issuers.names())]
         if not url.startswith(tuple(f"{one}/" for one in known)):
             self.strangers.append(url)
 
@@ -90,7 +90,7 @@ class Person:
 
     # -- what one does -------------------------------------------------------------------------------------------------
     def open(self, path: str = "/login") -> None:
-        self.page.goto(self.world.origin + path)
+        self.page.goto(self.world.url + path)
 
     def write(self, label: str, text: str) -> None:
         self.page.get_by_label(label, exact=True).fill(text)

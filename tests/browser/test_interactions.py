@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.service import code_hash, new_code
 from tests.browser.people import Person
 from tests.roles.network.site import free_ports
@@ -53,10 +52,6 @@ class ProviderWorld(oidc.OidcWorld):
 
     site: str
 
-    @property
-    def origin(self) -> str:
-        return self.url
-
     def code(self, user: str) -> str:
         code = new_code()
         self.mfa.records.invite(code_hash(code), user, self.clock() + 3600)
@@ -85,12 +80,12 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderWorld
     address = f"http://127.0.0.1:{site.server_port}"
     extra = oidc.TEXT + CLIENT.format(address)
     # Playwright has an event loop running in this thread.
-    with ThreadPoolExecutor(1) as elsewhere, pytest.MonkeyPatch.context() as patch:
-        world = ProviderWorld(tmp_path_factory.mktemp("provider"), Clock(), extra=extra, url=f"http://127.0.0.1:{port}")
+    with ThreadPoolExecutor(1) as elsewhere:
+        folder, url = tmp_path_factory.mktemp("provider"), f"http://127.0.0.1:{port}"
+        world = ProviderWorld(folder, Clock(), extra=extra, url=url, sockets=True)
         world.site = address
-        elsewhere.submit(world.build, patch).result()
-        app = mfa_http.create_app(world.mfa, world.config.common.server, world.provider)
-        with serving_at(app, port):
+        elsewhere.submit(world.build).result()
+        with serving_at(world.http.app, port):
             yield world
         elsewhere.submit(world.close).result()
     site.shutdown()

@@ -144,7 +144,7 @@ def test_nothing_else_gets_into_the_page(person: Person, pages: PagesWorld) -> N
     person.open()
     person.title("Set up this browser")
     page = person.page
-    answer = page.request.get(pages.origin + "/login")
+    answer = page.request.get(pages.url + "/login")
     policy = answer.headers["content-security-policy"]
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
@@ -186,7 +186,7 @@ def test_a_look_alike_that_forwards_everything_gets_neither_device_nor_login(per
     person.enrol("fred")
     (port,) = free_ports(1)
     other = f"http://127.0.0.1:{port}"
-    with serving_at(look_alike(pages.origin), port):
+    with serving_at(look_alike(pages.url), port):
         person.page.goto(f"{other}/login")
         person.title("Set up this browser")  # the browser keeps the device for the real site
         person.application("gina", pages.code("gina"))

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
-from tests.roles.network_world import toml
 
 from milagro.cli import main
 from milagro.roles.mfa.config import read_config
 from milagro.roles.mfa.oidc.keys import ProviderKeys
 from milagro.roles.mfa.records import MfaRecords
 from milagro.stores.keys import Passphrase
-from tests.roles.world import CHEAP, write
+from tests.roles.world import CHEAP, toml_mfa, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +39,7 @@ def server(tmp_path: Path) -> Path:
     write(tmp_path / "secret", "s" * 40)
     passphrase = write(tmp_path / "passphrase", "a passphrase of a test")
     passphrase.chmod(0o600)
-    path = write(tmp_path / "milagro.toml", toml() + OIDC)
+    path = write(tmp_path / "milagro.toml", toml_mfa() + OIDC)
     config = read_config(path)
     ProviderKeys(config, Passphrase(b"a passphrase of a test"), 1_700_000_000, CHEAP)
     records = MfaRecords(config.common.store)
@@ -94,6 +93,6 @@ def test_profiles(server: Path) -> None:
 
 
 def test_a_server_that_is_no_provider_says_so(server: Path) -> None:
-    write(server, toml())
+    write(server, toml_mfa())
     refused = run(server, "oidc", "clients")
     assert (refused.exit_code, "is no OpenID Provider" in refused.output) == (2, True)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import httpx
 from fastapi.testclient import TestClient
@@ -65,12 +66,12 @@ name = "{name}"
 {store}"""
 
 
-def toml_mfa(slot: int = SLOT, port: int = 8000, store: str = "") -> str:
+def toml_mfa(slot: int = SLOT, url: str = MFA_URL, store: str = "") -> str:
     return f"""
 role = "mfa"
 [server]
-port = {port}
-public_url = "http://127.0.0.1:{port}"
+port = {urlsplit(url).port or 8000}
+public_url = "{url}"
 [suite]
 slot_seconds = {slot}
 [mfa]
@@ -78,8 +79,8 @@ name = "login.test"
 dta_wait_seconds = 0
 [mfa.network]
 charter = "charter"
-answer_seconds = 1
-patience_seconds = 5
+answer_seconds = 3
+patience_seconds = 10
 {store}"""
 
 
@@ -123,15 +124,17 @@ class World:
     clock: Any  # a SetClock, or the real one
     slot: int = SLOT
     checkpoint: Checkpoint = no_checkpoint
-    store: Callable[[], str] = str  # the table [store] of the MFA server; none: a SQLite file
+    store: Callable[[], str] = str  # the table [store] of the MFA server, or more tables; none: a SQLite file
+    url: str = MFA_URL  # of the MFA server
+    sockets: bool = False  # the D-TAs listen
     told: list[str] = field(default_factory=list)
     mfa: MfaService = field(init=False)
     config: MfaConfig = field(init=False)
 
     def build(self) -> World:
         """The D-TAs and the MFA server, at work."""
-        self.found()
-        path = write(self.folder / "mfa" / "milagro.toml", toml_mfa(self.slot, store=self.store()))
+        self.found(sockets=self.sockets)
+        path = write(self.folder / "mfa" / "milagro.toml", toml_mfa(self.slot, self.url, self.store()))
         self.config = mfa_config.read_config(path)
         self.trust(create_identity(self.config.network, PASSPHRASE, self.clock(), CHEAP))
         self.start_mfa()
@@ -146,7 +149,7 @@ class World:
         if sockets:
             pairs = zip(self._stacks, self.fronts, strict=True)
             urls = [stack.enter_context(serving(front))[0] for stack, front in pairs]
-        self.dta_dial = HttpDial(transport=self._transport)
+        self.dta_dial = HttpDial() if sockets else HttpDial(transport=self._transport)
         charter = self.charter(urls)
         self.network.id = charter.network
         return self.hand_round(charter)
@@ -182,8 +185,11 @@ class World:
         suite = self.config.suite.open()
         self.issuers = open_network(self.config, suite, PASSPHRASE, self.dta_dial, self.clock, CHEAP)
         self.mfa = MfaService(self.config, suite, self.issuers, clock=self.clock, checkpoint=self.checkpoint)
-        app = mfa_http.create_app(self.mfa, self.config.common.server)
-        self.http = TestClient(app, raise_server_exceptions=False)
+        self.http = TestClient(self.application(), raise_server_exceptions=False)
+
+    def application(self) -> Any:
+        """The MFA server as a web application."""
+        return mfa_http.create_app(self.mfa, self.config.common.server)
 
     def dial(self, _url: str) -> Peer:
         return Peer(MFA_URL, transport=self.http._transport)
@@ -210,7 +216,7 @@ class World:
 
     def enrol(self, user: str = "alice", name: str = "laptop", folder: str | None = None) -> Client:
         client = self.client(folder or name)
-        client.enrol(application(user, name, self.invite(user)), lambda: PIN)
+        client.enrol(Application(self.url, user, name, self.invite(user)), lambda: PIN)
         return client
 
     def attempts(self, user: str = "alice", name: str = "laptop") -> int:

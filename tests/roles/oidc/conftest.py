@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def op(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OidcWorld]:
-    with pytest.MonkeyPatch.context() as patch:
-        world = OidcWorld(tmp_path_factory.mktemp("op"), SetClock()).build(patch)
-        world.enrol("alice", "laptop")
-        world.enrol("bob", "desktop")
-        world.provider.records.keep_profile("alice", PROFILE)
-        yield world
-        world.close()
+    world = OidcWorld(tmp_path_factory.mktemp("op"), SetClock()).build()
+    world.enrol("alice", "laptop")
+    world.enrol("bob", "desktop")
+    world.provider.records.keep_profile("alice", PROFILE)
+    yield world
+    world.close()
 
 
 @pytest.fixture

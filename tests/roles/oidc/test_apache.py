@@ -88,12 +88,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if program is None or not (MODULES / "mod_auth_openidc.so").exists():
         missing("Apache with mod_auth_openidc is not here (Debian: apache2 libapache2-mod-auth-openidc)")
     lazy, port = Lazy(), free_port()
-    with pytest.MonkeyPatch.context() as patch, serving(lazy) as (url,):
+    with serving(lazy) as (url,):
         names = {"https://login.example": url, "https://wiki.example": f"http://127.0.0.1:{port}"}
         extra = "[mfa.oidc]\n" + renamed(block("toml"), names).replace("%", "%%")
         world = OidcWorld(tmp_path_factory.mktemp("apache"), unix_now, extra=extra, url=url)
         write(world.folder / "mfa" / "wiki.secret", SECRET + "\n")
-        world.build(patch)
+        world.build()
         lazy.app = world.http.app
         with running(str(program), port, renamed(block("apache"), names)):
             yield Site(world, names["https://wiki.example"])

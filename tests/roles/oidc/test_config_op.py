@@ -93,6 +93,6 @@ def test_subjects_are_the_same_after_a_restart_and_differ_between_users(op: Oidc
     first = rp.claims(rp.tokens(alice))["sub"]
     pairwise = other.claims(other.tokens(alice))["sub"]
     assert len({first, pairwise, rp.claims(rp.tokens(bob))["sub"]}) == 3
-    op.start()
+    op.start_mfa()
     again = op.rp()
     assert again.claims(again.tokens(op.browser()))["sub"] == first

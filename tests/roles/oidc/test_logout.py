@@ -276,21 +276,20 @@ def test_who_is_logged_out_already_goes_on_with_the_state(rp: Party, browser: Br
 
 
 def test_a_restored_copy_of_the_database_revives_no_session(tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        world = OidcWorld(tmp_path / "world", unix_now).build(patch)
-        world.enrol("alice", "laptop")
-        browser, rp = world.browser(), world.rp()
-        tokens = rp.tokens(browser, scope="openid offline_access", prompt="consent")
-        back_up(world.mfa.records.state, tmp_path / "copy")
-        log_out(browser, id_token_hint=tokens["id_token"])
-        world.post("/oidc/revoke", data={"token": tokens["refresh_token"]}, auth=("rp", SECRET))
-        world.mfa.close()
-        restore(world.config.common.store, SCHEMA, tmp_path / "copy")
-        world.start()
-        again = world.browser()
-        again.plant("milagro-session", browser.session_cookie() or "")
-        assert not is_logged_in(rp, again)
-        assert not rp.works(tokens)
-        with pytest.raises(OAuthError, match="invalid_grant"):
-            rp.refresh(tokens["refresh_token"])
-        world.close()
+    world = OidcWorld(tmp_path / "world", unix_now).build()
+    world.enrol("alice", "laptop")
+    browser, rp = world.browser(), world.rp()
+    tokens = rp.tokens(browser, scope="openid offline_access", prompt="consent")
+    back_up(world.mfa.records.state, tmp_path / "copy")
+    log_out(browser, id_token_hint=tokens["id_token"])
+    world.post("/oidc/revoke", data={"token": tokens["refresh_token"]}, auth=("rp", SECRET))
+    world.mfa.close()
+    restore(world.config.common.store, SCHEMA, tmp_path / "copy")
+    world.start_mfa()
+    again = world.browser()
+    again.plant("milagro-session", browser.session_cookie() or "")
+    assert not is_logged_in(rp, again)
+    assert not rp.works(tokens)
+    with pytest.raises(OAuthError, match="invalid_grant"):
+        rp.refresh(tokens["refresh_token"])
+    world.close()

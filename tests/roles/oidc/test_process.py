@@ -27,15 +27,11 @@ if TYPE_CHECKING:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[OidcWorld]:
     port = free_port()
-    with pytest.MonkeyPatch.context() as patch:
-        built = OidcWorld(tmp_path, unix_now, extra='[passphrase]\nfile = "passphrase"\n' + TEXT)
-        built.url = f"http://127.0.0.1:{port}"
-        write(tmp_path / "mfa" / "passphrase", PASSPHRASE.reveal().decode()).chmod(0o600)
-        built.build(patch)
-        config = tmp_path / "mfa" / "milagro.toml"
-        config.write_text(config.read_text().replace("port = 8000", f"port = {port}"))
-        yield built
-        built.close()
+    extra = '[passphrase]\nfile = "passphrase"\n' + TEXT
+    built = OidcWorld(tmp_path, unix_now, extra=extra, url=f"http://127.0.0.1:{port}", sockets=True)
+    write(tmp_path / "mfa" / "passphrase", PASSPHRASE.reveal().decode()).chmod(0o600)
+    yield built.build()
+    built.close()
 
 
 def test_the_provider_serves_logs_in_and_stops(world: OidcWorld) -> None:

@@ -144,21 +144,20 @@ def test_cookies_are_out_of_reach(rp: Party, browser: Browser) -> None:
 
 
 def test_over_https_no_other_host_can_plant_a_cookie(tmp_path: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        world = OidcWorld(tmp_path, SetClock(), url="https://login.test").build(patch)
-        world.enrol()
-        browser = Browser(world, http=httpx.Client(transport=world.http._transport, base_url=world.url))
-        first = world.rp().authorize(browser)
-        assert first.headers["set-cookie"].startswith("__Host-milagro-browser=")
-        page = browser.open(browser.log_in(interaction_of(first)))
-        assert 'action="/oidc/consent"' in page.text
-        assert browser.submit(page, decision="allow").headers["location"].startswith(f"{CALLBACK}?code=")
-        assert {cookie.name for cookie in browser.http.cookies.jar} == {
-            "__Host-milagro-browser",
-            "__Host-milagro-session",
-        }
-        assert all(cookie.secure and cookie.path == "/" for cookie in browser.http.cookies.jar)
-        world.close()
+    world = OidcWorld(tmp_path, SetClock(), url="https://login.test").build()
+    world.enrol()
+    browser = Browser(world, http=httpx.Client(transport=world.http._transport, base_url=world.url))
+    first = world.rp().authorize(browser)
+    assert first.headers["set-cookie"].startswith("__Host-milagro-browser=")
+    page = browser.open(browser.log_in(interaction_of(first)))
+    assert 'action="/oidc/consent"' in page.text
+    assert browser.submit(page, decision="allow").headers["location"].startswith(f"{CALLBACK}?code=")
+    assert {cookie.name for cookie in browser.http.cookies.jar} == {
+        "__Host-milagro-browser",
+        "__Host-milagro-session",
+    }
+    assert all(cookie.secure and cookie.path == "/" for cookie in browser.http.cookies.jar)
+    world.close()
 
 
 # -- interactions ------------------------------------------------------------------------------------------------------

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from joserfc.jwk import ECKey, KeySet, OctKey
-from tests.roles.network_world import toml
 
 from milagro.errors import ConfigError
 from milagro.roles.mfa.config import read_config
 from tests.roles.oidc.world import CALLBACK, TEXT, OidcWorld
-from tests.roles.world import write
+from tests.roles.world import toml_mfa, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,7 +132,7 @@ def faults(folder: Path, text: str) -> list[str]:
     write(folder / "secret", "s" * 40)
     write(folder / "short", "s" * 31)
     write(folder / "charter", "")
-    path = write(folder / "milagro.toml", toml() + text)
+    path = write(folder / "milagro.toml", toml_mfa() + text)
     with pytest.raises(ConfigError) as caught:
         read_config(path)
     return list(caught.value.problems)

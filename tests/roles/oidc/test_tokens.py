@@ -195,11 +195,10 @@ def test_a_client_without_refresh_gets_none(op: OidcWorld, browser: Browser) -> 
 @pytest.fixture(params=KINDS)
 def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OidcWorld]:
     """A provider of its own on each kind of database."""
-    with pytest.MonkeyPatch.context() as patch:
-        world = OidcWorld(tmp_path, SetClock(), store=store_table(request.param, request)).build(patch)
-        world.enrol("alice", "laptop")
-        yield world
-        world.close()
+    world = OidcWorld(tmp_path, SetClock(), store=lambda: store_table(request.param, request)).build()
+    world.enrol("alice", "laptop")
+    yield world
+    world.close()
 
 
 def at_once(call: Any, arguments: Any) -> list[Any]:

@@ -11,34 +11,23 @@ import re
 import secrets
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import httpx
 from authlib.integrations.httpx_client import OAuth2Client
-from fastapi.testclient import TestClient
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from tests.roles.network_world import DIAL, NetworkWorld, toml
 
-from milagro.roles.client.service import Application, Client
 from milagro.roles.issuance.requester import Patience
-from milagro.roles.mfa import config as mfa_config
 from milagro.roles.mfa import http as mfa_http
-from milagro.roles.mfa.authority import create_identity
-from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.oidc.provider import Provider, open_provider
-from milagro.roles.mfa.service import MfaService, invite
 from milagro.roles.peer import Peer
-from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, write
+from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, World, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pytest
-
-    from milagro.roles.client.device import DeviceFolder
     from milagro.roles.wire import Message
 
 PATIENT = Patience(answer=10.0, overall=30.0, linger=0.05)
@@ -138,55 +127,36 @@ class Hook:
 
 
 @dataclass
-class OidcWorld(NetworkWorld):
-    """A network world whose MFA server is an OpenID Provider."""
+class OidcWorld(World):
+    """A network world whose MFA server is an OpenID Provider, configured with `extra`."""
 
     extra: str = TEXT
-    store: str = ""
-    url: str = MFA_URL
     provider: Provider = field(init=False)
 
-    def build(self, patch: pytest.MonkeyPatch) -> OidcWorld:
-        self.found(patch)
+    def build(self) -> OidcWorld:
         self.hook = Hook()
-        place = self.folder / "mfa"
-        write(place / "secret", SECRET + "\n")
-        base = toml(self.slot).replace(MFA_URL, self.url).replace("dta_wait_seconds = 0", "dta_wait_seconds = 30")
-        text = base + self.extra % {"backchannel": self.hook.url} + self.store
-        write(place / "milagro.toml", text)
-        self.config = mfa_config.read_config(place / "milagro.toml")
-        assert self.config.network is not None
-        self.trust(create_identity(self.config.network, PASSPHRASE, self.clock(), CHEAP))
-        self.start()
+        write(self.folder / "mfa" / "secret", SECRET + "\n")
+        tables = self.extra % {"backchannel": self.hook.url} + self.store()
+        self.store = lambda: tables
+        super().build()
         return self
 
-    def start(self) -> None:
-        if hasattr(self, "mfa"):
+    def start_mfa(self) -> None:
+        if hasattr(self, "provider"):
             self.provider.close()
-            self.mfa.close()
-        suite = self.config.suite.open()
-        self.issuers = open_network(self.config, suite, PASSPHRASE, DIAL, self.clock, CHEAP)
-        self.mfa = MfaService(self.config, suite, self.issuers, clock=self.clock)
+        super().start_mfa()
+
+    def application(self) -> Any:
         provider = open_provider(self.mfa, PASSPHRASE, CHEAP)
         assert provider is not None
         self.provider = provider
-        self.http = TestClient(
-            mfa_http.create_app(self.mfa, self.config.common.server, provider), raise_server_exceptions=False
-        )
+        return mfa_http.create_app(self.mfa, self.config.common.server, provider)
 
     def close(self) -> None:
-        self.provider.close()
+        if hasattr(self, "provider"):
+            self.provider.close()
         super().close()
         self.hook.close()
-
-    def client(self, name: str = "laptop", folder: DeviceFolder | None = None) -> Client:
-        return Client(folder or self.device(name), self.dial, self.clock, lambda: DIAL, PATIENT, self.told.append)
-
-    def enrol(self, user: str = "alice", name: str = "laptop") -> Client:
-        client = self.client(name)
-        code = invite(self.mfa.records, user, self.clock(), timedelta(hours=24))
-        client.enrol(Application(self.url, user, name, code), lambda: PIN)
-        return client
 
     # -- who takes part --------------------------------------------------------------------------------------------
     def browser(self, device: str = "laptop") -> Browser:

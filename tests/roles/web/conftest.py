@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PagesWorld]:
-    yield from pages_world.made(tmp_path, monkeypatch)
+def pages(folder: Path) -> Iterator[PagesWorld]:
+    yield from pages_world.made(folder)

@@ -17,13 +17,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
-from tests.roles.network_world import NetworkWorld
 
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.service import invite
-from tests.roles import network_world
 from tests.roles.network.site import free_ports
+from tests.roles.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,37 +88,25 @@ class Clock:
         return unix_now() + self.ahead
 
 
-class PagesWorld(NetworkWorld):
-    """Three D-TAs, of which two are enough, and an MFA server at `origin`."""
-
-    origin: str
+class PagesWorld(World):
+    """Three D-TAs, of which two are enough, and an MFA server at an address of its own."""
 
     @classmethod
-    def made(cls, folder: Path, patch: pytest.MonkeyPatch) -> PagesWorld:
+    def made(cls, folder: Path) -> PagesWorld:
         (port,) = free_ports(1)
-        world = cls(folder, Clock())
-        world.origin = f"http://127.0.0.1:{port}"
-        toml = network_world.toml
-        patch.setattr(network_world, "toml", lambda slot: _at(toml(slot), port))
-        world.build(patch)
-        return world
+        return cls(folder, Clock(), url=f"http://127.0.0.1:{port}", sockets=True).build()
 
     def serving(self) -> AbstractContextManager[None]:
         """The MFA server at its address."""
-        app = mfa_http.create_app(self.mfa, self.config.common.server)
-        return serving_at(app, self.config.common.server.port)
+        return serving_at(self.application(), self.config.common.server.port)
 
     def code(self, user: str) -> str:
         return invite(self.mfa.records, user, self.clock(), timedelta(hours=1))
 
 
-def _at(text: str, port: int) -> str:
-    return text.replace(network_world.MFA_URL, f"http://127.0.0.1:{port}").replace("port = 8000", f"port = {port}")
-
-
-def made(tmp_path: Path, patch: Any) -> Iterator[PagesWorld]:
+def made(folder: Path) -> Iterator[PagesWorld]:
     """A served world; for fixtures."""
-    world = PagesWorld.made(tmp_path, patch)
+    world = PagesWorld.made(folder)
     try:
         with world.serving():
             yield world

@@ -66,7 +66,7 @@ def browsing(origin: str) -> Iterator[Browser]:
 
 
 def test_enrol_log_in_and_change_the_pin(pages: PagesWorld) -> None:
-    with browsing(pages.origin) as browser:
+    with browsing(pages.url) as browser:
         browser.enrol(pages)
         assert browser.call("accounts") == [{"user": "alice", "device": "browser"}]
         said = browser.call("login", *WHO, PIN)
@@ -81,14 +81,14 @@ def test_enrol_log_in_and_change_the_pin(pages: PagesWorld) -> None:
 
 
 def test_three_wrong_pins_lock(pages: PagesWorld) -> None:
-    with browsing(pages.origin) as browser:
+    with browsing(pages.url) as browser:
         browser.enrol(pages)
         assert [browser.refused("login", *WHO, WRONG) for _ in range(3)] == ["authentication-failed"] * 3
         assert browser.refused("login", *WHO, PIN) == "locked"
 
 
 def test_bad_dtas_are_named_and_not_needed(pages: PagesWorld) -> None:
-    with browsing(pages.origin) as browser:
+    with browsing(pages.url) as browser:
         pages.fronts[0].misdeed = byzantine.wrong_share
         browser.enrol(pages)
         assert [(one["name"], one["reason"]) for one in browser.told] == [("dta-1", "wrong-share")]
@@ -107,7 +107,7 @@ def test_bad_dtas_are_named_and_not_needed(pages: PagesWorld) -> None:
 
 
 def test_the_network_goes_to_another_epoch_and_to_another_key(pages: PagesWorld) -> None:
-    with browsing(pages.origin) as browser:
+    with browsing(pages.url) as browser:
         pages.reshare()  # the server has not heard of it
         browser.enrol(pages)
         assert browser.call("login", *WHO, PIN)["user"] == "alice"
@@ -122,23 +122,23 @@ def test_the_network_goes_to_another_epoch_and_to_another_key(pages: PagesWorld)
 
 def test_a_login_for_another_origin_is_no_login_here(pages: PagesWorld) -> None:
     """The same server, reached by another name: what is signed for that name does not count."""
-    with browsing(pages.origin.replace("127.0.0.1", "localhost")) as browser:
+    with browsing(pages.url.replace("127.0.0.1", "localhost")) as browser:
         application = {"user": "alice", "device": "browser", "code": pages.code("alice")}
         assert browser.refused("enrol", application, PIN) == "holder-not-proven"
 
 
 def test_a_login_that_a_look_alike_relays_is_no_login(pages: PagesWorld) -> None:
     (port,) = free_ports(1)
-    with browsing(pages.origin) as browser, serving_at(look_alike(pages.origin), port):
+    with browsing(pages.url) as browser, serving_at(look_alike(pages.url), port):
         browser.enrol(pages)
         browser.call("login", *WHO, PIN)
         assert browser.refused("loginAt", f"http://127.0.0.1:{port}", *WHO, PIN) == "invalid-signature"
         assert pages.attempts(*WHO) == 0
-        assert browser.call("loginAt", pages.origin, *WHO, PIN)["user"] == "alice"  # so it was the address
+        assert browser.call("loginAt", pages.url, *WHO, PIN)["user"] == "alice"  # so it was the address
 
 
 def test_devices_are_shown_and_removed_after_a_login(pages: PagesWorld) -> None:
-    with browsing(pages.origin) as browser:
+    with browsing(pages.url) as browser:
         browser.enrol(pages)
         assert browser.refused("devices", *WHO) == "login-needed"
         browser.call("login", *WHO, PIN)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
-from tests.roles.network_world import NetworkWorld
 
 from milagro.errors import ParameterError
 from milagro.protocols.mpin.v2 import P256Key
@@ -17,30 +16,21 @@ from milagro.roles.mfa import pages
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.transport.operations import Caller, NoRequest, Operation
 from milagro.roles.wire import Message, to_text
-from tests.roles.world import MFA_URL, PIN, SetClock, login
+from tests.roles.world import MFA_URL, PIN, SetClock, World, login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ELSEWHERE = {"origin": "https://elsewhere.example"}
 ALLOWED = "access-control-allow-origin"
 
 
-@pytest.fixture
-def world(tmp_path: Path, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[NetworkWorld]:
-    built = NetworkWorld(tmp_path, clock).build(monkeypatch)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world that stays as it is, for all that is only looked at."""
+    built = World(tmp_path_factory.mktemp("served"), SetClock()).build()
     yield built
     built.close()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetworkWorld]:
-    """A world that stays as it is, for all that is only looked at."""
-    with pytest.MonkeyPatch.context() as patch:
-        built = NetworkWorld(tmp_path_factory.mktemp("served"), SetClock()).build(patch)
-        yield built
-        built.close()
 
 
 # -- pages -------------------------------------------------------------------------------------------------------------
@@ -49,7 +39,7 @@ def rules(policy: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/login", "/login?interaction=abc"])
-def test_the_page_lets_nothing_else_in(served: NetworkWorld, path: str) -> None:
+def test_the_page_lets_nothing_else_in(served: World, path: str) -> None:
     answer = served.http.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -65,7 +55,7 @@ def test_the_page_lets_nothing_else_in(served: NetworkWorld, path: str) -> None:
     assert "<script>" not in answer.text
 
 
-def test_its_files_are_kept_until_they_change(served: NetworkWorld) -> None:
+def test_its_files_are_kept_until_they_change(served: World) -> None:
     for name, kind in (
         ("app.js", "text/javascript"),
         ("milagro-client.js", "text/javascript"),
@@ -80,7 +70,7 @@ def test_its_files_are_kept_until_they_change(served: NetworkWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["index.html", "nothing.js", "..%2findex.html", "%2e%2e/app.js", "app.js/"])
-def test_no_other_file_is_to_be_had(served: NetworkWorld, name: str) -> None:
+def test_no_other_file_is_to_be_had(served: World, name: str) -> None:
     assert served.http.get(f"/client/{name}").status_code == 404
 
 
@@ -93,7 +83,7 @@ def test_an_address_that_a_policy_cannot_name_is_left_out() -> None:
 
 
 # -- pages of other origins --------------------------------------------------------------------------------------------
-def test_any_page_may_ask_a_dta_for_shares_and_keys_and_for_nothing_else(served: NetworkWorld) -> None:
+def test_any_page_may_ask_a_dta_for_shares_and_keys_and_for_nothing_else(served: World) -> None:
     dta = TestClient(served.network.dtas[0].app(), raise_server_exceptions=False)
     wish = {**ELSEWHERE, "access-control-request-method": "POST", "access-control-request-headers": "content-type"}
     preflight = dta.options("/v1/issue", headers=wish)
@@ -108,7 +98,7 @@ def test_any_page_may_ask_a_dta_for_shares_and_keys_and_for_nothing_else(served:
     assert not any(name.endswith("allow-credentials") for name in {*preflight.headers, *refused.headers})
 
 
-def test_the_mfa_server_answers_pages_of_its_own_only(served: NetworkWorld) -> None:
+def test_the_mfa_server_answers_pages_of_its_own_only(served: World) -> None:
     for operation in MFA.operations:
         wish = {**ELSEWHERE, "access-control-request-method": operation.method}
         asked = served.http.options(operation.path, headers=wish)
@@ -124,7 +114,7 @@ def test_only_public_operations_are_for_pages_of_other_origins() -> None:
 
 
 # -- devices -----------------------------------------------------------------------------------------------------------
-def ask(world: NetworkWorld, path: str, *, at: int | None = None, name: str | None = None, key: Any = None) -> Any:
+def ask(world: World, path: str, *, at: int | None = None, name: str | None = None, key: Any = None) -> Any:
     """What alice's laptop is answered; `key` signs in the place of its own."""
     folder = world.device("laptop")
     identity, now = folder.record().identity, world.clock() if at is None else at
@@ -139,7 +129,7 @@ def ask(world: NetworkWorld, path: str, *, at: int | None = None, name: str | No
     return answer.json() if answer.status_code == 200 else answer.json()["error"]["code"]
 
 
-def test_devices_are_the_users_own_and_need_a_recent_login(world: NetworkWorld) -> None:
+def test_devices_are_the_users_own_and_need_a_recent_login(world: World) -> None:
     client = world.enrol()
     world.enrol("alice", "phone")
     world.enrol("bob", "tablet")
@@ -159,7 +149,7 @@ def test_devices_are_the_users_own_and_need_a_recent_login(world: NetworkWorld) 
     assert ask(world, "/v1/devices") == "login-needed"
 
 
-def test_devices_are_shown_to_the_holder_of_the_key_and_once(world: NetworkWorld) -> None:
+def test_devices_are_shown_to_the_holder_of_the_key_and_once(world: World) -> None:
     login(world.enrol())
     assert ask(world, "/v1/devices", key=P256Key.generate(secrets.token_bytes)) == "holder-not-proven"
     assert ask(world, "/v1/devices", at=world.clock() - 61) == "expired"
@@ -173,7 +163,7 @@ def test_devices_are_shown_to_the_holder_of_the_key_and_once(world: NetworkWorld
     assert ask(world, "/v1/devices") == "suspended"
 
 
-def test_a_locked_device_is_shown_as_locked_and_shows_nothing(world: NetworkWorld) -> None:
+def test_a_locked_device_is_shown_as_locked_and_shows_nothing(world: World) -> None:
     login(world.enrol())
     phone = world.enrol("alice", "phone")
     for _ in range(3):

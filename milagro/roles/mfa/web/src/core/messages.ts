@@ -34,12 +34,12 @@ export interface NetworkTicket {
 
 export interface EnrolmentAnswer {
   identity: string;
-  network?: NetworkTicket | null;
+  ticket: NetworkTicket;
 }
 
 export interface PermitsAnswer {
   slot?: number | null;
-  network?: NetworkTicket | null;
+  ticket?: NetworkTicket | null;
 }
 
 export interface PassMessage {
