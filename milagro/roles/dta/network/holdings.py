@@ -70,17 +70,16 @@ class StoredHoldings:
         # A switch writes both at once: read again until both are of one moment.
         while True:
             with self._state.read() as connection:
-                octets = self._tables.fact(connection, "ring")
-                charter = self._tables.fact(connection, "charter")
+                facts = self._tables.facts(connection, "ring", "charter", RESTORED)
                 rows = self._tables.shares(connection, "current", "retiring")
-                same = self._tables.fact(connection, "ring") == octets
-                restored = self._tables.fact(connection, RESTORED) is not None
-            if restored:
+                same = self._tables.fact(connection, "ring") == facts.get("ring")
+            if RESTORED in facts:
                 raise NotReady("this D-TA comes back from a backup, and waits for others to say where the network is")
-            if octets is None or charter is None:
+            if "ring" not in facts or "charter" not in facts:
                 raise NotReady("the network of this D-TA has no key yet")
             if same:
-                return KeyRing.from_bytes(self._suite_of(Charter.from_bytes(charter).curve), octets), rows
+                curve = Charter.from_bytes(facts["charter"]).curve
+                return KeyRing.from_bytes(self._suite_of(curve), facts["ring"]), rows
 
     def _share(self, ring: KeyRing, row: ShareRow, rows: list[ShareRow]) -> KeyShare:
         with self._lock:

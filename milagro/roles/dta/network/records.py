@@ -152,6 +152,11 @@ class NetworkTables:
         """The value under a name."""
         return connection.execute(select(self._fact.c.value).where(self._fact.c.name == name)).scalar_one_or_none()
 
+    def facts(self, connection: Connection, *names: str) -> dict[str, bytes]:
+        """The values under these names, of those that are there, of one moment."""
+        column = self._fact.c
+        return {row.name: row.value for row in connection.execute(select(self._fact).where(column.name.in_(names)))}
+
     def set_fact(self, connection: Connection, name: str, value: bytes | None) -> None:
         """Puts a value under a name, or takes it away."""
         connection.execute(delete(self._fact).where(self._fact.c.name == name))
