@@ -157,6 +157,10 @@ def test_over_https_no_other_host_can_plant_a_cookie(tmp_path: Path) -> None:
         "__Host-milagro-session",
     }
     assert all(cookie.secure and cookie.path == "/" for cookie in browser.http.cookies.jar)
+    token = world.provider.registry.allow(1, world.clock() + 60)
+    body = {"redirect_uris": [CALLBACK], "backchannel_logout_uri": "http://127.0.0.1:22/"}
+    response = world.post("/oidc/register", json=body, headers={"authorization": f"Bearer {token}"})
+    assert (response.status_code, "server itself" in response.text) == (400, True)
     world.close()
 
 

@@ -5,6 +5,11 @@ Spec: spec/oidc.md#clients, spec/oidc.md#registration
 
 from __future__ import annotations
 
+import http.server
+import json
+import ssl
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,9 +18,11 @@ from joserfc.jwk import ECKey, KeySet, OctKey
 from milagro.errors import ConfigError
 from milagro.roles.mfa.config import read_config
 from tests.roles.oidc.world import CALLBACK, TEXT, OidcWorld
+from tests.roles.tls import TestAuthority
 from tests.roles.world import toml_mfa, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import httpx
@@ -111,6 +118,52 @@ def test_metadata_that_is_not_safe_is_refused(op: OidcWorld, change: dict[str, A
     response = register(op, {name: value for name, value in body.items() if value is not None})
     assert response.status_code == 400
     assert response.json()["error"] in ({error} if error else {"invalid_redirect_uri", "invalid_client_metadata"})
+
+
+@contextmanager
+def listing(folder: Path, content: Any) -> Iterator[str]:
+    """A site that shows a list over https; the address of the list."""
+    authority = TestAuthority(folder)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        def log_message(self, *_args: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("rp.test"))
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(authority.path))
+        yield f"https://127.0.0.1:{server.server_port}/list"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (["https://a.test/", "https://b.test/", "https://c.test/"], 201),
+        (["https://a.test/"], 400),
+        ({"https://a.test/": 1}, 400),
+        (["https://a.test/", "https://b.test/", "x" * 70000], 400),
+    ],
+)
+def test_a_sector_is_one_that_lists_all_redirect_uris(op: OidcWorld, tmp_path: Path, content: Any, status: int) -> None:
+    with listing(tmp_path, content) as uri:
+        body = {"subject_type": "pairwise", "redirect_uris": ["https://a.test/", "https://b.test/"]}
+        response = register(op, {**body, "sector_identifier_uri": uri})
+    assert response.status_code == status
+    if status == 201:
+        client = op.provider.client(response.json()["client_id"])
+        assert client is not None
+        assert client.sector_identifier == "127.0.0.1"
 
 
 def test_a_refused_registration_uses_no_token_up(op: OidcWorld) -> None:

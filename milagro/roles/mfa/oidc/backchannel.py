@@ -10,6 +10,7 @@ Spec: spec/oidc.md#logout
 
 from __future__ import annotations
 
+import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Final
@@ -44,7 +45,8 @@ class Notifier:
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="logout")
         self._watch = KeyWatch(self._background, _POLL_SECONDS)
         self._swept = float("-inf")
-        self._http = httpx.Client(timeout=_PATIENCE_SECONDS, trust_env=False, follow_redirects=False)
+        trust = ssl.create_default_context()
+        self._http = httpx.Client(verify=trust, timeout=_PATIENCE_SECONDS, trust_env=False)
 
     def start(self) -> None:
         """Begins to look for notes."""

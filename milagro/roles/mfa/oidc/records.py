@@ -156,15 +156,13 @@ class OidcRecords:
     def consent(self, user: str, client: str) -> set[str]:
         """The scopes that the user has let the client have."""
         with self.state.read() as connection:
-            where = (CONSENT.c.user == user, CONSENT.c.client == client)
-            return set((connection.execute(select(CONSENT.c.scope).where(*where)).scalar() or "").split())
+            return _consent(connection, user, client)
 
     def give_consent(self, user: str, client: str, scopes: set[str], now: int) -> None:
         """Adds to them."""
-        given = self.consent(user, client) | scopes
-        row = {"user": user, "client": client, "scope": " ".join(sorted(given)), "given": now}
         with self.state.write("oidc consent") as connection:
-            put(connection, CONSENT, row)
+            given = " ".join(sorted(_consent(connection, user, client) | scopes))
+            put(connection, CONSENT, {"user": user, "client": client, "scope": given, "given": now})
 
     def profile(self, user: str) -> dict[str, Any]:
         """The claims that are kept of a user."""
@@ -211,6 +209,11 @@ def own(key: str, browser: str, now: int) -> tuple[Any, ...]:
     """Whether a row is the interaction of this name and browser, and not over."""
     columns = INTERACTION.c
     return columns.id == digest(key), columns.browser == digest(browser), columns.expires > now
+
+
+def _consent(connection: Connection, user: str, client: str) -> set[str]:
+    where = (CONSENT.c.user == user, CONSENT.c.client == client)
+    return set((connection.execute(select(CONSENT.c.scope).where(*where)).scalar() or "").split())
 
 
 def live_session(connection: Connection, state: State, key: str | None, now: int) -> Session | None:

@@ -6,7 +6,9 @@ Spec: spec/oidc.md#registration
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -106,13 +108,14 @@ class Registration(ClientRegistrationEndpoint):
         return client
 
     def _check_reach(self, uri: str) -> None:
-        """No stranger makes this server post to what only this machine reaches."""
+        """No stranger makes this server call what only this machine reaches."""
         host, own = (urlsplit(each).hostname or "" for each in (uri, self._provider.issuer))
         if uri and is_loopback(host) and not is_loopback(own):
-            raise InvalidClientMetadataError("The member backchannel_logout_uri is an address of this server itself.")
+            raise InvalidClientMetadataError("A member names an address of this server itself.")
 
     def _made(self, metadata: dict[str, Any]) -> RelyingParty:
         pairwise = metadata.get("subject_type") == "pairwise"
+        self._check_reach(metadata.get("sector_identifier_uri") or "")
         uris = tuple(metadata["redirect_uris"])
         sector = metadata.get("sector_identifier_uri")
         method = metadata["token_endpoint_auth_method"]
@@ -194,12 +197,24 @@ def _sector(uri: str, redirect_uris: tuple[str, ...]) -> str:
     parts = urlsplit(uri)
     if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
         raise InvalidClientMetadataError("The sector_identifier_uri must be https.")
-    try:
-        with httpx.Client(timeout=5.0, follow_redirects=False, trust_env=False) as http:
-            found = http.get(uri)
-            listed = found.json() if found.status_code == 200 and len(found.content) <= _LIST_LIMIT else None
-    except (httpx.HTTPError, ValueError):
-        listed = None
+    listed = _fetch(uri)
     if not isinstance(listed, list) or not set(redirect_uris) <= {each for each in listed if isinstance(each, str)}:
         raise InvalidClientMetadataError("The list at sector_identifier_uri does not have all redirect URIs.")
     return parts.hostname
+
+
+def _fetch(uri: str) -> Any:
+    """The JSON at an address; None if there is none, or too much."""
+    content = bytearray()
+    try:
+        with (
+            httpx.Client(verify=ssl.create_default_context(), timeout=5.0, trust_env=False) as http,
+            http.stream("GET", uri) as response,
+        ):
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > _LIST_LIMIT:
+                    return None
+        return json.loads(content) if response.status_code == 200 else None
+    except (httpx.HTTPError, ValueError, RecursionError):
+        return None
