@@ -70,8 +70,7 @@ class StoredHoldings:
     def _read(self) -> tuple[KeyRing, list[ShareRow]]:
         # A switch writes all of these in one transaction, and a reader sees the database as of one moment.
         with self._state.read() as connection:
-            facts = self._tables.facts(connection, "ring", "charter")
-            rows = self._tables.shares(connection, "current", "retiring")
+            facts, rows = self._tables.holdings(connection)
         if len(facts) < 2:
             raise NotReady("the network of this D-TA has no key yet")
         return self._ring(facts["ring"], facts["charter"]), rows
