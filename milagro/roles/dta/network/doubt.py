@@ -18,8 +18,7 @@ from milagro.protocols.sharing import Certificate, Transcript
 from milagro.protocols.sharing.runs import generation, resharing
 from milagro.protocols.sharing.runs.broadcast import Signed, parse_statement
 from milagro.roles.dta.network import messages
-from milagro.roles.dta.network.memory import RESTORED
-from milagro.roles.dta.network.records import ShareRow
+from milagro.roles.dta.network.records import RESTORED, ShareRow
 from milagro.roles.dta.network.switching import Switching
 from milagro.roles.lineage import can_be_certified, require_quorum, run_name
 from milagro.roles.switches import Proposal, Step, read

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter
 from milagro.roles.dta.holdings import Holding, NotReady
-from milagro.roles.dta.network.memory import RESTORED, open_share
+from milagro.roles.dta.network.memory import open_share
+from milagro.roles.dta.network.records import RESTORED
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import KeyShare, Suite
@@ -70,8 +71,7 @@ class StoredHoldings:
     def _read(self) -> tuple[KeyRing, list[ShareRow]]:
         # A switch writes all of these in one transaction, and a reader sees the database as of one moment.
         with self._state.read() as connection:
-            facts = self._tables.facts(connection, "ring", "charter", RESTORED)
-            rows = self._tables.shares(connection, "current", "retiring")
+            facts, rows = self._tables.holdings(connection)
         if RESTORED in facts:
             raise NotReady("this D-TA comes back from a backup, and waits for others to say where the network is")
         if not {"ring", "charter"} <= facts.keys():

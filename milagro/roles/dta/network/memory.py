@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from milagro.stores.keys import Sealer
 
 _log = logs.logger(__name__)
-RESTORED: Final = "restored"  # the fact that a node comes back from a backup: the nonce of its question
 UP_SECONDS: Final = 30  # who was heard so long ago is taken to be there
 CONSENTS: Final = ("refresh", "repair", "rotate", "reshare", "retire")
 

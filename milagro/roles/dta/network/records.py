@@ -33,6 +33,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 KEPT_MESSAGES: Final = 64  # of one member and one run
 _KEPT_NOTES: Final = 200
 _BIG: Final = BigInteger().with_variant(Integer, "sqlite")  # so that SQLite numbers the rows by itself
+RESTORED: Final = "restored"  # the fact that a node comes back from a backup: the nonce of its question
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ class NetworkTables:
         self._member = table(
             "member", key("identity", Text), number("heard"), number("reached"), number("asked"), words("fault")
         )
+        fact, share = self._fact.c, self._share.c
+        standing = or_(fact.name == "ring", fact.name == "charter", fact.name == RESTORED)
+        self._standing = select(fact.name, fact.value).where(standing)
+        self._in_use = select(self._share).where(or_(share.state == "current", share.state == "retiring"))
         self._note = table("note", serial(), number("at"), words("member"), words("text"))
         self._whereabouts = table("whereabouts", key("member", Text), octets("set_id"))
 
@@ -151,11 +157,6 @@ class NetworkTables:
     def fact(self, connection: Connection, name: str) -> bytes | None:
         """The value under a name."""
         return connection.execute(select(self._fact.c.value).where(self._fact.c.name == name)).scalar_one_or_none()
-
-    def facts(self, connection: Connection, *names: str) -> dict[str, bytes]:
-        """The values under those of these names that have one."""
-        query = select(self._fact.c.name, self._fact.c.value).where(self._fact.c.name.in_(names))
-        return {name: bytes(value) for name, value in connection.execute(query)}
 
     def set_fact(self, connection: Connection, name: str, value: bytes | None) -> None:
         """Puts a value under a name, or takes it away."""
@@ -265,6 +266,11 @@ class NetworkTables:
         """The shares in these states."""
         query = select(self._share).where(self._share.c.state.in_(states))
         return [ShareRow(*row) for row in connection.execute(query)]
+
+    def holdings(self, connection: Connection) -> tuple[dict[str, bytes], list[ShareRow]]:
+        """The facts `ring`, `charter`, RESTORED where they are there, and the shares in use: asked for at each use."""
+        facts = {name: bytes(value) for name, value in connection.execute(self._standing)}
+        return facts, [ShareRow(*row) for row in connection.execute(self._in_use)]
 
     def put_share(self, connection: Connection, row: ShareRow) -> None:
         """Keeps a share, in the place of one of the same set."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from milagro.roles.dta.network.memory import RESTORED
+from milagro.roles.dta.network.records import RESTORED
 from milagro.roles.dta.network.running import Running
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from milagro.protocols import pki
 from milagro.protocols.sharing import KeyRing
 from milagro.roles.charter import Charter, CharterFile
-from milagro.roles.dta.network.memory import RESTORED, UP_SECONDS
+from milagro.roles.dta.network.memory import UP_SECONDS
+from milagro.roles.dta.network.records import RESTORED
 from milagro.roles.switches import Proposal, read
 
 if TYPE_CHECKING:
