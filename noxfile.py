@@ -235,11 +235,12 @@ def differential(session: nox.Session) -> None:
 def network(session: nox.Session) -> None:
     """Networks of D-TAs, long: every member killed at every transaction of a run, and real processes at random.
 
-    MILAGRO_NETWORK_SEED repeats the kills of processes. Arguments go to pytest.
+    Ten minutes with a thousand users print their figures (`-rP`). MILAGRO_NETWORK_SEED repeats the kills of processes;
+    MILAGRO_NETWORK_STEP is the seconds of a step, 8, of which a busy machine needs more. Arguments go to pytest.
     """
     install(session, "server", "test")
     session.env["MILAGRO_NETWORK"] = "long"
-    session.run("pytest", "-n", "auto", "--timeout", "7200", *(session.posargs or ["tests/roles/network"]))
+    session.run("pytest", "-n", "auto", "-rP", "--timeout", "7200", *(session.posargs or ["tests/roles/network"]))
 
 
 @nox.session

@@ -30,6 +30,7 @@ ENVIRONMENT = {
 }
 ENVIRONMENT.pop("MILAGRO_BACKEND", None)
 SEALED = ("--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8")
+STEP = int(os.environ.get("MILAGRO_NETWORK_STEP", "8"))  # a busy machine needs more
 APPROVE = ("refresh", "repair", "rotate")
 
 
@@ -50,7 +51,7 @@ class Site:
     folder: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
-    step_seconds: int = 8
+    step_seconds: int = STEP
 
     def config(self, name: str) -> str:
         return str(self.folder / name / "milagro.toml")

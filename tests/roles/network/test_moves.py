@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,20 +57,32 @@ def test_the_old_set_serves_or_the_new_one_whoever_is_killed(site: Site, victim:
         site.kill(victim)
         time.sleep(generator.uniform(0, 3))
         site.serve(victim)
-        found = site.wait(*LEFT, epoch=1)
-        crowd.finish(USERS, 400)
+        found = enough(site)
+        crowd.finish(USERS, 600)
         crowd.come("late", 5, 1)
-        crowd.finish(USERS + 5, 400)
+        crowd.finish(USERS + 5, 600)
         print(f"{victim} after {after}: {len(crowd.done)} users, {len(crowd.retries)} retried: {crowd.retries[:3]}")
         assert crowd.failed == []
         assert {(one["key_id"], one["threshold"]) for one in found} == {(state["key_id"], 4)}
         site.serve(GONE)
-        site.wait(*LEFT, GONE, epoch=1)  # it asks for a refresh
+        site.wait(*LEFT, GONE, epoch=1)  # whoever was left out asks for a refresh, now that all are there
         site.stop()
         for name in OLD:
             lost = compare(crowd.dial.acknowledged.get(name, []), site.folder / name / "state.sqlite")
             assert (lost.unlogged, lost.unspent, lost.twice) == (0, 0, 0), name
     assert "Traceback" not in "".join(path.read_text() for path in site.folder.glob("*.log"))
+
+
+def enough(site: Site) -> list[dict[str, Any]]:
+    """The states of those who have a share of the new set, once they are enough."""
+    deadline = time.monotonic() + 600
+    while True:
+        found = [site.status(name) for name in LEFT]
+        there = [one for one in found if one["epoch"] and one["holds_share"]]
+        if len(there) >= 4:
+            return there
+        assert time.monotonic() < deadline, [site.network("status", name) for name in LEFT]
+        time.sleep(1)
 
 
 def move(site: Site) -> None:

@@ -100,7 +100,7 @@ def test_users_enrol_and_log_in_while_two_of_five_are_killed_again_and_again(sit
             if rounds == 1 or (LONG and rounds % 20 == 0):
                 site.network("refresh", generator.choice(NAMES))
             time.sleep(generator.uniform(1, 3))
-        crowd.finish(USERS, 600)
+        crowd.finish(USERS, 600 + SECONDS)
         report(crowd, rounds, figures, time.monotonic() - began)
         assert crowd.failed == []
         assert len(crowd.done) == USERS
