@@ -16,7 +16,7 @@ from milagro.roles.mfa.service import code_hash, invite, new_code
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import code_of
 from milagro.roles.wire import to_text
-from tests.roles.world import MFA_URL, PIN, World, application, login
+from tests.roles.world import HASTY, MFA_URL, PATIENT, PIN, World, application, login
 
 if TYPE_CHECKING:
     from milagro.roles.mfa.service import Enrolment
@@ -138,11 +138,12 @@ def test_nobody_impossible_is_invited(world: World, user: str) -> None:
 
 
 def test_an_enrolment_that_broke_off_is_taken_up(world: World) -> None:
-    client, code = world.client(), world.invite()
     world.take_down(2, 3)
+    world.patience, code = HASTY, world.invite()
     with pytest.raises(MilagroError, match="dta-3: unreachable"):
-        client.enrol(application("alice", "laptop", code), lambda: PIN)
-    world.fronts[1].down = False
+        world.client().enrol(application("alice", "laptop", code), lambda: PIN)
+    world.fronts[1].down, world.patience = False, PATIENT
+    client = world.client()
     client.enrol(application("alice", "laptop", code), lambda: PIN)
     assert login(client).user == "alice"
     with pytest.raises(AlreadyExists):

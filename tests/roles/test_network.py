@@ -23,7 +23,20 @@ from milagro.roles.mfa.service import invite
 from milagro.roles.mfa.watch import KeyWatch
 from milagro.roles.refusals import code_of
 from tests.roles.issuing import byzantine
-from tests.roles.world import CHEAP, MFA_URL, OVERLAP, PASSPHRASE, PIN, SLOT, WRONG, World, application, login
+from tests.roles.world import (
+    CHEAP,
+    HASTY,
+    MFA_URL,
+    OVERLAP,
+    PASSPHRASE,
+    PATIENT,
+    PIN,
+    SLOT,
+    WRONG,
+    World,
+    application,
+    login,
+)
 
 if TYPE_CHECKING:
     from milagro.protocols.sharing import SharedKey
@@ -78,11 +91,12 @@ def test_a_dta_that_does_wrong_is_named_and_not_needed(world: World, misdeed: by
 def test_with_too_few_nothing_is_enrolled_and_the_same_code_goes_on_later(world: World) -> None:
     world.fronts[0].misdeed = world.fronts[1].misdeed = byzantine.garbage
     code = invite(world.mfa.records, "alice", world.clock(), timedelta(hours=1))
-    client = world.client()
+    world.patience = HASTY
     with pytest.raises(MilagroError, match="dta-1: garbage"):
-        client.enrol(application("alice", "laptop", code), lambda: PIN)
+        world.client().enrol(application("alice", "laptop", code), lambda: PIN)
     assert not world.device().enrolled()
-    world.fronts[0].misdeed = None
+    world.fronts[0].misdeed, world.patience = None, PATIENT
+    client = world.client()
     client.enrol(application("alice", "laptop", code), lambda: PIN)
     assert login(client).user == "alice"
 

@@ -51,7 +51,8 @@ WRONG = "1111"
 CHEAP = Argon2Cost(memory_kib=32, iterations=1, lanes=1)
 PASSPHRASE = Passphrase(b"correct horse battery staple")
 MFA_URL = "http://127.0.0.1:8000"
-PATIENT = Patience(answer=3.0, overall=5.0, linger=0.7)
+PATIENT = Patience(answer=10.0, overall=20.0, linger=0.7)  # machines that run tests may be busy
+HASTY = Patience(answer=1.0, overall=2.0)
 
 
 def toml_dta(name: str = "dta-1", port: int = 8001, store: str = "") -> str:
@@ -79,8 +80,8 @@ name = "login.test"
 dta_wait_seconds = 0
 [mfa.network]
 charter = "charter"
-answer_seconds = 3
-patience_seconds = 10
+answer_seconds = 10
+patience_seconds = 20
 {store}"""
 
 
@@ -127,6 +128,7 @@ class World:
     store: Callable[[], str] = str  # the table [store] of the MFA server, or more tables; none: a SQLite file
     url: str = MFA_URL  # of the MFA server
     sockets: bool = False  # the D-TAs listen
+    patience: Patience = PATIENT
     told: list[str] = field(default_factory=list)
     mfa: MfaService = field(init=False)
     config: MfaConfig = field(init=False)
@@ -209,7 +211,7 @@ class World:
 
     def client(self, name: str = "laptop", folder: DeviceFolder | None = None) -> Client:
         place = folder or self.device(name)
-        return Client(place, self.dial, self.clock, lambda: self.dta_dial, PATIENT, self.told.append)
+        return Client(place, self.dial, self.clock, lambda: self.dta_dial, self.patience, self.told.append)
 
     def invite(self, user: str = "alice") -> str:
         return invite(self.mfa.records, user, self.clock(), timedelta(hours=24))
