@@ -41,14 +41,14 @@ def servers_under(folder: Path) -> list[int]:
 
 def test_it_ends_well(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    done = subprocess.run([*DEMO, "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    done = subprocess.run([*DEMO, "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=270)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(" ... ok ") == STEPS
     assert "Everything behaved" in done.stdout
     names = {path.name for path in kept.iterdir()}
     assert {"dta-one", "dta-two", "dta-three", "login.demo", "laptop", "phone", "logs"} <= names
     assert servers_under(kept) == []
-    again = subprocess.run([*DEMO, "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    again = subprocess.run([*DEMO, "--keep", str(kept)], capture_output=True, text=True, env=ENVIRONMENT, timeout=270)
     assert again.returncode == 1
     assert "exists already" in again.stderr
 
@@ -56,7 +56,7 @@ def test_it_ends_well(tmp_path: Path) -> None:
 def test_a_step_that_misbehaves_fails_the_demo(tmp_path: Path) -> None:
     # The reference backend is refused by the roles, so the very first step cannot succeed.
     environment = {**ENVIRONMENT, "MILAGRO_BACKEND": "reference", "TMPDIR": str(tmp_path)}
-    done = subprocess.run([*DEMO, "--json"], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run([*DEMO, "--json"], capture_output=True, text=True, env=environment, timeout=270)
     report = json.loads(done.stdout)
     assert done.returncode == 1
     assert not report["ok"]
