@@ -64,7 +64,7 @@ class Site:
     url: str
 
     def browser(self, device: str) -> Visitor:
-        return Visitor(self.world, device, httpx.Client(base_url=self.world.url, trust_env=False))
+        return Visitor(self.world, device, httpx.Client(base_url=self.world.url, trust_env=False, timeout=30))
 
 
 class Visitor(Browser):

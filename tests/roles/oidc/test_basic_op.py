@@ -8,7 +8,6 @@ Spec: spec/oidc.md#authorization, spec/oidc.md#id-token
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -311,18 +310,6 @@ def test_oidcc_refresh_token(op: OidcWorld, rp: Party, browser: Browser) -> None
 def test_oidcc_ensure_request_with_valid_pkce_succeeds(op: OidcWorld, browser: Browser, mode: str | None) -> None:
     rp = op.rp(pkce=True, mode=mode)
     assert rp.claims(rp.tokens(browser))
-
-
-def test_the_form_post_page_sends_itself(rp: Party, browser: Browser) -> None:
-    response = browser.follow(rp.authorize(browser))
-    if rp.mode is None:
-        pytest.skip("a plan of its own")
-    policy = response.headers["content-security-policy"]
-    assert "script-src 'self'" in policy
-    assert "form-action https://rp.test" in policy
-    assert '<script src="/oidc/submit.js" defer></script>' in response.text
-    assert browser.open("/oidc/submit.js").text == "document.forms[0].submit();\n"
-    assert re.search(r"\son[a-z]+=", response.text) is None
 
 
 def _part(token: str, number: int) -> bytes:

@@ -280,6 +280,7 @@ def test_a_restored_copy_of_the_database_revives_no_session(tmp_path: Path) -> N
     world.enrol("alice", "laptop")
     browser, rp = world.browser(), world.rp()
     tokens = rp.tokens(browser, scope="openid offline_access", prompt="consent")
+    cookie = browser.session_cookie() or ""
     back_up(world.mfa.records.state, tmp_path / "copy")
     log_out(browser, id_token_hint=tokens["id_token"])
     world.post("/oidc/revoke", data={"token": tokens["refresh_token"]}, auth=("rp", SECRET))
@@ -287,7 +288,7 @@ def test_a_restored_copy_of_the_database_revives_no_session(tmp_path: Path) -> N
     restore(world.config.common.store, SCHEMA, tmp_path / "copy")
     world.start_mfa()
     again = world.browser()
-    again.plant("milagro-session", browser.session_cookie() or "")
+    again.plant("milagro-session", cookie)
     assert not is_logged_in(rp, again)
     assert not rp.works(tokens)
     with pytest.raises(OAuthError, match="invalid_grant"):

@@ -39,7 +39,7 @@ def test_the_provider_serves_logs_in_and_stops(world: OidcWorld) -> None:
     command = [sys.executable, "-m", "milagro", "serve", "mfa", "--config", str(world.folder / "mfa" / "milagro.toml")]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(Path.cwd())}, stderr=subprocess.PIPE)
     try:
-        with httpx.Client(base_url=world.url, trust_env=False) as http:
+        with httpx.Client(base_url=world.url, trust_env=False, timeout=30) as http:
             wait_for(http, process)
             kids = [key["kid"] for key in http.get("/oidc/jwks.json").json()["keys"]]
             assert kids == [key.kid for key in world.provider.keys.published(unix_now())]

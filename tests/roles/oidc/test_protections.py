@@ -7,6 +7,7 @@ Spec: spec/oidc.md#authorization, spec/oidc.md#interactions, spec/oidc.md#login-
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -400,6 +401,16 @@ def test_clickjacking_no_page_goes_into_a_frame(op: OidcWorld, rp: Party, browse
     assert len(browser.pages) >= 1
 
 
+def test_the_form_post_page_sends_itself(op: OidcWorld, browser: Browser) -> None:
+    response = browser.follow(op.rp(mode="form_post").authorize(browser))
+    policy = response.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "form-action https://rp.test" in policy
+    assert '<script src="/oidc/submit.js" defer></script>' in response.text
+    assert browser.open("/oidc/submit.js").text == "document.forms[0].submit();\n"
+    assert re.search(r"\son[a-z]+=", response.text) is None
+
+
 def test_a_page_shows_what_a_request_says_as_text(op: OidcWorld, browser: Browser) -> None:
     rp = op.rp()
     state = '"><script>alert(1)</script>'
@@ -459,7 +470,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(given_parameters=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8))
 def test_whatever_is_asked_is_refused_and_leads_nowhere_else(
     op: OidcWorld, browser: Browser, given_parameters: dict[str, str]

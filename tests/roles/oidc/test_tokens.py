@@ -284,7 +284,7 @@ def test_pushed_requests(op: OidcWorld, browser: Browser) -> None:
     reference = response.json()["request_uri"]
     assert (response.json()["expires_in"], reference.startswith("urn:ietf:params:oauth:request_uri:")) == (90, True)
     asked = {"client_id": "pushing", "request_uri": reference}
-    stranger = browser.http.get("/oidc/authorize", params={**asked, "client_id": "rp"})
+    stranger = browser.http.get("/oidc/authorize", params={**asked, "client_id": "other"})
     assert stranger.status_code == 400
     response = op.post("/oidc/par", data=rp.request(), auth=auth)
     asked["request_uri"] = response.json()["request_uri"]
