@@ -137,6 +137,8 @@ class Following:
 
     def follow(self, known: Known, file: CharterFile, nodes: Sequence[Node], call: Call, now: int) -> Known:
         """Where the network stands now, as far as any of the D-TAs proves it."""
+        if known.standing.ring is None and known.standing.charter.number > 1:
+            return known
         for _ in range(_PAGES):
             before = known
             for name, answer in _asked(nodes, call, known.standing.base):
@@ -170,9 +172,12 @@ class _ByIdentity:
 
 
 def _begin(suite: Suite, file: CharterFile) -> Standing:
-    """Before the switch that put the file's charter in force; the first charter has none before it."""
+    """Before the switch that put the file's charter in force; the first charter has none before it.
+
+    A later charter may come without its proposal: then its members count, and nothing can be followed from it.
+    """
     charter = file.charter
-    if charter.number == 1:
+    if charter.number == 1 or not file.proposal:
         return Standing(charter)
     try:
         previous = Proposal.from_bytes(file.proposal).previous

@@ -110,7 +110,8 @@ class Dta:
     def app(self) -> FastAPI:
         config = ServerConfig("127.0.0.1", 1, "http://127.0.0.1:1", None, None, 1 << 18, 10, 256)
         metrics, readiness = Metrics(), Readiness(self.service.check_ready)
-        issuer = cast("Member", SimpleNamespace(issuing=lambda: self.service))
+        node = SimpleNamespace(history=lambda _after: ([], []))  # its key was dealt, so there is none
+        issuer = cast("Member", SimpleNamespace(issuing=lambda: self.service, node=node))
         desk = Desk(issuer, readiness, metrics.counter("milagro_dta_issued", "Shares issued", "purpose"))
         return application("D-TA", "Issues.", Front(SERVICE, desk, config, readiness, metrics))
 

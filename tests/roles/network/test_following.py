@@ -11,8 +11,9 @@ import pytest
 from milagro.errors import ConfigError, MilagroError
 from milagro.protocols.sharing import Certificate
 from milagro.roles.charter import Charter, CharterFile, Seat
+from milagro.roles.issuance.calls import HttpDial
 from milagro.roles.issuance.messages import HistoryAnswer
-from milagro.roles.mfa.following import Following
+from milagro.roles.mfa.following import Call, Following
 from milagro.roles.switches import Proposal, Step
 from tests.roles.network.members import CURVE, Bus, Keys, identity_of, suite_of
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = 1_800_000_000
+NOBODY = HttpDial()
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_follows_until_nobody_is_left_of_those_who_founded_it(bus: Bus, followin
 
 
 def test_begins_with_an_amended_charter(bus: Bus, following: Following) -> None:
-    bus.found(2)
+    first = bus.found(2)
     bus.settle(5)
     second = moved(bus, "a", ["d"], [])
     file = pinned(second.charter, second)
@@ -98,8 +100,13 @@ def test_begins_with_an_amended_charter(bus: Bus, following: Following) -> None:
         steps = node.tables.steps_after(connection, known.standing.base, 99)
     known = following.take(known, file, answer(steps), NOW)
     assert known.standing.charter == second.charter
+    fresh = Following(following._path.with_name("fresh"), suite_of(CURVE), Keys(b"nobody"))
     with pytest.raises(ConfigError, match="no proposal"):
-        following.read(pinned(second.charter), [])
+        fresh.read(dataclasses.replace(file, proposal=b"-"), [])
+    with pytest.raises(ConfigError, match="changes another charter"):
+        fresh.read(dataclasses.replace(file, proposal=Proposal.generate(first).to_bytes()), [])
+    alone = fresh.read(pinned(second.charter), [])
+    assert fresh.follow(alone, pinned(second.charter), [], Call(NOBODY, 1.0), NOW) is alone
     other = dataclasses.replace(second.charter, session=secrets.token_bytes(32))
     wrong = pinned(other, dataclasses.replace(second, charter=other))
     begun = Following(following._path.with_name("other"), suite_of(CURVE), Keys(b"nobody")).read(wrong, [])

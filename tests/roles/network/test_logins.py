@@ -83,7 +83,7 @@ def in_the_log(site: Site, text: str) -> None:
 
 
 @pytest.mark.skipif(not LONG, reason="takes a minute or two; MILAGRO_NETWORK=long asks for it")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_logins_go_on_when_all_members_that_the_server_knew_are_gone(site: Site) -> None:
     (port,) = free_ports(1)
     site.init(*"abcde")
