@@ -16,7 +16,7 @@ from milagro.roles.mfa import pages
 from milagro.roles.mfa.operations import SERVICE as MFA
 from milagro.roles.transport.operations import Caller, NoRequest, Operation
 from milagro.roles.wire import Message, to_text
-from tests.roles.network_world import NetworkWorld
+from tests.roles.web.pages_world import NetworkWorld
 from tests.roles.world import MFA_URL, PIN, SetClock, login
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import type { ClientKey } from "./client_key.ts";
 import { codeOf, Fault } from "./fault.ts";
 import { ask, NoAnswer } from "./http.ts";
 import { checkText, Identity } from "./identity.ts";
-import type {
-  DevicesAnswer, EnrolmentAnswer, InteractionAnswer, LoginAnswer, NetworkAnswer, NetworkTicket, PassMessage, PermitsAnswer, StatusAnswer,
+import {
+  type DevicesAnswer, type EnrolmentAnswer, type InteractionAnswer, type LoginAnswer, type NetworkAnswer, type NetworkTicket,
+  type PassMessage, type PermitsAnswer, type StatusAnswer, ticketIn,
 } from "./messages.ts";
 import { type Context, Permit, pinOctets, startLogin, Token } from "./mpin.ts";
 import { type NodeFault, readNetwork } from "./network.ts";
@@ -85,11 +86,12 @@ export class Client {
     };
     const answer = await this.post<EnrolmentAnswer>("/v1/enrolments", request);
     const identity = ownIdentity(fromBase64url(answer.identity), key, name);
-    if (!answer.network) throw new Fault("config-error", "the server works without a network of D-TAs");
-    const { token, keyId } = await this.tokenFor(visit, identity, answer.network, pin);
+    const ticket = ticketIn(answer);
+    if (ticket === null) throw new Fault("config-error", "the server works without a network of D-TAs");
+    const { token, keyId } = await this.tokenFor(visit, identity, ticket, pin);
     const record = {
       origin: this.origin, serverName: name, relyingParty, slotSeconds, user, device,
-      network: answer.network.network, keyId, token: token.toOctets(),
+      network: ticket.network, keyId, token: token.toOctets(),
     };
     await this.vault.adopt(user, device, record);
     wipe(record.token);
@@ -251,15 +253,16 @@ export class Client {
     const statement = frame(`${LABEL}PERMITS`, record.serverName, this.origin, identity.octets, be(at, 8), keyId);
     const signature = toBase64url(await visit.key.sign(statement));
     const request = { identity: toBase64url(identity.octets), at, signature, key_id: toBase64url(keyId) };
-    const { slot, network } = await this.post<PermitsAnswer>("/v1/permits", request);
+    const answer = await this.post<PermitsAnswer>("/v1/permits", request);
+    const [slot, ticket] = [answer.slot, ticketIn(answer)];
     if (typeof slot !== "number") throw new Fault("config-error", "the server has stopped using permits; enrol anew");
-    if (!network || network.network !== record.network) {
+    if (ticket?.network !== record.network) {
       throw new Fault("malformed-envelope", "the server answered with tickets for other D-TAs than this device's");
     }
-    const key = new SharedKey(fromBase64url(network.key));
+    const key = new SharedKey(fromBase64url(ticket.key));
     if (!equal(key.keyId, keyId)) throw new Fault("malformed-envelope", "the server answered with another key than the token's");
-    const requester = await this.requester(visit, network, key, this.patience);
-    const holder = { identity, key: visit.key, ticket: fromBase64url(network.ticket) };
+    const requester = await this.requester(visit, ticket, key, this.patience);
+    const holder = { identity, key: visit.key, ticket: fromBase64url(ticket.ticket) };
     const point = await this.heard(requester, requester.permit(holder, record.slotSeconds, slot));
     const permit = new Permit(identity, record.slotSeconds, slot, point);
     await visit.slot.keepPermit({ slot, keyId, permit: permit.toOctets() });

@@ -32,14 +32,23 @@ export interface NetworkTicket {
   ticket: string;
 }
 
-export interface EnrolmentAnswer {
-  identity: string;
+/** A ticket; servers that also knew single D-TAs called it `network`. */
+interface TicketAnswer {
+  ticket?: NetworkTicket | null;
   network?: NetworkTicket | null;
 }
 
-export interface PermitsAnswer {
+export interface EnrolmentAnswer extends TicketAnswer {
+  identity: string;
+}
+
+export interface PermitsAnswer extends TicketAnswer {
   slot?: number | null;
-  network?: NetworkTicket | null;
+}
+
+/** The ticket in an answer. */
+export function ticketIn(answer: TicketAnswer): NetworkTicket | null {
+  return answer.ticket ?? answer.network ?? null;
 }
 
 export interface PassMessage {
