@@ -22,7 +22,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("milagro", "tests", "bench", "spec", "vectors", "pyproject.toml", "README.md")
-LEFT_OUT = shutil.ignore_patterns("*.so", "*.c~", "__pycache__", ".*", "w?.c", "w?x.c")
+LEFT_OUT = shutil.ignore_patterns("*.so", "*.c~", "__pycache__", "node_modules", ".*", "w?.c", "w?x.c")
 AS_SHIPPED = "-fwrapv -O3 -g0"
 
 

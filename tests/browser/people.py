@@ -68,6 +68,8 @@ class Person:
 
     def looks(self, name: str) -> None:
         """A picture for people, if they want one, and what axe says of the view."""
+        # What is still fading in has less contrast than it is going to have.
+        self.page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished)).then(() => null)")
         if SHOTS:
             self.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True, animations="disabled")
         assert self.axe() == []
