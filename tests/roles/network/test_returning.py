@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,6 +86,7 @@ def test_a_share_of_an_old_epoch_is_never_used_again_and_a_repair_gives_a_new_on
     bus.propose("refresh", "a")
     bus.settle(3)
     newer = node.holdings.current().share
+    node.settings = replace(node.settings, approve=frozenset({"repair"}))  # it does not ask for a refresh by itself
     put_back(node, copy)
     assert is_silent(node)
     seen: list[int] = []
