@@ -122,7 +122,9 @@ def nodes_of(charter: Charter, known: Mapping[CID, Replica]) -> Nodes:
             NodeAnswer(index=seat.index, name=seat.name, url=seat.url, bundle=known[seat.identity].to_bytes())
         )
     if len(members) < charter.threshold:
-        raise ConfigError(f"only {len(members)} members of the network can be relied on; see the log")
+        raise ConfigError(
+            f"the network {charter.name!r}: only {len(members)} of its members can be relied on; see the log"
+        )
     network = charter.network
     answer = NetworkAnswer(network=str(network), version=_version(network, answers), nodes=answers)
     return Nodes(network, charter.threshold, tuple(members), tuple(recipients), answer)
