@@ -51,6 +51,15 @@ def install(session: nox.Session, *extras: str, native: bool = True) -> None:
     session.env["PYTHONPATH"] = str(ROOT)
 
 
+def need(session: nox.Session, *programs: str) -> None:
+    """Skips a session whose programs are not on this machine, but fails it where everything must run."""
+    gone = [name for name in programs if shutil.which(name) is None]
+    if gone and os.environ.get("CI") == "true":
+        session.error(f"not on this machine: {', '.join(gone)}")
+    if gone:
+        session.skip(f"not on this machine: {', '.join(gone)}")
+
+
 def build_apart(session: nox.Session, name: str, *options: str) -> Path:
     """The folder of a copy of the project whose native modules are built with these options; the session goes there."""
     install(session, *SERVERS, "test", native=False)
@@ -80,6 +89,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def web(session: nox.Session) -> None:
     """The browser client: types, the vectors in Node.js, and that dist/ is what its sources give, octet for octet."""
+    need(session, "npm")
     session.chdir(WEB)
     session.run("npm", "ci", "--no-fund", "--no-audit", external=True)
     for script in ("check", "reproduce", "test"):
@@ -92,6 +102,7 @@ def browser(session: nox.Session) -> None:
 
     MILAGRO_SCREENSHOTS names a folder for pictures of every view. Arguments go to pytest.
     """
+    need(session, "npm")
     install(session, *SERVERS, "test", "browser")
     if not (WEB / "node_modules").is_dir():
         session.run("npm", "--prefix", str(WEB), "ci", "--no-fund", "--no-audit", external=True)
