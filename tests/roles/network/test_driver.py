@@ -105,7 +105,7 @@ def test_one_whose_operator_consents_to_no_refresh_asks_for_none(folder: Path) -
     quiet.found(3)
     quiet.settle(60)
     quiet.nodes["e"].restart()
-    quiet.settle(400)
+    quiet.settle(230)
     assert set(epochs(quiet).values()) == {None, 0}
     quiet.close()
 
