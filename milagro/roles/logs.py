@@ -119,4 +119,5 @@ def _renderer(form: str) -> Any:
     if form == "json":
         encode = json.JSONEncoder(sort_keys=True, default=repr).encode
         return lambda _logger, _method, fields: encode(fields)
-    return structlog.dev.ConsoleRenderer(colors=False)
+    # A traceback without the values of its variables, which may be secrets.
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
