@@ -31,7 +31,7 @@ class Person:
     strangers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(30_000)
         # axe is put in as an extension would be: past the page's policy, in a world of its own.
         self.page = self.context.new_page()
         self.page.on("console", lambda message: self._heard(message.type, message.text))

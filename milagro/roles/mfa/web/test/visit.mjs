@@ -6,8 +6,8 @@ import "fake-indexeddb/auto";
 import { createInterface } from "node:readline";
 import { Client, IndexedDbVault, refusalOf } from "../dist/milagro-client.js";
 
-const [origin] = process.argv.slice(2);
-const patience = { answer: 1, overall: 2.5, linger: 0.7 };
+const [origin, overall] = process.argv.slice(2);
+const patience = { answer: 10, overall: Number(overall), linger: 0.7 };
 let told = [];
 const vault = new IndexedDbVault();
 const client = new Client({ origin, vault, patience, tell: (fault) => told.push(fault) });

@@ -30,7 +30,7 @@ export interface Ask {
 
 /** The JSON object that a URL answers with. Throws NoAnswer: unreachable, silent, slow, too-large, redirected, garbage, refused. */
 export async function ask(url: string, { method, body, credentials, seconds, signal }: Ask): Promise<unknown> {
-  const within = AbortSignal.timeout(1000 * seconds);
+  const within = AbortSignal.timeout(Math.ceil(1000 * seconds));
   let response: Response;
   try {
     response = await fetch(url, {

@@ -252,7 +252,7 @@ const REASONS: Record<string, [string, string]> = {
 
 function faultOf(node: Node, error: unknown): NodeFault {
   if (error instanceof NoAnswer) return { name: node.name, reason: error.code, detail: error.message, code: error.refusal };
-  const [reason, detail] = REASONS[codeOf(error)] ?? ["garbage", "its answer does not decode"];
+  const [reason, detail] = REASONS[codeOf(error)] ?? ["garbage", `its answer does not decode: ${codeOf(error)}`];
   return { name: node.name, reason, detail, code: "" };
 }
 
