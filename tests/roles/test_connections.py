@@ -232,7 +232,7 @@ def test_the_deadline_of_a_client_bounds_its_call(run: Any) -> None:
     running.role.action = lambda call: time.sleep(min(call.remaining() + 0.3, 5))
     with RpcPeer(f"127.0.0.1:{running.rpc_port}", running.front.service, seconds=1.5) as peer:
         assert refused(lambda: peer.call("Act", Body(**SECRET), Done)) in ("unavailable", "timed-out")
-    assert running.role.calls[0].remaining() == 0
+    assert running.role.calls[0].remaining() < 1  # the server alone would have given it more
 
 
 def test_a_port_that_is_taken_is_an_error(run: Any, tmp_path: Path) -> None:

@@ -109,7 +109,6 @@ def copied(bus: Bus, scene: Scene, folder: Path) -> Bus:
     made.now = bus.now
     for name in scene.names:
         made.add(name)
-        made.nodes[name].data_key = bus.nodes[name].data_key
         made.nodes[name].restart()
     for name in scene.gone:
         made.nodes[name].kill()

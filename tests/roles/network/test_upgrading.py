@@ -71,7 +71,7 @@ def test_the_commands_tell_of_a_member_s_database_and_upgrade_it(
 
     folder = tmp_path / "a"
     sealed = ("--passphrase-env", "TEST_PASSPHRASE", "--argon2-memory-mib", "8")
-    run("init", "dta", str(folder), "--network", "--name", "a", *sealed)
+    run("init", "dta", str(folder), "--name", "a", *sealed)
     config = ("--config", str(folder / "milagro.toml"))
     State(folder / "state.sqlite", first_schema()).close()
     found = json.loads(run("db", "status", "--json", *config))
