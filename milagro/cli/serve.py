@@ -14,14 +14,6 @@ from milagro.cli import prompts
 from milagro.cli.options import CONFIG
 from milagro.roles import logs, serving
 from milagro.roles.config import CommonConfig
-from milagro.roles.dta.member import config as dta_config
-from milagro.roles.dta.member import http as dta_http
-from milagro.roles.dta.member.service import Member
-from milagro.roles.mfa import config as mfa_config
-from milagro.roles.mfa import http as mfa_http
-from milagro.roles.mfa.network import open_network
-from milagro.roles.mfa.oidc.provider import open_provider
-from milagro.roles.mfa.service import MfaService
 from milagro.stores import memory
 
 if TYPE_CHECKING:
@@ -37,6 +29,10 @@ def serve() -> None:
 @CONFIG
 def serve_dta(path: Path) -> None:
     """Run a D-TA: it takes part in its network, and issues."""
+    from milagro.roles.dta.member import config as dta_config  # noqa: PLC0415 - one role has no use for the other's
+    from milagro.roles.dta.member import http as dta_http  # noqa: PLC0415
+    from milagro.roles.dta.member.service import Member  # noqa: PLC0415
+
     _stop_on_sigterm()
     protection = memory.protect()
     config = dta_config.read_config(path)
@@ -52,6 +48,12 @@ def serve_dta(path: Path) -> None:
 @CONFIG
 def serve_mfa(path: Path) -> None:
     """Run an MFA server; the first time, its key is fetched from its network of D-TAs."""
+    from milagro.roles.mfa import config as mfa_config  # noqa: PLC0415
+    from milagro.roles.mfa import http as mfa_http  # noqa: PLC0415
+    from milagro.roles.mfa.network import open_network  # noqa: PLC0415
+    from milagro.roles.mfa.oidc.provider import open_provider  # noqa: PLC0415
+    from milagro.roles.mfa.service import MfaService  # noqa: PLC0415
+
     _stop_on_sigterm()
     protection = memory.protect()
     config = mfa_config.read_config(path)

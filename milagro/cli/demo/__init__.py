@@ -1,0 +1,61 @@
+"""`milagro demo`: the whole of milagro once, with real processes on this machine.
+
+    three D-TAs make a key of which none has more than a share --> an MFA server gets its secret from any two
+    --> a client enrols and chooses a PIN --> logs in with it --> is refused with a wrong one
+    --> one D-TA is killed --> a second device enrols and logs in
+
+Every step is a `milagro` command that a person could type. Ends 0 only if every step did what it should.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+
+import click
+
+from milagro.cli.demo.processes import DemoFailed, Servers, terminable
+from milagro.cli.demo.report import Report
+from milagro.cli.demo.steps import Demo
+from milagro.errors import MilagroError
+
+_KEEP = click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Leave the servers' files in this new folder, to look at them.",
+)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object at the end instead of lines.")
+@_KEEP
+def demo(as_json: bool, keep: Path | None) -> None:
+    """Start three D-TAs, an MFA server and a client, log in, and again without one of the D-TAs."""
+    report = Report(quiet=as_json)
+    failure: MilagroError | None = None
+    with terminable(), contextlib.ExitStack() as stack:
+        folder = _folder(keep, stack)
+        try:
+            Demo(folder, stack.enter_context(Servers(folder)), report).show()
+        except MilagroError as error:
+            failure = error
+    if as_json:
+        click.echo(json.dumps(report.summary(failure), indent=1))
+    elif failure is None:
+        click.echo(
+            f"\nEverything behaved, in {report.seconds():.1f} s." + (f" Its files are in {keep}." if keep else "")
+        )
+    if failure is not None:
+        raise failure
+
+
+def _folder(keep: Path | None, stack: contextlib.ExitStack) -> Path:
+    if keep is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="milagro-demo-")))
+    try:
+        keep.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise DemoFailed(f"{keep} exists already; --keep names a new folder") from None
+    return keep.resolve()
