@@ -83,7 +83,7 @@ def test_an_account_is_removed_whole(world: World) -> None:
     run(world, "users", "remove", "alice", code=1, typed="n\n")
     login(laptop)
     run(world, "users", "remove", "alice", typed="y\n")
-    assert refused(laptop) == "unknown-identity"
+    assert refused(laptop) == "authentication-failed"  # it has a permit
     assert rows(world, "users", "list") == []
     with world.mfa.records.state.read() as connection:
         for table in ("invitation", "account_profile"):
