@@ -21,7 +21,7 @@ from milagro.roles.messages import (
     PermitsAnswer,
     PermitsRequest,
 )
-from milagro.roles.mfa import devices
+from milagro.roles.mfa import administration, devices
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
 from milagro.roles.transport.operations import Call, NoRequest, Operation, Service
@@ -185,5 +185,6 @@ SERVICE = Service(
             "GET",
         ),
         *devices.OPERATIONS,
+        *administration.OPERATIONS,
     ),
 )

@@ -53,7 +53,7 @@ def test_the_provider_serves_logs_in_and_stops(world: OidcWorld) -> None:
             secret = (world.folder / "mfa" / "secret").read_text().strip()
             tokens = http.post("/oidc/token", data=body, auth=("rp", secret)).json()
             assert world.rp().works(tokens)  # another replica on the same database
-            suspended = CliRunner().invoke(main, ["mfa", "suspend", "alice", "--config", command[-1]])
+            suspended = CliRunner().invoke(main, ["mfa", "users", "suspend", "alice", "--config", command[-1]])
             assert suspended.exit_code == 0
             assert not world.rp().works(tokens)
             for _ in range(300):  # the server looks for notes of other processes every few seconds
