@@ -255,6 +255,17 @@ def network(session: nox.Session) -> None:
 
 
 @nox.session
+def guesses(session: nox.Session) -> None:
+    """A thousand guesses at one PIN through three replicas on PostgreSQL, with restarts and a restore.
+
+    MILAGRO_GUESSES is their number. Arguments go to pytest.
+    """
+    install(session, *SERVERS, "test")
+    session.env["MILAGRO_GUESSES"] = os.environ.get("MILAGRO_GUESSES", "1000")
+    session.run("pytest", "tests/roles/test_guesses.py", "--timeout=1200", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Every parser under atheris, two minutes each (tests/fuzz); `test` does a second of each.
 

@@ -185,6 +185,24 @@ class Locked(VerificationError):
     code: ClassVar[str] = "locked"
 
 
+class TooSoon(RateLimited):
+    """After a wrong PIN the device waits; nothing was counted, and the same answer is good later."""
+
+    code: ClassVar[str] = "too-soon"
+
+
+class NetworkBudget(RateLimited):
+    """The caller's network has had as many wrong PINs as it may in this hour."""
+
+    code: ClassVar[str] = "network-budget"
+
+
+class ServerBudget(RateLimited):
+    """The server has had as many wrong PINs as it may in this hour; a device whose last PIN was wrong waits."""
+
+    code: ClassVar[str] = "server-budget"
+
+
 class LoginNeeded(VerificationError):
     """The request needs a login with the device's PIN just before it."""
 

@@ -93,7 +93,8 @@ class Site:
         charter = self.world.found(sockets=True)
         self._init("mfa", "mfa", "--name", "login.test", "--network", str(charter))
         path = Path(self.config("mfa"))
-        path.write_text(path.read_text().replace("[mfa.network]", "[mfa.network]\npoll_seconds = 1"))
+        tables = "[mfa.pins]\ndelay_seconds = 0\n[mfa.network]\npoll_seconds = 1"
+        path.write_text(path.read_text().replace("[mfa.network]", tables))
         self.world.trust(read_bundle(self.folder / "mfa" / "identity" / "identity.bundle"))
 
     def _init(self, role: str, name: str, *options: str) -> None:

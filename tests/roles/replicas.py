@@ -16,6 +16,7 @@ from milagro.roles.dta.issuing import AuthorityTerms, IssuingRecords
 from milagro.roles.dta.issuing.records import Use
 from milagro.roles.dta.issuing.tables import SCHEMA
 from milagro.roles.dta.issuing.watermark import Watermark
+from milagro.roles.mfa.pins import PinRules
 from milagro.roles.mfa.records import MfaRecords, StoredSession
 from milagro.roles.refusals import code_of
 from milagro.stores.state import State
@@ -56,13 +57,13 @@ def records_of(database: Database, mark: Path) -> IssuingRecords:
 
 
 def guess(database: Database, uses: int) -> list[str]:
-    records = MfaRecords(database)
+    records = MfaRecords(database, rules=PinRules(delay_seconds=0))
     digest = records.devices()[0].identity.digest()
 
     def one() -> None:
         session = StoredSession(secrets.token_bytes(16), digest, secrets.token_bytes(16), NOW + 100, b"")
         records.open_session(session, NOW, 1000)
-        if not records.count_attempt(session):
+        if not records.count_attempt(session, NOW):
             raise AssertionError("nobody else has this session")
 
     try:

@@ -78,6 +78,8 @@ slot_seconds = {slot}
 [mfa]
 name = "login.test"
 dta_wait_seconds = 0
+[mfa.pins]
+delay_seconds = 0
 [mfa.network]
 charter = "charter"
 answer_seconds = 10

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from milagro.roles.config import CommonConfig, Reader, read, read_common
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
+from milagro.roles.mfa.pins import DEFAULT_RULES, PinRules, read_rules
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import canonical_origin
 
@@ -40,6 +41,7 @@ class MfaConfig:
     max_sessions: int
     dta_wait_seconds: int
     network: NetworkConfig
+    pins: PinRules = DEFAULT_RULES
     oidc: OidcConfig | None = None
 
     @property
@@ -73,6 +75,7 @@ def read_config(path: Path) -> MfaConfig:
         max_sessions=own.integer("max_sessions", 10, 1_000_000, 10_000),
         dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
         network=_read_network(own.table("network")),
+        pins=read_rules(own.table("pins", required=False)),
         oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
     )
     top.finish(path)

@@ -22,6 +22,7 @@ from milagro.roles.messages import (
     PermitsRequest,
 )
 from milagro.roles.mfa import administration, devices
+from milagro.roles.mfa.pins import network_of
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
 from milagro.roles.transport.operations import Call, NoRequest, Operation, Service
@@ -75,10 +76,10 @@ def pass_one(desk: Desk, request: FirstPass, _call: Call) -> PassMessage:
         raise
 
 
-def pass_two(desk: Desk, request: PassMessage, _call: Call) -> LoginAnswer:
+def pass_two(desk: Desk, request: PassMessage, call: Call) -> LoginAnswer:
     """Who logged in."""
     try:
-        who = desk.service.pass_two(request.message)
+        who = desk.service.pass_two(request.message, network_of(call.caller))
     except MilagroError as error:
         desk.logins.labels(code_of(error)).inc()
         raise

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -19,7 +20,10 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    Update,
+    case,
     delete,
+    false,
     func,
     insert,
     select,
@@ -28,9 +32,15 @@ from sqlalchemy import (
 
 from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
+from milagro.roles.mfa import pins
 from milagro.roles.mfa.oidc import endings, tables
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
 from milagro.stores.state import Database, Int64, Schema, State, larger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from milagro.errors import RateLimited
 
 MAX_ATTEMPTS = 3
 _SESSIONS_PER_DEVICE = 64
@@ -57,6 +67,8 @@ _device = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("created", Int64, nullable=False),
     Column("last_login", Int64),
+    Column("not_before", Int64),  # for the next attempt; none: it need not wait
+    Column("after_restore", Int64),  # the last restore of the database before its attempts were counted
 )
 # One identity is pinned per account and device. Removed ones stay on record and do not count.
 Index(
@@ -85,15 +97,16 @@ _session = Table(
     Column("first_pass", LargeBinary, nullable=False, unique=True),  # hashed: a recorded one opens no second session
     Column("expires", Int64, nullable=False, index=True),
     Column("state", LargeBinary, nullable=False),
+    Column("after_restore", Int64),
 )
 
 # The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
 _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
-for _table in tables.METADATA.sorted_tables:
+for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=2, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=3, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
@@ -134,8 +147,11 @@ class StoredSession:
 class MfaRecords:
     """The MFA server's database. Every method is one transaction and durable on return."""
 
-    def __init__(self, database: Database | Path, busy_timeout_ms: int = 5000) -> None:
+    def __init__(
+        self, database: Database | Path, busy_timeout_ms: int = 5000, rules: pins.PinRules = pins.DEFAULT_RULES
+    ) -> None:
         self.state = State(database, SCHEMA, busy_timeout_ms)
+        self._rules = rules
 
     # -- invitations and enrolment ---------------------------------------------------------------------------
     def invite(self, code_hash: bytes, user: str, expires: int) -> None:
@@ -157,7 +173,7 @@ class MfaRecords:
                 return _enrolled_before(connection, invitation.device, identity)
             if invitation.expires <= now:
                 raise InvitationRefused(_INVITATION)
-            _pin(connection, identity, now)
+            _pin(connection, identity, now, self.state.restored_at(connection))
             used = update(_invitation).where(_invitation.c.code_hash == code_hash)
             connection.execute(used.values(device=identity.digest()))
             return identity
@@ -230,6 +246,7 @@ class MfaRecords:
                 "first_pass": session.first_pass,
                 "expires": session.expires,
                 "state": session.octets,
+                "after_restore": self.state.restored_at(connection),
             }
             connection.execute(insert(_session).values(values))
             later = update(_clock).values(latest=larger(_clock.c.latest, now))
@@ -247,38 +264,85 @@ class MfaRecords:
             row = connection.execute(select(_session).where(_session.c.id == session_id)).one_or_none()
         return None if row is None else StoredSession(row.id, row.device, row.first_pass, row.expires, row.state)
 
-    def count_attempt(self, session: StoredSession) -> bool:
+    def count_attempt(self, session: StoredSession, now: int, network: str | None = None) -> bool:
         """Uses the session up and takes one attempt; False if another request used it up before.
 
-        Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed
+        Spec: spec/mpin.md#pin-protection
+        Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed. TooSoon,
+            NetworkBudget, ServerBudget: these leave the session open
         """
         with self.state.write(_lock(session.digest)) as connection:
-            if connection.execute(delete(_session).where(_session.c.id == session.session_id)).rowcount != 1:
+            restored = self.state.notice_restore(connection)
+            if not _use_up(connection, session, restored):
                 return False
-            taken = update(_device).where(
-                _device.c.digest == session.digest,
-                _device.c.attempts < MAX_ATTEMPTS,
-                _device.c.state != DeviceState.REMOVED,
-                _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
-            )
-            counted = connection.execute(taken.values(attempts=_device.c.attempts + 1)).rowcount == 1
-            row = connection.execute(_devices().where(_device.c.digest == session.digest)).one()
-        # The session is spent either way, so the refusal stands outside the transaction.
-        if not counted:
-            check_usable(_read_device(row))
-        return counted
+            full = [place for place in _places(network) if pins.is_full(connection, self._rules, place, now)]
+            taken = _take(session.digest, self._rules, restored, now)
+            for place in full:  # a full server's budget is for devices whose last PIN was wrong
+                taken = taken.where(_device.c.attempts == 0 if place == pins.SERVER else false())
+            counted = connection.execute(taken).rowcount == 1
+            if counted:
+                return True
+            query = _devices().add_columns(_used(self._rules, restored).label("used"))
+            row = connection.execute(query.where(_device.c.digest == session.digest)).one()
+            if row.state != DeviceState.REMOVED and not row.suspended and row.used < MAX_ATTEMPTS:
+                raise _wait(row, full, now)
+        # The session is spent, so this refusal stands outside the transaction.
+        check_usable(replace(_read_device(row), attempts=row.used))
+        return False
+
+    def note_wrong(self, network: str | None, now: int) -> list[str]:
+        """Counts a wrong PIN for its network and for the server; those whose budget it fills."""
+        with self.state.write("wrong PINs") as connection:
+            counts = {place: pins.add_wrong(connection, place, now) for place in _places(network)}
+        return [place for place, count in counts.items() if count == self._rules.limit(place)]
 
     def succeed(self, digest: bytes, now: int) -> None:
         """Gives all attempts back after a right PIN."""
         with self.state.write(_lock(digest)) as connection:
             _activate(connection, digest)
             done = update(_device).where(_device.c.digest == digest)
-            connection.execute(done.values(attempts=0, last_login=now))
+            connection.execute(done.values(attempts=0, last_login=now, not_before=None))
 
 
 def _lock(digest: bytes) -> str:
     """Attempts of one device wait for each other, those of others do not."""
     return f"device {digest.hex()}"
+
+
+def _places(network: str | None) -> tuple[str, ...]:
+    """What a wrong PIN is counted under, the narrower first."""
+    return (pins.SERVER,) if network is None else (network, pins.SERVER)
+
+
+def _use_up(connection: Connection, session: StoredSession, restored: int | None) -> bool:
+    """Whether the session was there; one from before a restore may have been used, so it counts as if it was."""
+    known = func.coalesce(_session.c.after_restore, 0) >= (restored or 0)
+    return connection.execute(delete(_session).where(_session.c.id == session.session_id, known)).rowcount == 1
+
+
+def _used(rules: pins.PinRules, restored: int | None) -> ColumnElement[int]:
+    """The attempts that a device has used: those on record, and after a restore at least all but `after_restore`."""
+    unproven = func.coalesce(_device.c.after_restore, 0) < (restored or 0)
+    return case((unproven, larger(_device.c.attempts, MAX_ATTEMPTS - rules.after_restore)), else_=_device.c.attempts)
+
+
+def _take(digest: bytes, rules: pins.PinRules, restored: int | None, now: int) -> Update:
+    """The one statement that judges by the device's row whether it has an attempt now, and takes it."""
+    used = _used(rules, restored)
+    delays = [(used == wrong - 1, now + rules.delay(wrong)) for wrong in range(1, MAX_ATTEMPTS)]
+    taken = update(_device).where(
+        _device.c.digest == digest,
+        used < MAX_ATTEMPTS,
+        func.coalesce(_device.c.not_before, 0) <= now,
+        _device.c.state != DeviceState.REMOVED,
+        _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
+    )
+    return taken.values(attempts=used + 1, not_before=case(*delays, else_=now), after_restore=restored)
+
+
+def _wait(row: Row[Any], full: Sequence[str], now: int) -> RateLimited:
+    """Why a device that may log in waits: the budget that is full, else its own delay."""
+    return pins.budget_full(full[0], now) if full else pins.too_soon((row.not_before or now) - now)
 
 
 _INVITATION = "there is no such invitation for this user, or it was used or is over; ask for a new one"
@@ -311,7 +375,7 @@ def _enrolled_before(connection: Connection, digest: bytes, identity: Identity) 
     return before
 
 
-def _pin(connection: Connection, identity: Identity, now: int) -> None:
+def _pin(connection: Connection, identity: Identity, now: int, restored: int | None) -> None:
     account = connection.execute(select(_account).where(_account.c.user == identity.user)).one_or_none()
     if account is None:
         connection.execute(insert(_account).values(user=identity.user, suspended=False, created=now))
@@ -333,6 +397,7 @@ def _pin(connection: Connection, identity: Identity, now: int) -> None:
         "state": DeviceState.PENDING,
         "attempts": 0,
         "created": now,
+        "after_restore": restored,
     }
     connection.execute(insert(_device).values(values))
 

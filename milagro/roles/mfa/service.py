@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, InvalidSignature, MilagroError, ParameterError, Replay
+from milagro.errors import AuthenticationFailed, Expired, InvalidSignature, MilagroError, ParameterError, Replay
 from milagro.octets import frame, unframe
 from milagro.protocols.mpin.v2 import (
     Authenticated,
@@ -94,9 +94,9 @@ class MfaService:
     ) -> None:
         self.config = config
         self.suite = suite
-        self.records = MfaRecords(config.common.store)
+        self.records = MfaRecords(config.common.store, rules=config.pins)
         if self.records.state.restored:
-            _log.warning("the database is an older copy: wrong PINs that were counted since are forgotten")
+            _log.warning("the database is an older copy: devices have one attempt until they log in")
         self.issuers = issuers
         self._clock = clock
         self._checkpoint = checkpoint
@@ -187,11 +187,13 @@ class MfaService:
         self._checkpoint("pass-1")
         return challenged.message.to_bytes()
 
-    def pass_two(self, message: bytes) -> LoggedIn:
+    def pass_two(self, message: bytes, network: str | None = None) -> LoggedIn:
         """Who logged in, if the second pass answers its challenge with the right token and PIN.
 
-        Spec: spec/mpin.md#two-pass
-        Raises: InvalidSignature, ParameterError, Replay, Expired, Locked, Suspended, KeyOver, AuthenticationFailed
+        `network` is where it comes from, if that is known.
+        Spec: spec/mpin.md#two-pass, spec/mpin.md#pin-protection
+        Raises: InvalidSignature, ParameterError, Replay, Expired, Locked, Suspended, KeyOver, AuthenticationFailed,
+            TooSoon, NetworkBudget, ServerBudget
         """
         now = self._clock()
         received = PassTwo.from_bytes(message)
@@ -202,10 +204,14 @@ class MfaService:
         secret = self.issuers.server_secret(key_id, now)
         # A bad signature ends here: nothing is counted, and the session is left to its owner.
         countable = self._verifier.resume(octets).accept(received, now)
-        if not self.records.count_attempt(session):
+        if not self.records.count_attempt(session, now, network):
             raise Replay(_ANSWERED)
         self._checkpoint("counted")
-        authenticated = self._check(countable, secret, session, now)
+        try:
+            authenticated = self._check(countable, secret, session, now)
+        except AuthenticationFailed:
+            self._note_wrong(network, now)
+            raise
         return LoggedIn(authenticated.identity, authenticated.at, self._move(authenticated, key_id, now))
 
     def _check(self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int) -> Authenticated:
@@ -214,6 +220,10 @@ class MfaService:
         self.records.succeed(session.digest, now)
         self._checkpoint("succeeded")
         return authenticated
+
+    def _note_wrong(self, network: str | None, now: int) -> None:
+        for place in self.records.note_wrong(network, now):
+            _log.warning("wrong PINs have filled a budget of this hour", place=place)
 
     def _move(self, authenticated: Authenticated, key_id: bytes, now: int) -> NetworkTicket | None:
         """What moves the device over. Only a login that has succeeded gets it: it lets its holder choose a PIN."""

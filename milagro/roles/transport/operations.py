@@ -34,6 +34,8 @@ class Call:
     request_id: str
     transport: Literal["http", "grpc"]
     address: str | None = None
+    caller: str | None = None
+    """Whose limits apply: the address, behind a proxy the one that it reports, for IPv6 its /64; None if not known."""
     certificate: PeerCertificate | None = None
     operator: Operator | None = None
     deadline: float = field(default=float("inf"))

@@ -72,6 +72,19 @@ class Epoch:
         connection.execute(update(STATE).values(changed))
         return changed["epoch"]
 
+    def notice(self, connection: Connection) -> None:
+        """Notes in this transaction that the database is older than the file, if it is.
+
+        The file is read first: it is written after a commit, so what it says is in the database, or was.
+        Raises: StoreError if the file cannot be read
+        """
+        if self._path is None:
+            return
+        known = self._read(self._path)
+        older = update(STATE).where(STATE.c.epoch < known)
+        if connection.execute(older.values(epoch=known + 1, restored_at=self._clock())).rowcount:
+            self.restored = True
+
     def store(self, number: int) -> None:
         """Writes the number that was committed, unless another process wrote a larger one."""
         assert self._path is not None  # noqa: S101 - for the type checker

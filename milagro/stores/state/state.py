@@ -70,6 +70,15 @@ class State:
         at: int | None = connection.execute(select(STATE.c.restored_at)).scalar_one()
         return at
 
+    def notice_restore(self, connection: Connection) -> int | None:
+        """What `restored_at` says once the epoch's file was looked at: a restore since the last look is noted.
+
+        For what must not be done on an older copy even once; elsewhere a look a minute does.
+        Raises: StoreError if the file cannot be read
+        """
+        self._epoch.notice(connection)
+        return self.restored_at(connection)
+
     def note_restored(self, connection: Connection) -> None:
         """Notes in this transaction that the database is an older copy, which whoever puts one back knows."""
         changed = {"epoch": STATE.c.epoch + 1, "restored_at": self._clock()}
