@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from milagro.roles.config import CommonConfig, Reader, read, read_common
+from milagro.roles.mfa.mail.config import EmailConfig, read_email
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import canonical_origin
@@ -41,6 +42,7 @@ class MfaConfig:
     dta_wait_seconds: int
     network: NetworkConfig
     oidc: OidcConfig | None = None
+    email: EmailConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -74,6 +76,7 @@ def read_config(path: Path) -> MfaConfig:
         dta_wait_seconds=own.integer("dta_wait_seconds", 0, 600, 20),
         network=_read_network(own.table("network")),
         oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
+        email=read_email(own.table("email")) if "email" in own else None,
     )
     top.finish(path)
     return config

@@ -101,14 +101,17 @@ class Front:
 
         Raises: RateLimited, Busy
         """
-        limits = self.config.limits
-        forwarded = arrival.headers.get(limits.address_header) if limits.address_header else None
-        self.limiter.check(caller_of(arrival.address, forwarded, limits.proxies))
+        self.limiter.check(self._caller(arrival))
         self.admission.enter()
         try:
             yield
         finally:
             self.admission.leave()
+
+    def _caller(self, arrival: Arrival) -> str | None:
+        limits = self.config.limits
+        forwarded = arrival.headers.get(limits.address_header) if limits.address_header else None
+        return caller_of(arrival.address, forwarded, limits.proxies)
 
     async def call(self, arrival: Arrival, operation: Operation | None) -> Call:
         """What the handler may know of its caller, once that may call the operation.
@@ -121,7 +124,15 @@ class Front:
         if operation is not None and operation.caller is Caller.OPERATOR and self.authorizer is not None:
             operator = await self._authorize(arrival, self.authorizer)
         deadline = time.monotonic() + min(self.config.request_timeout_seconds, arrival.remaining)
-        return Call(arrival.request_id, arrival.transport, arrival.address, arrival.certificate, operator, deadline)
+        return Call(
+            arrival.request_id,
+            arrival.transport,
+            arrival.address,
+            arrival.certificate,
+            operator,
+            deadline,
+            self._caller(arrival),
+        )
 
     async def arrive(self, call: Call, reading: Awaitable[T]) -> T:
         """What is read, if it is here before the deadline.

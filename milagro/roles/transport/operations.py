@@ -38,6 +38,8 @@ class Call:
     operator: Operator | None = None
     deadline: float = field(default=float("inf"))
     """On `time.monotonic`'s clock: an answer after it goes nowhere."""
+    caller: str | None = None
+    """Whom limits count the request for: an address, or a network of them; behind a proxy, as that reports it."""
 
     def remaining(self) -> float:
         """Seconds until the deadline, 0 after it."""
