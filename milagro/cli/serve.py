@@ -50,6 +50,7 @@ def serve_mfa(path: Path) -> None:
     """Run an MFA server; the first time, its key is fetched from its network of D-TAs."""
     from milagro.roles.mfa import config as mfa_config  # noqa: PLC0415
     from milagro.roles.mfa import http as mfa_http  # noqa: PLC0415
+    from milagro.roles.mfa.mail.operations import open_mail  # noqa: PLC0415
     from milagro.roles.mfa.network import open_network  # noqa: PLC0415
     from milagro.roles.mfa.oidc.provider import open_provider  # noqa: PLC0415
     from milagro.roles.mfa.service import MfaService  # noqa: PLC0415
@@ -63,14 +64,16 @@ def serve_mfa(path: Path) -> None:
     suite = config.suite.open()
     service = MfaService(config, suite, open_network(config, suite, sealer))
     service.issuers.start()
-    provider = open_provider(service, sealer)
+    parts = provider, mail = open_provider(service, sealer), open_mail(service)
     try:
-        if provider is not None:
-            provider.start()
-        serving.run(mfa_http.create_app(service, config.common.server, provider), config.common.server, listener)
+        for part in parts:
+            if part is not None:
+                part.start()
+        serving.run(mfa_http.create_app(service, config.common.server, provider, mail), config.common.server, listener)
     finally:
-        if provider is not None:
-            provider.close()
+        for part in parts:
+            if part is not None:
+                part.close()
         service.close()
 
 

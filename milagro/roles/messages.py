@@ -137,6 +137,7 @@ class MfaStatusAnswer(Message):
     slot_seconds: int
     time: UnixTime
     dtas: list[DtaName]
+    email: bool = False  # whether people enrol by e-mail
 
 
 class MemberStatusAnswer(Message):

@@ -167,6 +167,12 @@ class InvitationRefused(AuthenticationFailed):
     code: ClassVar[str] = "invitation-refused"
 
 
+class EmailCodeRefused(AuthenticationFailed):
+    """No such code for this browser, or it was used, is over, or was tried too often; one text for all of these."""
+
+    code: ClassVar[str] = "email-code-refused"
+
+
 class DevicePinned(AlreadyExists):
     """The account has an identity for this device; a second one is refused."""
 

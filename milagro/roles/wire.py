@@ -88,6 +88,8 @@ BundleOctets = bounded_octets(1, 1 << 18)
 
 PublicKey = bounded_octets(32, 133)
 SignatureOctets = bounded_octets(64, 132)
+SecretOctets = bounded_octets(32, 32)
+"""A random secret of 256 bits."""
 
 UserName = Annotated[str, Field(min_length=1, max_length=256)]
 DeviceName = Annotated[str, Field(min_length=1, max_length=64)]

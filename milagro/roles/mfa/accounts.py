@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, func, select, update
 
 from milagro.errors import NotFound
+from milagro.roles.mfa.mail.tables import ASKED, OUTBOX
 from milagro.roles.mfa.oidc import endings
 from milagro.roles.mfa.oidc.tables import CONSENT, PROFILE
 from milagro.roles.mfa.records import SCHEMA, DeviceState
@@ -76,8 +77,9 @@ class Accounts:
                 raise NotFound(f"there is no user {user!r}")
             connection.execute(delete(SESSION).where(SESSION.c.device.in_(own)))
             endings.end_user(connection, user)
-            for table in (INVITATION, CONSENT, PROFILE):
+            for table in (INVITATION, CONSENT, PROFILE, ASKED):
                 connection.execute(delete(table).where(table.c.user == user))
+            connection.execute(delete(OUTBOX).where(OUTBOX.c.address == user))
             connection.execute(update(DEVICE).where(DEVICE.c.user == user).values(state=DeviceState.REMOVED))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from milagro.roles.config import CommonConfig, Reader, read, read_common
+from milagro.roles.mfa.mail.config import EmailConfig, read_email
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.mfa.pins import DEFAULT_RULES, PinRules, read_rules
 from milagro.roles.suites import SuiteConfig, read_suite
@@ -43,6 +44,7 @@ class MfaConfig:
     network: NetworkConfig
     pins: PinRules = DEFAULT_RULES
     oidc: OidcConfig | None = None
+    email: EmailConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -77,6 +79,7 @@ def read_config(path: Path) -> MfaConfig:
         network=_read_network(own.table("network")),
         pins=read_rules(own.table("pins", required=False)),
         oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
+        email=read_email(own.table("email")) if "email" in own else None,
     )
     top.finish(path)
     return config

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from milagro.roles.config import ServerConfig
+    from milagro.roles.mfa.mail.operations import MailDesk
     from milagro.roles.mfa.oidc.provider import Provider
     from milagro.roles.mfa.service import MfaService
 
 
-def create_app(service: MfaService, config: ServerConfig, provider: Provider | None = None) -> FastAPI:
-    """The HTTP application of one MFA server, and of the OpenID Provider on board if there is one."""
+def create_app(
+    service: MfaService, config: ServerConfig, provider: Provider | None = None, mail: MailDesk | None = None
+) -> FastAPI:
+    """The HTTP application of one MFA server, with the OpenID Provider and the enrolment by e-mail that it may have."""
     metrics = Metrics()
-    desk = Desk(service, metrics.counter("milagro_mfa_logins", "Logins by their end", "result"))
+    desk = Desk(service, metrics.counter("milagro_mfa_logins", "Logins by their end", "result"), mail)
     front = Front(SERVICE, desk, config, Readiness(service.check_ready), metrics)
     app = application("Milagro MFA", "Enrols clients and checks their logins.", front)
     if provider is not None:

@@ -22,6 +22,7 @@ from milagro.roles.messages import (
     PermitsRequest,
 )
 from milagro.roles.mfa import administration, devices
+from milagro.roles.mfa.mail import operations as mail_operations
 from milagro.roles.mfa.pins import network_of
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
@@ -30,6 +31,7 @@ from milagro.roles.transport.operations import Call, NoRequest, Operation, Servi
 if TYPE_CHECKING:
     from prometheus_client import Counter
 
+    from milagro.roles.mfa.mail.operations import MailDesk
     from milagro.roles.mfa.service import MfaService
 
 _log = logs.logger(__name__)
@@ -41,6 +43,7 @@ class Desk:
 
     service: MfaService
     logins: Counter
+    mail: MailDesk | None = None
 
 
 def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer:
@@ -49,7 +52,7 @@ def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer
     try:
         enrolment = desk.service.enrol(applicant, request.signature)
     except DevicePinned:
-        _log.warning("a second identity for a pinned device was refused", user=request.user, device=request.device)
+        _log.warning("a second identity for a pinned device was refused", device=request.device)
         raise
     _log.info("enrolled", identity=enrolment.identity.digest().hex())
     return EnrolmentAnswer(identity=enrolment.identity.to_bytes(), ticket=enrolment.ticket)
@@ -108,6 +111,7 @@ def status(desk: Desk, _request: NoRequest, _call: Call) -> MfaStatusAnswer:
         slot_seconds=config.suite.slot_seconds,
         time=service.now(),
         dtas=service.issuers.names(),
+        email=desk.mail is not None,
     )
 
 
@@ -185,6 +189,7 @@ SERVICE = Service(
             "/v1/network",
             "GET",
         ),
+        *mail_operations.OPERATIONS,
         *devices.OPERATIONS,
         *administration.OPERATIONS,
     ),

@@ -33,6 +33,7 @@ from sqlalchemy import (
 from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.mfa import pins
+from milagro.roles.mfa.mail import tables as mail_tables
 from milagro.roles.mfa.oidc import endings, tables
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
 from milagro.stores.state import Database, Int64, Schema, State, larger
@@ -103,10 +104,10 @@ _session = Table(
 # The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
 _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
-for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS):
+for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=3, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=4, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):

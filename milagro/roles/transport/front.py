@@ -108,6 +108,11 @@ class Front:
         finally:
             self.admission.leave()
 
+    def _caller(self, arrival: Arrival) -> str | None:
+        limits = self.config.limits
+        forwarded = arrival.headers.get(limits.address_header) if limits.address_header else None
+        return caller_of(arrival.address, forwarded, limits.proxies)
+
     async def call(self, arrival: Arrival, operation: Operation | None) -> Call:
         """What the handler may know of its caller, once that may call the operation.
 
@@ -123,16 +128,11 @@ class Front:
             arrival.request_id,
             arrival.transport,
             arrival.address,
-            self._caller(arrival),
             arrival.certificate,
             operator,
             deadline,
+            self._caller(arrival),
         )
-
-    def _caller(self, arrival: Arrival) -> str | None:
-        limits = self.config.limits
-        forwarded = arrival.headers.get(limits.address_header) if limits.address_header else None
-        return caller_of(arrival.address, forwarded, limits.proxies)
 
     async def arrive(self, call: Call, reading: Awaitable[T]) -> T:
         """What is read, if it is here before the deadline.

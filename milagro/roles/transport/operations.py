@@ -34,12 +34,12 @@ class Call:
     request_id: str
     transport: Literal["http", "grpc"]
     address: str | None = None
-    caller: str | None = None
-    """Whose limits apply: the address, behind a proxy the one that it reports, for IPv6 its /64; None if not known."""
     certificate: PeerCertificate | None = None
     operator: Operator | None = None
     deadline: float = field(default=float("inf"))
     """On `time.monotonic`'s clock: an answer after it goes nowhere."""
+    caller: str | None = None
+    """Whom limits count the request for: an address, or a network of them; behind a proxy, as that reports it."""
 
     def remaining(self) -> float:
         """Seconds until the deadline, 0 after it."""
