@@ -22,6 +22,7 @@ NEEDED = (
     "milagro/roles/mfa/migrations/m0001_accounts.py",
     "milagro/roles/mfa/mfa.proto",
     "milagro/roles/mfa/migrations/m0002_openid.py",
+    "milagro/cli/demo/pages/page.html",
     "milagro/roles/mfa/oidc/pages.css",
     "milagro/roles/mfa/oidc/submit.js",
     "milagro/roles/mfa/web/dist/index.html",

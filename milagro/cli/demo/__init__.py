@@ -5,6 +5,8 @@
     --> one D-TA is killed --> a second device enrols and logs in
 
 Every step is a `milagro` command that a person could type. Ends 0 only if every step did what it should.
+
+`milagro demo web` opens the same network for browsers, with a site to log in to, until it is told to end.
 """
 
 from __future__ import annotations
@@ -28,11 +30,19 @@ _KEEP = click.option(
 )
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end instead of lines.")
 @_KEEP
-def demo(as_json: bool, keep: Path | None) -> None:
+@click.pass_context
+def demo(context: click.Context, as_json: bool, keep: Path | None) -> None:
     """Start three D-TAs, an MFA server and a client, log in, and again without one of the D-TAs."""
+    if context.invoked_subcommand is None:
+        _demo(as_json, keep)
+    elif as_json or keep:
+        raise click.UsageError("give the options behind the name of the command")
+
+
+def _demo(as_json: bool, keep: Path | None) -> None:
     report = Report(quiet=as_json)
     failure: MilagroError | None = None
     with terminable(), contextlib.ExitStack() as stack:
@@ -49,6 +59,37 @@ def demo(as_json: bool, keep: Path | None) -> None:
         )
     if failure is not None:
         raise failure
+
+
+@demo.command("web")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, once all is up, instead of lines.")
+@click.option("--no-open", is_flag=True, help="Only print the addresses; open no browser.")
+@_KEEP
+def web(as_json: bool, no_open: bool, keep: Path | None) -> None:
+    """Open a network, an OpenID Provider, a site that uses it and a mailbox on loopback, until Ctrl-C."""
+    from milagro.cli.demo.web import WebDemo, look  # noqa: PLC0415 - needs the server extra
+
+    report = Report(quiet=as_json)
+    with terminable(), contextlib.ExitStack() as stack:
+        folder = _folder(keep, stack)
+        shown = WebDemo(folder, stack.enter_context(Servers(folder)), report)
+        stack.enter_context(shown.open())
+        with contextlib.suppress(KeyboardInterrupt):  # from now on that is how it ends
+            _tell(shown.addresses(), report, as_json)
+            if not no_open:
+                look(shown.addresses())
+            shown.wait()
+    if not as_json:
+        click.echo("\nEnded." + (f" Its files are in {keep}." if keep else " Nothing is left."))
+
+
+def _tell(addresses: dict[str, str], report: Report, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**report.summary(None), **addresses}))
+        return
+    click.echo(f"\n  Example site  {addresses['site']}/\n  Mailbox       {addresses['mailbox']}/")
+    click.echo(f"  Login server  {addresses['login']}/\n\nThe mailbox has an invitation for {addresses['user']}:")
+    click.echo("set this browser up with it, then log in at the example site. Ctrl-C ends everything.")
 
 
 def _folder(keep: Path | None, stack: contextlib.ExitStack) -> Path:

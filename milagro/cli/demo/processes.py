@@ -117,6 +117,15 @@ class Servers:
                 raise Unavailable(f"the server {name} was not ready in time; it said: {self._last_lines(name)}")
             time.sleep(_POLL_SECONDS)
 
+    def check(self) -> None:
+        """Finds all servers running.
+
+        Raises: DemoFailed
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise DemoFailed(f"the server {name} ended early; it said: {self._last_lines(name)}")
+
     def kill(self, name: str) -> None:
         """Ends a server as a failing machine would."""
         self._running[name].kill()
