@@ -260,7 +260,7 @@ def guesses(session: nox.Session) -> None:
 
     MILAGRO_GUESSES is their number. Arguments go to pytest.
     """
-    install(session, *SERVERS, "test")
+    install(session, *SERVERS, "postgres", "test")
     session.env["MILAGRO_GUESSES"] = os.environ.get("MILAGRO_GUESSES", "1000")
     session.run("pytest", "tests/roles/test_guesses.py", "--timeout=1200", *session.posargs)
 
