@@ -7,6 +7,7 @@ import re
 import socketserver
 import ssl
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -241,20 +242,22 @@ class Smtp(socketserver.StreamRequestHandler):
         self.wfile.write(f"{text}\r\n".encode())
 
 
-class smtp_server:  # noqa: N801 - used like a function
+class MailServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
     def __init__(self, authority: TestAuthority) -> None:
-        self.server: Any = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp)
-        self.server.daemon_threads, self.server.letters = True, []
-        self.server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.server.tls.load_cert_chain(*authority.issue("localhost"))
+        super().__init__(("127.0.0.1", 0), Smtp)
+        self.letters: list[tuple[str, str]] = []
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(*authority.issue("localhost"))
 
-    def __enter__(self) -> Any:
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-        return self.server
 
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+@contextmanager
+def smtp_server(authority: TestAuthority) -> Iterator[MailServer]:
+    with MailServer(authority) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 def test_a_server_without_it_refuses(world: World) -> None:
