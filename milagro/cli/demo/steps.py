@@ -69,7 +69,7 @@ class Demo(Network):
         (done,) = self._servers.commands(line, MILAGRO_DEMO_PIN=self._wrong_pin)
         if done.code != _REFUSED or "authentication failed" not in done.complained:
             raise DemoFailed(f"a wrong PIN was not refused as it should be; the client said: {done.complained}")
-        (said,) = self.command(("mfa", "users", "--json", *self.config(MFA_NAME)))
+        (said,) = self.command(("mfa", "users", "devices", "--json", *self.config(MFA_NAME)))
         (device,) = json.loads(said)
         if device["wrong_pins"] != 1:
             raise DemoFailed(f"the server counts {device['wrong_pins']} wrong PINs instead of 1")
