@@ -88,7 +88,7 @@ def test_http(apps: dict[str, Any], name: str) -> None:
         check()
         grown.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert grown[-1] - grown[1] < GROWTH_KIB
-    assert len(seen) >= len(SERVICES[name].operations)
+    assert len(seen) >= len([one for one in SERVICES[name].operations if one.caller is not Caller.OPERATOR])
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -119,7 +119,7 @@ def test_bodies_that_are_hardly_json(apps: dict[str, Any], name: str) -> None:
                 headers = {"content-type": kind, "content-encoding": "gzip", "x-request-id": "\x7f" * 9}
                 answer = client.request(operation.method, operation.path, content=body, headers=headers)
                 refused = operation.method == "POST"
-                wanted = {400} if refused else {401, 404} if operation.caller is Caller.OPERATOR else {200}
+                wanted = {401, 404} if operation.caller is Caller.OPERATOR else {400} if refused else {200}
                 assert answer.status_code in wanted, (operation.name, body[:40], kind, answer.text)
                 assert len(answer.content) < (4000 if refused else 1 << 20)
 
