@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,13 @@ from milagro.groups import Curve, curve
 
 pytest_plugins = ["tests.tokens"]
 
+_RECURSION_LIMIT = sys.getrecursionlimit()
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_runtest_setup() -> None:
+    """py_ecc raises the limit when it is imported, and then a nested document overflows the stack of C."""
+    sys.setrecursionlimit(_RECURSION_LIMIT)
 
 
 def missing(reason: str) -> NoReturn:
