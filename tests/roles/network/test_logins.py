@@ -1,4 +1,4 @@
-"""The whole of it as real processes: D-TAs that made a key together, an MFA server, a device; one D-TA is killed."""
+"""Real processes: the members of a network change until all are others, and a device logs in all the while."""
 
 from __future__ import annotations
 
