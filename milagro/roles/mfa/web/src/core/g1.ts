@@ -7,7 +7,7 @@
 
 import { createHasher, expand_message_xmd, isogenyMap, mapToCurveSimpleSWU } from "@noble/curves/abstract/hash-to-curve.js";
 import { Field } from "@noble/curves/abstract/modular.js";
-import { weierstrass, type WeierstrassPoint } from "@noble/curves/abstract/weierstrass.js";
+import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { Fault } from "./fault.ts";
 import { A, B, X_DEN, X_NUM, Y_DEN, Y_NUM, Z } from "./isogeny.ts";
@@ -23,7 +23,17 @@ export const POINT_OCTETS = 48;
 export const SCALAR_OCTETS = 32;
 
 const Fp = Field(P);
-export type Point = WeierstrassPoint<bigint>;
+
+/** A point of G1. It names what is used of noble-curves, whose types the package's own would need otherwise. */
+export interface Point {
+  add(other: Point): Point;
+  subtract(other: Point): Point;
+  multiply(scalar: bigint): Point;
+  multiplyUnsafe(scalar: bigint): Point;
+  equals(other: Point): boolean;
+  is0(): boolean;
+  toAffine(): { x: bigint; y: bigint };
+}
 
 const G1 = weierstrass(
   {
