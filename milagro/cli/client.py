@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import click
 
 from milagro.cli import prompts
+from milagro.cli.devices import devices, own_devices
+from milagro.errors import Unavailable
 from milagro.roles.client.device import DeviceFolder
 from milagro.roles.client.service import Application, open_client
 
@@ -57,6 +60,10 @@ def enroll(
         application, lambda: prompts.pin(pin_file, pin_env, choose=True)
     )
     click.echo(f"{record.user} is enrolled at {record.server_name} with the device {record.device}.")
+    own = own_devices(folder.expanduser(), ca_certificate)
+    with contextlib.suppress(Unavailable):  # it is enrolled, whether the server says how it stands or not
+        if own.standing() == "waiting":
+            click.echo(f"Confirm it on the device that invited it, with the code {own.own_code()}.")
     click.echo("Next: milagro client login")
 
 
@@ -99,6 +106,9 @@ def status(folder: Path, ca_certificate: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(shown))
     else:
         click.echo("\n".join(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in shown.items()))
+
+
+client.add_command(devices)
 
 
 def _tell(text: str) -> None:

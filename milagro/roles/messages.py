@@ -14,6 +14,7 @@ from milagro.roles.wire import (
     Message,
     Octets,
     PublicKey,
+    Purpose,
     SignatureOctets,
     SlotNumber,
     UnixTime,
@@ -82,7 +83,7 @@ class PermitsRequest(HolderRequest):
 
 
 class ConfirmationAnswer(Message):
-    """The device is active."""
+    """The device has its shares: it is `active`, or `waiting` until another device of the user confirms it."""
 
     status: str
 
@@ -95,10 +96,11 @@ class PermitsAnswer(Message):
 
 
 class FirstPass(Message):
-    """The first message of a login, and the key that the client's token is of."""
+    """The first message of a login, the key that the client's token is of, and what it is for, if for one thing."""
 
     message: Octets
     key_id: Digest
+    purpose: Purpose | None = None
 
 
 class PassMessage(Message):

@@ -6,6 +6,7 @@ a pass of a login.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum
 
@@ -21,6 +22,7 @@ class Statement(Enum):
     PERMITS = b"MILAGRO-ROLES-V1_PERMITS"
     DEVICES = b"MILAGRO-ROLES-V1_DEVICES"
     REMOVE_DEVICE = b"MILAGRO-ROLES-V1_REMOVE-DEVICE"
+    CONFIRM_DEVICE = b"MILAGRO-ROLES-V1_CONFIRM-DEVICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,21 @@ def remove_device(server: str, origin: str, identity: bytes, at: int, name: str)
     """The octets that ask the MFA server to remove the user's device of this name."""
     about = server.encode(), origin.encode(), identity, i2osp(at, 8), name.encode()
     return frame(Statement.REMOVE_DEVICE.value, *about)
+
+
+def confirm_device(server: str, origin: str, identity: bytes, at: int, name: str, code: str) -> bytes:
+    """The octets that tell the MFA server that the user's device of this name is the one that shows this code."""
+    about = server.encode(), origin.encode(), identity, i2osp(at, 8), name.encode(), code.encode()
+    return frame(Statement.CONFIRM_DEVICE.value, *about)
+
+
+def device_code(identity: bytes) -> str:
+    """Six digits by which a user knows an identity: SHA-256(frame(label, identity)), its first 8 octets mod 10^6.
+
+    Spec: spec/mpin.md#second-device
+    """
+    digest = hashlib.sha256(frame(b"MILAGRO-ROLES-V1_DEVICE-CODE", identity)).digest()
+    return f"{int.from_bytes(digest[:8]) % 1_000_000:06d}"
 
 
 def verify(identity: Identity, signature: bytes, statement: bytes) -> None:

@@ -173,6 +173,30 @@ class EmailCodeRefused(AuthenticationFailed):
     code: ClassVar[str] = "email-code-refused"
 
 
+class MatchingCodeRefused(AuthenticationFailed):
+    """The code that was typed is not the one that the other device shows."""
+
+    code: ClassVar[str] = "matching-code-refused"
+
+
+class CrossingOver(Expired):
+    """The login for another device is over: out of time, refused, used, or tried with wrong codes too often."""
+
+    code: ClassVar[str] = "crossing-over"
+
+
+class OtherNetwork(VerificationError):
+    """This server lets people log in for another device in the same network only."""
+
+    code: ClassVar[str] = "other-network"
+
+
+class DeviceWaiting(VerificationError):
+    """The device waits until another one of the user confirms it."""
+
+    code: ClassVar[str] = "device-waiting"
+
+
 class DevicePinned(AlreadyExists):
     """The account has an identity for this device; a second one is refused."""
 

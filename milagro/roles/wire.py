@@ -95,6 +95,7 @@ UserName = Annotated[str, Field(min_length=1, max_length=256)]
 DeviceName = Annotated[str, Field(min_length=1, max_length=64)]
 InvitationCode = Annotated[str, Field(min_length=8, max_length=64)]
 UnixTime = Annotated[int, Field(ge=0, lt=1 << 40)]
+Purpose = Annotated[str, Field(min_length=1, max_length=128)]
 SlotNumber = Annotated[int, Field(ge=0, lt=1 << 40)]
 
 

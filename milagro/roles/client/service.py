@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from milagro.errors import (
     AlreadyExists,
@@ -18,11 +18,12 @@ from milagro.errors import (
     Unavailable,
 )
 from milagro.octets import equal
-from milagro.protocols.mpin.v2 import ClientSecret, Context, Credential, Identity, Permit, Suite, Token, start_login
-from milagro.roles import proofs
+from milagro.protocols.mpin.v2 import ClientSecret, Credential, Identity, Permit, Suite, Token, start_login
+from milagro.roles import proofs, purposes
 from milagro.roles.client.device import DeviceFolder, DeviceRecord, PermitRecord, SoftwareKey
 from milagro.roles.client.network import NetworkHolder, Tell
 from milagro.roles.clock import Clock, unix_now
+from milagro.roles.device_messages import DeviceInvitationAnswer
 from milagro.roles.issuance.calls import HttpDial
 from milagro.roles.issuance.requester import Patience
 from milagro.roles.messages import (
@@ -39,6 +40,7 @@ from milagro.roles.messages import (
     PermitsRequest,
 )
 from milagro.roles.peer import Peer
+from milagro.roles.purposes import context_for
 from milagro.roles.refusals import KeyOver, code_of
 from milagro.roles.suites import open_suite
 from milagro.stores.urls import canonical_origin
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from milagro.roles.issuance.calls import Dial as NetworkDial
 
 Dial = Callable[[str], Peer]
+Said = TypeVar("Said", bound=LoginAnswer)
 _MOVE_SECONDS = 5.0  # a login does not wait longer for the next key
 _LINGER = 0.3  # seconds in which D-TAs that are not needed any more may still show what is wrong with them
 
@@ -124,11 +127,23 @@ class Client:
         Raises: AuthenticationFailed for a wrong PIN, VerificationError with the code locked or suspended, Unavailable
         Secret: the PIN
         """
+        return self._enter(_PLAIN, ask_pin)
+
+    def invite_device(self, ask_pin: Callable[[], str]) -> DeviceInvitationAnswer:
+        """A one-time code for another device of the user, after a login for nothing else.
+
+        Spec: spec/mpin.md#second-device
+        Raises: as `login`
+        Secret: the PIN, and the code in the result
+        """
+        return self._enter(_Errand("/v1/devices/invite", DeviceInvitationAnswer, purposes.ADD_DEVICE), ask_pin)
+
+    def _enter(self, errand: _Errand[Said], ask_pin: Callable[[], str]) -> Said:
         record, waiting = self._folder.record(), self._folder.waiting()
         key = self._folder.stored_key()
         pin = ask_pin()
         with self._dial(record.server) as server:
-            visit = _Visit(server, key, pin)
+            visit = _Visit(server, key, pin, errand)
             try:
                 answer = self._login(visit, record)
             except KeyOver:
@@ -223,11 +238,14 @@ class Client:
         return self._network(holder).permit(answer.ticket, slot, record.key_id)
 
     # -- moving to the network's next key ----------------------------------------------------------------------
-    def _move(self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket) -> None:
+    def _move(
+        self, visit: _Visit[Any], record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket
+    ) -> None:
         """Makes a token of the next key under the PIN that has just logged in, and takes it once it has logged in, too.
 
         Whatever fails here is told, and tried again at the next login: the token in force still works.
         """
+        visit = _Visit(visit.server, visit.key, visit.pin, _PLAIN)  # what the first login was for is done
         hasty = self._with(replace(self._patience, overall=min(self._patience.overall, _MOVE_SECONDS)))
         try:
             following = hasty._next(visit, record, waiting, ticket)
@@ -239,7 +257,7 @@ class Client:
             self._tell(f"this device has not moved to the network's next key yet: {error}")
 
     def _next(
-        self, visit: _Visit, record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket
+        self, visit: _Visit[Any], record: DeviceRecord, waiting: DeviceRecord | None, ticket: NetworkTicket
     ) -> DeviceRecord:
         suite = open_suite(record.curve, record.hash, record.slot_seconds)
         holder = _Holder(suite, Identity.from_bytes(record.identity), visit.key, visit.server)
@@ -253,7 +271,7 @@ class Client:
         self._folder.keep_waiting(following)
         return following
 
-    def _log_in_with_next(self, visit: _Visit, waiting: DeviceRecord) -> LoginAnswer:
+    def _log_in_with_next(self, visit: _Visit[Said], waiting: DeviceRecord) -> Said:
         answer = self._login(visit, waiting)
         self._folder.move_over(waiting)
         return answer
@@ -262,7 +280,7 @@ class Client:
         return Client(self._folder, self._dial, self._clock, self._network_dial, patience, self._tell)
 
     # -- login -------------------------------------------------------------------------------------------------
-    def _login(self, visit: _Visit, record: DeviceRecord) -> LoginAnswer:
+    def _login(self, visit: _Visit[Said], record: DeviceRecord) -> Said:
         """A login with the token of this record. Raises: KeyOver if its key is not accepted any more."""
         suite = open_suite(record.curve, record.hash, record.slot_seconds)
         token = Token.from_bytes(suite, record.token)
@@ -278,31 +296,46 @@ class Client:
                 raise KeyOver(str(error)) from error
             raise
 
-    def _two_passes(self, visit: _Visit, record: DeviceRecord, token: Token, permit: Permit | None) -> LoginAnswer:
-        context = Context(record.server_name, canonical_origin(record.server), record.relying_party)
+    def _two_passes(self, visit: _Visit[Said], record: DeviceRecord, token: Token, permit: Permit | None) -> Said:
+        errand, origin = visit.errand, canonical_origin(record.server)
+        context = context_for(record.server_name, origin, record.relying_party, errand.purpose)
         started = start_login(Credential(token, visit.key), context, self._clock(), secrets.token_bytes, permit)
         try:
-            first = FirstPass(message=started.message.to_bytes(), key_id=record.key_id)
+            message = started.message.to_bytes()
+            first = FirstPass(message=message, key_id=record.key_id, purpose=errand.purpose)
             challenge = visit.server.post("/v1/login/pass1", first, PassMessage)
         except Expired as error:
             if code_of(error) == KeyOver.code:
                 raise
             raise _SlotOver from error
         answer = started.answer(challenge.message, visit.pin, self._clock())
-        return visit.server.post("/v1/login/pass2", PassMessage(message=answer.to_bytes()), LoginAnswer)
+        return visit.server.post(errand.path, PassMessage(message=answer.to_bytes()), errand.answer)
 
 
 class _SlotOver(MilagroError):
     """The permit was of another slot than the server's current one."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Errand(Generic[Said]):
+    """What a login is for: where its second pass goes, and what is answered."""
+
+    path: str
+    answer: type[Said]
+    purpose: str | None = None
+
+
+_PLAIN: Final = _Errand("/v1/login/pass2", LoginAnswer)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class _Visit:
-    """A login at the server: the connection, and what the user brings. Secret: key, pin."""
+class _Visit(Generic[Said]):
+    """A login at the server: the connection, what the user brings, and what for. Secret: key, pin."""
 
     server: Peer
     key: SoftwareKey
     pin: str
+    errand: _Errand[Said]
 
 
 @dataclass(frozen=True, slots=True)

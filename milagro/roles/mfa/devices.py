@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Final
 from milagro.errors import Expired, InvalidSignature
 from milagro.protocols.mpin.v2 import Identity
 from milagro.roles import logs, proofs
-from milagro.roles.messages import HolderRequest
+from milagro.roles.device_messages import (
+    DeviceAnswer,
+    DevicesAnswer,
+    DevicesRequest,
+    RemovedAnswer,
+    RemoveDeviceRequest,
+)
 from milagro.roles.mfa.records import DeviceState, check_usable
 from milagro.roles.refusals import HolderNotProven, LoginNeeded, UnknownIdentity
 from milagro.roles.transport.operations import Operation
-from milagro.roles.wire import DeviceName, Message, UnixTime, UserName
 
 if TYPE_CHECKING:
+    from milagro.roles.messages import HolderRequest
     from milagro.roles.mfa.operations import Desk
     from milagro.roles.mfa.records import Device
     from milagro.roles.mfa.service import MfaService
@@ -27,40 +33,6 @@ if TYPE_CHECKING:
 RECENT_SECONDS: Final = 600
 _FRESH_SECONDS: Final = 60
 _log = logs.logger(__name__)
-
-
-class DevicesRequest(HolderRequest):
-    """A request for the user's devices."""
-
-
-class RemoveDeviceRequest(HolderRequest):
-    """A request to remove the user's device of this name; the name is signed, too."""
-
-    name: DeviceName
-
-
-class DeviceAnswer(Message):
-    """One device of the user."""
-
-    name: str
-    state: str
-    created: UnixTime
-    last_login: UnixTime | None = None
-    locked: bool
-    current: bool
-
-
-class DevicesAnswer(Message):
-    """The user's devices, by their names."""
-
-    user: UserName
-    devices: list[DeviceAnswer]
-
-
-class RemovedAnswer(Message):
-    """The device is removed."""
-
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +48,7 @@ class OwnDevices:
         """
         config = self.service.config
         statement = proofs.devices(config.name, config.origin, request.identity, request.at)
-        asker = self._asker(request, statement).identity
+        asker = self.asker(request, statement).identity
         found = [
             device for device in self.service.records.devices(asker.user) if device.state is not DeviceState.REMOVED
         ]
@@ -89,13 +61,16 @@ class OwnDevices:
         """
         config, name = self.service.config, request.name
         statement = proofs.remove_device(config.name, config.origin, request.identity, request.at, name)
-        asker = self._asker(request, statement).identity
+        asker = self.asker(request, statement).identity
         self.service.records.remove(asker.user, name)
         _log.info("a user removed a device", identity=asker.digest().hex())
         return RemovedAnswer(name=name)
 
-    def _asker(self, request: HolderRequest, statement: bytes) -> Device:
-        """The device that asks, if it may."""
+    def asker(self, request: HolderRequest, statement: bytes) -> Device:
+        """The device that asks, if it may.
+
+        Raises: HolderNotProven, Expired, UnknownIdentity, Suspended, Locked, LoginNeeded
+        """
         now, holder = self.service.now(), Identity.from_bytes(request.identity)
         try:
             proofs.verify(holder, request.signature, statement)

@@ -21,9 +21,9 @@ from milagro.roles.messages import (
     PermitsAnswer,
     PermitsRequest,
 )
-from milagro.roles.mfa import administration, devices
+from milagro.roles.mfa import administration, devices, second_devices
+from milagro.roles.mfa.logins import log_in
 from milagro.roles.mfa.mail import operations as mail_operations
-from milagro.roles.mfa.pins import network_of
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
 from milagro.roles.transport.operations import Call, NoRequest, Operation, Service
@@ -59,9 +59,8 @@ def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer
 
 
 def confirm(desk: Desk, request: HolderRequest, _call: Call) -> ConfirmationAnswer:
-    """The device is active."""
-    desk.service.confirm(request.identity, request.at, request.signature)
-    return ConfirmationAnswer(status="active")
+    """The device has its shares."""
+    return ConfirmationAnswer(status=desk.service.confirm(request.identity, request.at, request.signature))
 
 
 def permits(desk: Desk, request: PermitsRequest, _call: Call) -> PermitsAnswer:
@@ -73,7 +72,7 @@ def permits(desk: Desk, request: PermitsRequest, _call: Call) -> PermitsAnswer:
 def pass_one(desk: Desk, request: FirstPass, _call: Call) -> PassMessage:
     """A challenge."""
     try:
-        return PassMessage(message=desk.service.pass_one(request.message, request.key_id))
+        return PassMessage(message=desk.service.pass_one(request.message, request.key_id, request.purpose))
     except MilagroError as error:
         desk.logins.labels(code_of(error)).inc()
         raise
@@ -81,20 +80,7 @@ def pass_one(desk: Desk, request: FirstPass, _call: Call) -> PassMessage:
 
 def pass_two(desk: Desk, request: PassMessage, call: Call) -> LoginAnswer:
     """Who logged in."""
-    try:
-        who = desk.service.pass_two(request.message, network_of(call.caller))
-    except MilagroError as error:
-        desk.logins.labels(code_of(error)).inc()
-        raise
-    desk.logins.labels("accepted").inc()
-    _log.info("logged in", identity=who.identity.digest().hex())
-    return LoginAnswer(
-        user=who.identity.user,
-        device=who.identity.device,
-        identity_digest=who.identity.digest(),
-        at=who.at,
-        move=who.move,
-    )
+    return log_in(desk, request, call)
 
 
 def status(desk: Desk, _request: NoRequest, _call: Call) -> MfaStatusAnswer:
@@ -191,6 +177,7 @@ SERVICE = Service(
         ),
         *mail_operations.OPERATIONS,
         *devices.OPERATIONS,
+        *second_devices.OPERATIONS,
         *administration.OPERATIONS,
     ),
 )

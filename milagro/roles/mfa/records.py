@@ -35,11 +35,19 @@ from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.mfa import pins
 from milagro.roles.mfa.mail import tables as mail_tables
 from milagro.roles.mfa.oidc import endings, tables
-from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
+from milagro.roles.refusals import (
+    Busy,
+    DevicePinned,
+    DeviceWaiting,
+    InvitationRefused,
+    Locked,
+    Suspended,
+    UnknownIdentity,
+)
 from milagro.stores.state import Database, Int64, Schema, State, larger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from milagro.errors import RateLimited
 
@@ -88,6 +96,7 @@ _invitation = Table(
     Column("user", String, nullable=False),
     Column("expires", Int64, nullable=False),
     Column("device", ForeignKey("device.digest")),
+    Column("inviter", LargeBinary),  # the user's device that made it; what is enrolled with it waits for a confirmation
 )
 
 _session = Table(
@@ -107,13 +116,14 @@ _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column
 for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=4, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=5, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
-    """Where a device stands; `removed` is final."""
+    """Where a device stands: pending or waiting, then active; `removed` is final."""
 
     PENDING = "pending"
+    WAITING = "waiting"  # until another device of the user confirms it
     ACTIVE = "active"
     REMOVED = "removed"
 
@@ -174,15 +184,31 @@ class MfaRecords:
                 return _enrolled_before(connection, invitation.device, identity)
             if invitation.expires <= now:
                 raise InvitationRefused(_INVITATION)
-            _pin(connection, identity, now, self.state.restored_at(connection))
+            state = DeviceState.PENDING if invitation.inviter is None else DeviceState.WAITING
+            _pin(connection, identity, state, now, self.state.restored_at(connection))
             used = update(_invitation).where(_invitation.c.code_hash == code_hash)
             connection.execute(used.values(device=identity.digest()))
             return identity
 
-    def confirm(self, digest: bytes) -> None:
-        """Ends the time in which the invitation still works for this device."""
+    def invite_from(self, code_hash: bytes, inviter: bytes, user: str, expires: int) -> None:
+        """Notes an invitation by the user's own device, in the place of one that it made before."""
+        with self.state.write() as connection:
+            _end_invitations(connection, _invitation.c.inviter == inviter)
+            row = {"code_hash": code_hash, "user": user, "expires": expires, "inviter": inviter}
+            connection.execute(insert(_invitation).values(row))
+
+    def confirm(self, digest: bytes) -> DeviceState:
+        """Ends the time in which the invitation still works for this device, unless it waits; its state."""
         with self.state.write() as connection:
             _activate(connection, digest)
+            state = connection.execute(select(_device.c.state).where(_device.c.digest == digest)).scalar_one()
+        return DeviceState(state)
+
+    def approve(self, digest: bytes) -> bool:
+        """Lets a device that waits log in; False if it does not wait."""
+        with self.state.write() as connection:
+            waiting = update(_device).where(_device.c.digest == digest, _device.c.state == DeviceState.WAITING)
+            return connection.execute(waiting.values(state=DeviceState.ACTIVE)).rowcount == 1
 
     # -- devices -----------------------------------------------------------------------------------------------
     def pinned(self, user: str, name: str) -> Device | None:
@@ -210,6 +236,7 @@ class MfaRecords:
             if digest is None:
                 raise NotFound(f"user {user!r} has no device {name!r}")
             connection.execute(delete(_session).where(_session.c.device == digest))
+            _end_invitations(connection, _invitation.c.inviter == digest)
             endings.end_device(connection, digest)
             connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
 
@@ -223,6 +250,7 @@ class MfaRecords:
             if connection.execute(change).rowcount == 0:
                 raise NotFound(f"there is no user {user!r}")
             if suspended:
+                _end_invitations(connection, _invitation.c.user == user, _invitation.c.inviter.is_not(None))
                 endings.end_user(connection, user)
 
     # -- logins ------------------------------------------------------------------------------------------------
@@ -285,7 +313,8 @@ class MfaRecords:
                 return True
             query = _devices().add_columns(_used(self._rules, restored).label("used"))
             row = connection.execute(query.where(_device.c.digest == session.digest)).one()
-            if row.state != DeviceState.REMOVED and not row.suspended and row.used < MAX_ATTEMPTS:
+            unusable = row.state in {DeviceState.REMOVED, DeviceState.WAITING} or row.suspended
+            if not unusable and row.used < MAX_ATTEMPTS:
                 raise _wait(row, full, now)
         # The session is spent, so this refusal stands outside the transaction.
         check_usable(replace(_read_device(row), attempts=row.used))
@@ -297,12 +326,14 @@ class MfaRecords:
             counts = {place: pins.add_wrong(connection, place, now) for place in _places(network)}
         return [place for place, count in counts.items() if count == self._rules.limit(place)]
 
-    def succeed(self, digest: bytes, now: int) -> None:
-        """Gives all attempts back after a right PIN."""
+    def succeed(self, digest: bytes, now: int, bind: Callable[[Connection], None] | None = None) -> None:
+        """Gives all attempts back after a right PIN; `bind` does in the same transaction what the login was for."""
         with self.state.write(_lock(digest)) as connection:
             _activate(connection, digest)
             done = update(_device).where(_device.c.digest == digest)
             connection.execute(done.values(attempts=0, last_login=now, not_before=None))
+            if bind is not None:
+                bind(connection)
 
 
 def _lock(digest: bytes) -> str:
@@ -335,7 +366,7 @@ def _take(digest: bytes, rules: pins.PinRules, restored: int | None, now: int) -
         _device.c.digest == digest,
         used < MAX_ATTEMPTS,
         func.coalesce(_device.c.not_before, 0) <= now,
-        _device.c.state != DeviceState.REMOVED,
+        _device.c.state.not_in((DeviceState.REMOVED, DeviceState.WAITING)),
         _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
     )
     return taken.values(attempts=used + 1, not_before=case(*delays, else_=now), after_restore=restored)
@@ -352,12 +383,14 @@ _INVITATION = "there is no such invitation for this user, or it was used or is o
 def check_usable(device: Device) -> None:
     """Refuses a device that may not log in.
 
-    Raises: UnknownIdentity, Suspended, Locked
+    Raises: UnknownIdentity, Suspended, DeviceWaiting, Locked
     """
     if device.state is DeviceState.REMOVED:
         raise UnknownIdentity("this device was removed; enrol it anew")
     if device.suspended:
         raise Suspended("the account is suspended; its operator can resume it")
+    if device.state is DeviceState.WAITING:
+        raise DeviceWaiting("this device waits until another one of the user confirms it")
     if device.locked:
         raise Locked("locked after three wrong PINs; have the device removed and enrol it anew")
 
@@ -371,12 +404,17 @@ def _enrolled_before(connection: Connection, digest: bytes, identity: Identity) 
         identity.algorithm,
         identity.public_key,
     )
-    if not same or device.state is not DeviceState.PENDING:
+    if not same or device.state not in {DeviceState.PENDING, DeviceState.WAITING}:
         raise InvitationRefused(_INVITATION)
     return before
 
 
-def _pin(connection: Connection, identity: Identity, now: int, restored: int | None) -> None:
+def _end_invitations(connection: Connection, *which: ColumnElement[bool]) -> None:
+    """Deletes those of them that nothing was enrolled with."""
+    connection.execute(delete(_invitation).where(_invitation.c.device.is_(None), *which))
+
+
+def _pin(connection: Connection, identity: Identity, state: DeviceState, now: int, restored: int | None) -> None:
     account = connection.execute(select(_account).where(_account.c.user == identity.user)).one_or_none()
     if account is None:
         connection.execute(insert(_account).values(user=identity.user, suspended=False, created=now))
@@ -395,7 +433,7 @@ def _pin(connection: Connection, identity: Identity, now: int, restored: int | N
         "user": identity.user,
         "name": identity.device,
         "identity": identity.to_bytes(),
-        "state": DeviceState.PENDING,
+        "state": state,
         "attempts": 0,
         "created": now,
         "after_restore": restored,

@@ -14,7 +14,6 @@ from milagro.errors import AuthenticationFailed, Expired, InvalidSignature, Mila
 from milagro.octets import frame, unframe
 from milagro.protocols.mpin.v2 import (
     Authenticated,
-    Context,
     Countable,
     Identity,
     Limits,
@@ -26,10 +25,13 @@ from milagro.protocols.mpin.v2 import (
 from milagro.roles import logs, proofs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.mfa.batches import LoginVerifier
-from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
+from milagro.roles.mfa.records import Device, DeviceState, MfaRecords, StoredSession, check_usable
+from milagro.roles.purposes import context_for
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from milagro.protocols.mpin.v2 import ServerSecret
     from milagro.roles.messages import NetworkTicket
     from milagro.roles.mfa.config import MfaConfig
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from milagro.roles.proofs import Applicant
 
 Checkpoint = Callable[[str], None]
+Bind = Callable[["Connection", Authenticated], None]
 FRESH_SECONDS = 60
 _ANSWERED = "this login was answered before, or is over; start again"
 _SALT_OCTETS = 16
@@ -101,7 +104,7 @@ class MfaService:
         self._clock = clock
         self._checkpoint = checkpoint
         self._logins = LoginVerifier()
-        context = Context(config.name, config.origin, config.relying_party)
+        context = context_for(config.name, config.origin, config.relying_party)
         self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
 
     # -- enrolment ---------------------------------------------------------------------------------------------
@@ -128,8 +131,8 @@ class MfaService:
         self._checkpoint("enrolled")
         return Enrolment(identity, self.issuers.client_share(identity, now))
 
-    def confirm(self, identity: bytes, at: int, signature: bytes) -> None:
-        """Notes that the device has its shares, so that its invitation is used up.
+    def confirm(self, identity: bytes, at: int, signature: bytes) -> DeviceState:
+        """Notes that the device has its shares, so that its invitation is used up; the state in which it is now.
 
         Raises: HolderNotProven, Expired, UnknownIdentity
         """
@@ -138,7 +141,7 @@ class MfaService:
         statement = proofs.confirmation(self.config.name, self.config.origin, identity, at)
         _check_proven(holder, signature, statement)
         _check_fresh(at, now)
-        self.records.confirm(self._pinned(holder).identity.digest())
+        return self.records.confirm(self._pinned(holder).identity.digest())
 
     def permits(self, identity: bytes, at: int, signature: bytes, key_id: bytes) -> PermitTicket | None:
         """The ticket for this slot's permit, unless the account is suspended or the device locked; None without slots.
@@ -159,8 +162,8 @@ class MfaService:
         return PermitTicket(slot, self.issuers.permit(holder, slot, key_id, now))
 
     # -- login -------------------------------------------------------------------------------------------------
-    def pass_one(self, message: bytes, key_id: bytes) -> bytes:
-        """The challenge to a first pass whose signature and identity are right.
+    def pass_one(self, message: bytes, key_id: bytes, purpose: str | None = None) -> bytes:
+        """The challenge to a first pass whose signature and identity are right, for this purpose.
 
         `key_id` is the network's key that the client's token is of: with its secret the second pass is checked.
         The session keeps it. Attempts are counted by device and before that check, so that a choice of keys is no
@@ -172,7 +175,8 @@ class MfaService:
         received = PassOne.from_bytes(message)
         device = self.records.pinned(received.identity.user, received.identity.device)
         pinned = device.identity if device else None
-        challenged = self._verifier.challenge(received, pinned, now, secrets.token_bytes, self.records.latest())
+        verifier = self._verifier_for(purpose)
+        challenged = verifier.challenge(received, pinned, now, secrets.token_bytes, self.records.latest())
         if device is not None:
             check_usable(device)  # only the holder of the pinned key gets this far
         self.issuers.server_secret(key_id, now)  # a key that is over is told of before an attempt is counted
@@ -187,10 +191,13 @@ class MfaService:
         self._checkpoint("pass-1")
         return challenged.message.to_bytes()
 
-    def pass_two(self, message: bytes, network: str | None = None) -> LoggedIn:
+    def pass_two(
+        self, message: bytes, network: str | None = None, purpose: str | None = None, bind: Bind | None = None
+    ) -> LoggedIn:
         """Who logged in, if the second pass answers its challenge with the right token and PIN.
 
-        `network` is where it comes from, if that is known.
+        `network` is where it comes from, if that is known. A session that was opened for another purpose is refused
+        before anything is counted. `bind` is called in the transaction that gives the attempts back.
         Spec: spec/mpin.md#two-pass, spec/mpin.md#pin-protection
         Raises: InvalidSignature, ParameterError, Replay, Expired, Locked, Suspended, KeyOver, AuthenticationFailed,
             TooSoon, NetworkBudget, ServerBudget
@@ -203,23 +210,34 @@ class MfaService:
         key_id, octets = unframe(session.octets)
         secret = self.issuers.server_secret(key_id, now)
         # A bad signature ends here: nothing is counted, and the session is left to its owner.
-        countable = self._verifier.resume(octets).accept(received, now)
+        countable = self._verifier_for(purpose).resume(octets).accept(received, now)
         if not self.records.count_attempt(session, now, network):
             raise Replay(_ANSWERED)
         self._checkpoint("counted")
         try:
-            authenticated = self._check(countable, secret, session, now)
+            authenticated = self._check(countable, secret, session, now, bind)
         except AuthenticationFailed:
             self._note_wrong(network, now)
             raise
         return LoggedIn(authenticated.identity, authenticated.at, self._move(authenticated, key_id, now))
 
-    def _check(self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int) -> Authenticated:
+    def _check(
+        self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int, bind: Bind | None
+    ) -> Authenticated:
         authenticated = self._logins.verify(secret, countable)
         self._checkpoint("verified")
-        self.records.succeed(session.digest, now)
+        self.records.succeed(
+            session.digest, now, None if bind is None else lambda connection: bind(connection, authenticated)
+        )
         self._checkpoint("succeeded")
         return authenticated
+
+    def _verifier_for(self, purpose: str | None) -> Verifier:
+        if purpose is None:
+            return self._verifier
+        config = self.config
+        context = context_for(config.name, config.origin, config.relying_party, purpose)
+        return Verifier(self.suite, context, self._verifier.limits)
 
     def _note_wrong(self, network: str | None, now: int) -> None:
         for place in self.records.note_wrong(network, now):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from milagro.roles.config import Reader
 
 ALGORITHMS: Final = ("ES256", "RS256")
+CROSSING: Final = ("any-network", "same-network", "off")
 DEFAULT_ACR: Final = "urn:milagro:acr:mpin"
 _SECRET_OCTETS: Final = 32  # of a secret of 256 bits, written in any way; a plain hash of it cannot be searched
 
@@ -43,6 +44,8 @@ class OidcConfig:
     publish_seconds: int
     overlap_seconds: int
     max_interactions: int
+    crossing: str = "any-network"
+    crossing_seconds: int = 180
 
 
 def read_oidc(reader: Reader) -> OidcConfig:
@@ -63,6 +66,8 @@ def read_oidc(reader: Reader) -> OidcConfig:
         publish_seconds=reader.integer("publish_seconds", 0, 30 * 86400, 86400),
         overlap_seconds=reader.integer("overlap_seconds", 0, 90 * 86400, 7 * 86400),
         max_interactions=reader.integer("max_interactions", 10, 1_000_000, 20_000),
+        crossing=reader.choice("crossing", CROSSING, "any-network"),
+        crossing_seconds=reader.integer("crossing_seconds", 30, 600, 180),
     )
 
 

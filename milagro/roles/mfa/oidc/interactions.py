@@ -110,6 +110,7 @@ class Interactions:
                 "ui_locales": request.ui_locales.split(),
                 "display": request.display or None,
                 "logged_in": found.fresh,
+                "crossing": self._provider.config.crossing != "off",
                 "expires": found.expires,
             }
         )
@@ -122,11 +123,11 @@ class Interactions:
         """
         self._provider.check_origin(exchange)
         body = exchange.json()
-        key = _text(body, "interaction")
+        key = text_of(body, "interaction")
         found, _ = self._found(exchange, key)
         if found.fresh:
             raise Replay("someone has logged in for this interaction already; go on, or start again")
-        who = pass_two(self._desk, _second_pass(body), exchange.call)
+        who = pass_two(self._desk, second_pass(body, "interaction"), exchange.call)
         return self.bind(exchange, key, who)
 
     def bind(self, exchange: Exchange, key: str, who: LoginAnswer) -> Response:
@@ -167,7 +168,7 @@ class Interactions:
         """
         self._provider.check_origin(exchange)
         provider, now = self._provider, self._provider.now()
-        key = _text(exchange.json(), "interaction")
+        key = text_of(exchange.json(), "interaction")
         dropped = provider.records.drop(key, provider.browser(exchange), now)
         if dropped is None:
             raise Expired(_OVER)
@@ -291,14 +292,16 @@ class Interactions:
         return self._provider.respond(request.redirect_uri, request.response_mode, told)
 
 
-def _second_pass(body: dict[str, Any]) -> PassMessage:
+def second_pass(body: dict[str, Any], *more: str) -> PassMessage:
+    """The second pass in a body that has these members besides. Raises: InvalidRequest"""
     try:
-        return PassMessage.model_validate({name: value for name, value in body.items() if name != "interaction"})
+        return PassMessage.model_validate({name: value for name, value in body.items() if name not in more})
     except ValidationError as error:
         raise InvalidRequest(faults_text(cast("Any", error.errors()))) from None
 
 
-def _text(body: dict[str, Any], name: str) -> str:
+def text_of(body: dict[str, Any], name: str) -> str:
+    """The text that is this member. Raises: InvalidRequest"""
     value = body.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= 128:
         raise InvalidRequest(f"{name}: must be a string of 1 to 128 characters")

@@ -22,6 +22,7 @@ from milagro.roles.mfa.oidc.tables import (
     ASSERTION,
     BROWSER_SESSION,
     CONSENT,
+    CROSSING,
     GRANT,
     INTERACTION,
     PROFILE,
@@ -191,7 +192,7 @@ class OidcRecords:
     def sweep(self, now: int) -> None:
         """Deletes what is over."""
         with self.state.write("oidc sweep") as connection:
-            for table in (PUSHED, INTERACTION, BROWSER_SESSION, ASSERTION):
+            for table in (PUSHED, CROSSING, INTERACTION, BROWSER_SESSION, ASSERTION):
                 connection.execute(delete(table).where(table.c.expires <= now))
             for table in (TOKEN, GRANT):
                 connection.execute(delete(table).where(table.c.expires <= now - _EVIDENCE_SECONDS))

@@ -12,6 +12,7 @@ from anyio import to_thread
 from fastapi import Request, Response
 
 from milagro.roles.mfa.oidc.authorize import Authorization
+from milagro.roles.mfa.oidc.crossings import Crossings
 from milagro.roles.mfa.oidc.endpoints import Endpoints, metadata
 from milagro.roles.mfa.oidc.interactions import Interactions
 from milagro.roles.mfa.oidc.logout import Logout
@@ -34,7 +35,7 @@ _BOTH: Final = ("GET", "POST")
 def add_provider(app: FastAPI, provider: Provider, desk: Desk) -> None:
     """Adds the routes."""
     interactions, endpoints, logout = Interactions(provider, desk), Endpoints(provider), Logout(provider)
-    authorization = Authorization(provider, interactions)
+    authorization, crossings = Authorization(provider, interactions), Crossings(provider, desk, interactions)
     found: list[tuple[str, tuple[str, ...], Handler]] = [
         ("/.well-known/openid-configuration", _GET, endpoints.discovery),
         ("/oidc/jwks.json", _GET, endpoints.jwks),
@@ -47,6 +48,14 @@ def add_provider(app: FastAPI, provider: Provider, desk: Desk) -> None:
         ("/oidc/interaction", _GET, interactions.show),
         ("/oidc/login", _POST, interactions.log_in),
         ("/oidc/cancel", _POST, interactions.cancel),
+        ("/oidc/crossing/start", _POST, crossings.start),
+        ("/oidc/crossing/state", _POST, crossings.state),
+        ("/oidc/crossing/finish", _POST, crossings.finish),
+        ("/oidc/crossing/stop", _POST, crossings.stop),
+        ("/oidc/crossing/show", _POST, crossings.show),
+        ("/oidc/crossing/match", _POST, crossings.match),
+        ("/oidc/crossing/login", _POST, crossings.log_in),
+        ("/oidc/crossing/deny", _POST, crossings.deny),
         ("/oidc/return", _GET, interactions.go_back),
         ("/oidc/continue", _GET, interactions.go_on),
         ("/oidc/consent", _POST, interactions.consent),

@@ -50,6 +50,24 @@ INTERACTION = Table(
     Column("expires", Int64, nullable=False, index=True),
 )
 
+# A login for another browser. What its link, its pages and its code are known by is stored hashed.
+CROSSING = Table(
+    "oidc_crossing",
+    METADATA,
+    Column("id", LargeBinary, primary_key=True),
+    Column("interaction", LargeBinary, nullable=False, unique=True),
+    Column("browser", LargeBinary, nullable=False),
+    Column("desktop", LargeBinary, nullable=False),  # what only the page that asks has
+    Column("code", LargeBinary, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("network", LargeBinary),
+    Column("state", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("phone", LargeBinary),  # what only the page has on which the code was typed
+    Column("login", String),  # who logged in there
+    Column("expires", Int64, nullable=False, index=True),
+)
+
 BROWSER_SESSION = Table(
     "browser_session",
     METADATA,
