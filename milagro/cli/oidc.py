@@ -106,7 +106,10 @@ def remove_client(client_id: str, path: Path) -> None:
 @click.option("--group", "groups", multiple=True, help="Be in this group, and in those of other --group, only.")
 @CONFIG
 def profile(user: str, changes: tuple[str, ...], gone: tuple[str, ...], groups: tuple[str, ...], path: Path) -> None:
-    """Show or change what relying parties may learn of USER: name, e-mail address, groups and so on."""
+    """Show or change what relying parties may learn of USER: name, e-mail address, groups and so on.
+
+    USER need not have enrolled yet.
+    """
     with _opened(path) as (config, records):
         kept = OidcRecords(records.state, config.max_interactions)
         name = canonical_name(user)
@@ -116,6 +119,8 @@ def profile(user: str, changes: tuple[str, ...], gone: tuple[str, ...], groups: 
         claims = {claim: value for claim, value in claims.items() if claim not in gone}
         if changes or gone or groups:
             kept.keep_profile(name, check_profile(claims))
+            if claims and not kept.is_enrolled(name):
+                click.echo(f"{name} has not enrolled yet; the profile holds from then on.", err=True)
     click.echo(json.dumps(claims, indent=1, sort_keys=True, ensure_ascii=False))
 
 

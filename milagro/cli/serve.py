@@ -54,6 +54,7 @@ def serve_mfa(path: Path) -> None:
     from milagro.roles.mfa.network import open_network  # noqa: PLC0415
     from milagro.roles.mfa.oidc.provider import open_provider  # noqa: PLC0415
     from milagro.roles.mfa.service import MfaService  # noqa: PLC0415
+    from milagro.roles.mfa.upstream.routes import open_upstream  # noqa: PLC0415
 
     _stop_on_sigterm()
     protection = memory.protect()
@@ -64,12 +65,13 @@ def serve_mfa(path: Path) -> None:
     suite = config.suite.open()
     service = MfaService(config, suite, open_network(config, suite, sealer))
     service.issuers.start()
-    parts = provider, mail = open_provider(service, sealer), open_mail(service)
+    parts = provider, mail, upstream = open_provider(service, sealer), open_mail(service), open_upstream(service)
     try:
         for part in parts:
             if part is not None:
                 part.start()
-        serving.run(mfa_http.create_app(service, config.common.server, provider, mail), config.common.server, listener)
+        app = mfa_http.create_app(service, config.common.server, provider, mail, upstream)
+        serving.run(app, config.common.server, listener)
     finally:
         for part in parts:
             if part is not None:

@@ -33,6 +33,7 @@ class EnrolmentRequest(Message):
     algorithm: str
     public_key: PublicKey
     signature: SignatureOctets
+    replace: bool = False  # the user's device of this name goes, if the invitation is good for that
 
 
 class NodeAnswer(Message):
@@ -140,6 +141,7 @@ class MfaStatusAnswer(Message):
     time: UnixTime
     dtas: list[DtaName]
     email: bool = False  # whether people enrol by e-mail
+    upstream: str | None = None  # the name of the OpenID provider by which people enrol
 
 
 class MemberStatusAnswer(Message):

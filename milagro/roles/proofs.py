@@ -34,6 +34,7 @@ class Applicant:
     code: str
     algorithm: str
     public_key: bytes
+    replace: bool = False  # whether the user's device of this name is to go
 
     def __repr__(self) -> str:
         return f"Applicant(user={self.user!r}, device={self.device!r})"
@@ -42,7 +43,8 @@ class Applicant:
 def enrolment(server: str, origin: str, applicant: Applicant) -> bytes:
     """The octets that ask the MFA server to enrol the holder of the client key as this user's device."""
     words = (server, origin, applicant.user, applicant.device, applicant.code, applicant.algorithm)
-    return frame(Statement.ENROL.value, *(word.encode() for word in words), applicant.public_key)
+    fields = (Statement.ENROL.value, *(word.encode() for word in words), applicant.public_key)
+    return frame(*fields, b"replace") if applicant.replace else frame(*fields)
 
 
 def confirmation(server: str, origin: str, identity: bytes, at: int) -> bytes:

@@ -197,6 +197,24 @@ class DeviceWaiting(VerificationError):
     code: ClassVar[str] = "device-waiting"
 
 
+class UpstreamRefused(AuthenticationFailed):
+    """The upstream provider did not vouch for this browser's user, or too late, or for another browser."""
+
+    code: ClassVar[str] = "upstream-refused"
+
+
+class UpstreamUser(VerificationError):
+    """The upstream provider vouches for somebody who may not be this user, or any user here."""
+
+    code: ClassVar[str] = "upstream-user"
+
+
+class UpstreamOnly(VerificationError):
+    """The account belongs to somebody at the upstream provider, so a mailbox of its name is not enough."""
+
+    code: ClassVar[str] = "upstream-only"
+
+
 class DevicePinned(AlreadyExists):
     """The account has an identity for this device; a second one is refused."""
 

@@ -89,7 +89,15 @@ def test_profiles(server: Path) -> None:
     ):
         refused = run(server, "profile", "alice", *wrong)
         assert (refused.exit_code, said in refused.output) == (2, True)
-    assert run(server, "profile", "bob", "--set", "name=Bob").exit_code == 5
+
+
+def test_a_profile_waits_for_its_user(server: Path) -> None:
+    set_before = run(server, "profile", "bob", "--set", "name=Bob")
+    assert json.loads(set_before.stdout) == {"name": "Bob"}
+    assert set_before.stderr == "bob has not enrolled yet; the profile holds from then on.\n"
+    assert run(server, "profile", "bob").stderr == ""
+    gone = run(server, "profile", "bob", "--unset", "name")
+    assert (json.loads(gone.stdout), gone.stderr) == ({}, "")
 
 
 def test_a_server_that_is_no_provider_says_so(server: Path) -> None:

@@ -69,6 +69,7 @@ class Application:
     device: str
     code: str
     algorithm: str = "ed25519"
+    replace: bool = False  # the user's device of this name, of which nothing is left here, goes
 
     def __repr__(self) -> str:
         return f"Application(server={self.server!r}, user={self.user!r}, device={self.device!r})"
@@ -165,7 +166,12 @@ class Client:
         self, server: Peer, status: MfaStatusAnswer, origin: str, application: Application, key: SoftwareKey
     ) -> EnrolmentAnswer:
         applicant = proofs.Applicant(
-            application.user, application.device, application.code, key.algorithm, key.public_key
+            application.user,
+            application.device,
+            application.code,
+            key.algorithm,
+            key.public_key,
+            application.replace,
         )
         request = EnrolmentRequest(
             user=application.user,
@@ -174,6 +180,7 @@ class Client:
             algorithm=key.algorithm,
             public_key=key.public_key,
             signature=key.sign(proofs.enrolment(status.name, origin, applicant)),
+            replace=application.replace,
         )
         return server.post("/v1/enrolments", request, EnrolmentAnswer)
 

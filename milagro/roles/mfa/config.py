@@ -9,6 +9,7 @@ from milagro.roles.config import CommonConfig, Reader, read, read_common
 from milagro.roles.mfa.mail.config import EmailConfig, read_email
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.mfa.pins import DEFAULT_RULES, PinRules, read_rules
+from milagro.roles.mfa.upstream.config import UpstreamConfig, read_upstream
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import canonical_origin
 
@@ -45,6 +46,7 @@ class MfaConfig:
     pins: PinRules = DEFAULT_RULES
     oidc: OidcConfig | None = None
     email: EmailConfig | None = None
+    upstream: UpstreamConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -80,6 +82,7 @@ def read_config(path: Path) -> MfaConfig:
         pins=read_rules(own.table("pins", required=False)),
         oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
         email=read_email(own.table("email")) if "email" in own else None,
+        upstream=read_upstream(own.table("upstream")) if "upstream" in own else None,
     )
     top.finish(path)
     return config

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from milagro.roles.mfa.mail.operations import MailDesk
     from milagro.roles.mfa.service import MfaService
+    from milagro.roles.mfa.upstream.routes import UpstreamDesk
 
 _log = logs.logger(__name__)
 
@@ -44,11 +45,14 @@ class Desk:
     service: MfaService
     logins: Counter
     mail: MailDesk | None = None
+    upstream: UpstreamDesk | None = None
 
 
 def enrol(desk: Desk, request: EnrolmentRequest, _call: Call) -> EnrolmentAnswer:
     """A pinned identity, and the ticket for its shares."""
-    applicant = Applicant(request.user, request.device, request.code, request.algorithm, request.public_key)
+    applicant = Applicant(
+        request.user, request.device, request.code, request.algorithm, request.public_key, request.replace
+    )
     try:
         enrolment = desk.service.enrol(applicant, request.signature)
     except DevicePinned:
@@ -98,6 +102,7 @@ def status(desk: Desk, _request: NoRequest, _call: Call) -> MfaStatusAnswer:
         time=service.now(),
         dtas=service.issuers.names(),
         email=desk.mail is not None,
+        upstream=desk.upstream.config.name if desk.upstream is not None else None,
     )
 
 

@@ -35,6 +35,7 @@ from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.mfa import pins
 from milagro.roles.mfa.mail import tables as mail_tables
 from milagro.roles.mfa.oidc import endings, tables
+from milagro.roles.mfa.upstream import tables as upstream_tables
 from milagro.roles.refusals import (
     Busy,
     DevicePinned,
@@ -97,6 +98,7 @@ _invitation = Table(
     Column("expires", Int64, nullable=False),
     Column("device", ForeignKey("device.digest")),
     Column("inviter", LargeBinary),  # the user's device that made it; what is enrolled with it waits for a confirmation
+    Column("replaces", Boolean),  # whether its device may take the place of the user's device of the same name
 )
 
 _session = Table(
@@ -113,10 +115,11 @@ _session = Table(
 # The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
 _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
-for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables):
+_others = (tables.METADATA, mail_tables.METADATA, upstream_tables.METADATA)
+for _table in (pins.WRONG_PINS, *(table for each in _others for table in each.sorted_tables)):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=5, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=6, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
@@ -165,14 +168,16 @@ class MfaRecords:
         self._rules = rules
 
     # -- invitations and enrolment ---------------------------------------------------------------------------
-    def invite(self, code_hash: bytes, user: str, expires: int) -> None:
+    def invite(self, code_hash: bytes, user: str, expires: int, *, replaces: bool = False) -> None:
         """Notes an invitation."""
         with self.state.write() as connection:
-            connection.execute(insert(_invitation).values(code_hash=code_hash, user=user, expires=expires))
+            row = {"code_hash": code_hash, "user": user, "expires": expires, "replaces": replaces}
+            connection.execute(insert(_invitation).values(row))
 
-    def enrol(self, code_hash: bytes, identity: Identity, now: int) -> Identity:
+    def enrol(self, code_hash: bytes, identity: Identity, now: int, *, replace: bool = False) -> Identity:
         """Pins `identity`, or hands back the one that the same invitation and the same key pinned before.
 
+        `replace`: in the place of the user's device of the same name, if the invitation is good for that.
         Raises: InvitationRefused, DevicePinned, Suspended
         """
         with self.state.write() as connection:
@@ -184,6 +189,8 @@ class MfaRecords:
                 return _enrolled_before(connection, invitation.device, identity)
             if invitation.expires <= now:
                 raise InvitationRefused(_INVITATION)
+            if replace and invitation.replaces:
+                _unpin(connection, identity.user, identity.device)
             state = DeviceState.PENDING if invitation.inviter is None else DeviceState.WAITING
             _pin(connection, identity, state, now, self.state.restored_at(connection))
             used = update(_invitation).where(_invitation.c.code_hash == code_hash)
@@ -231,14 +238,8 @@ class MfaRecords:
         Raises: NotFound
         """
         with self.state.write() as connection:
-            where = (_device.c.user == user, _device.c.name == name, _device.c.state != DeviceState.REMOVED)
-            digest = connection.execute(select(_device.c.digest).where(*where)).scalar()
-            if digest is None:
+            if not _unpin(connection, user, name):
                 raise NotFound(f"user {user!r} has no device {name!r}")
-            connection.execute(delete(_session).where(_session.c.device == digest))
-            _end_invitations(connection, _invitation.c.inviter == digest)
-            endings.end_device(connection, digest)
-            connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
 
     def suspend(self, user: str, suspended: bool) -> None:
         """Stops an account, and with it all of its sessions and tokens; or lets it go on, with new ones.
@@ -334,6 +335,19 @@ class MfaRecords:
             connection.execute(done.values(attempts=0, last_login=now, not_before=None))
             if bind is not None:
                 bind(connection)
+
+
+def _unpin(connection: Connection, user: str, name: str) -> bool:
+    """Removes a user's device, its logins and sessions; False if there is none of this name."""
+    where = (_device.c.user == user, _device.c.name == name, _device.c.state != DeviceState.REMOVED)
+    digest = connection.execute(select(_device.c.digest).where(*where)).scalar()
+    if digest is None:
+        return False
+    connection.execute(delete(_session).where(_session.c.device == digest))
+    _end_invitations(connection, _invitation.c.inviter == digest)
+    endings.end_device(connection, digest)
+    connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
+    return True
 
 
 def _lock(digest: bytes) -> str:

@@ -127,7 +127,7 @@ class MfaService:
             applicant.public_key,
         )
         _check_proven(wanted, signature, statement)
-        identity = self.records.enrol(code_hash(applicant.code), wanted, now)
+        identity = self.records.enrol(code_hash(applicant.code), wanted, now, replace=applicant.replace)
         self._checkpoint("enrolled")
         return Enrolment(identity, self.issuers.client_share(identity, now))
 
@@ -299,8 +299,10 @@ def code_hash(code: str) -> bytes:
     return hashlib.sha256(frame(b"MILAGRO-ROLES-V1_INVITATION", letters.encode())).digest()
 
 
-def invite(records: MfaRecords, user: str, now: int, lifetime: timedelta) -> str:
+def invite(records: MfaRecords, user: str, now: int, lifetime: timedelta, *, replaces: bool = False) -> str:
     """A one-time invitation code for `user`, of which the database keeps only the hash.
+
+    `replaces`: a device that is enrolled with it may take the place of the user's device of the same name.
 
     Raises: ParameterError if no identity can have this name
     Secret: the result, until it is used
@@ -309,7 +311,7 @@ def invite(records: MfaRecords, user: str, now: int, lifetime: timedelta) -> str
     if not name.isprintable() or not 1 <= len(name.encode()) <= _USER_OCTETS:
         raise ParameterError(f"a user's name has 1 to {_USER_OCTETS} octets and no control characters")
     code = new_code()
-    records.invite(code_hash(code), name, now + int(lifetime.total_seconds()))
+    records.invite(code_hash(code), name, now + int(lifetime.total_seconds()), replaces=replaces)
     return code
 
 

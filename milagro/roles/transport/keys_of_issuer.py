@@ -1,4 +1,4 @@
-"""The public keys of an issuer of bearer tokens: a JSON Web Key Set (RFC 7517) in a file or at a URL, read again.
+"""The public keys of an issuer of tokens: a JSON Web Key Set (RFC 7517) in a file or at a URL, read again.
 
 asked for a key --known, fresh--> given
                 --known, old----> fetched again; if that fails, the known one is given
@@ -58,7 +58,7 @@ class IssuerKeys:
                 self._renew(_AGAIN_SECONDS)
                 found = self._find(algorithm, key_id)
             if not self._keys:
-                raise Unavailable("the keys of the operators' issuer cannot be had now; try again later")
+                raise Unavailable("the keys of the tokens' issuer cannot be had now; try again later")
             return found
 
     def _find(self, algorithm: str, key_id: str | None) -> list[Key]:

@@ -13,8 +13,8 @@ from milagro.errors import ParameterError, RateLimited
 from milagro.octets import frame
 from milagro.roles.mfa.mail.config import canonical_address
 from milagro.roles.mfa.mail.tables import ASKED, OUTBOX
-from milagro.roles.mfa.records import SCHEMA
-from milagro.roles.refusals import Busy, EmailCodeRefused
+from milagro.roles.mfa.proven import give_invitation, is_upstream
+from milagro.roles.refusals import Busy, EmailCodeRefused, UpstreamOnly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from milagro.roles.mfa.mail.config import EmailConfig
+    from milagro.roles.mfa.proven import Invited
     from milagro.stores.state import State
 
-INVITATION: Final = SCHEMA.tables.tables["invitation"]
 WINDOW_SECONDS: Final = 3600
-INVITATION_SECONDS: Final = 3600
 MAX_TRIES: Final = 5
 SECRET_OCTETS: Final = 32
 _CODE: Final = "this code does not fit, was used, or is over; look again, or ask for a new one"
@@ -41,32 +40,11 @@ class Asked:
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
-class Invited:
-    """The user that an address stands for, and an invitation. Secret: `code`."""
-
-    user: str
-    code: str = field(repr=False)
-    expires: int
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """How codes and invitations are made: functions without arguments, and what is stored of an invitation.
-
-    Secret: what they give
-    """
-
-    short: Callable[[], str]
-    invitation: Callable[[], str]
-    invitation_hash: Callable[[str], bytes]
-
-
 class EmailEnrolments:
     """The requests for letters. Every method is one transaction and durable on return."""
 
-    def __init__(self, config: EmailConfig, state: State, codes: Codes) -> None:
-        self._config, self._state, self._codes = config, state, codes
+    def __init__(self, config: EmailConfig, state: State, new_code: Callable[[], str]) -> None:
+        self._config, self._state, self._new_code = config, state, new_code
 
     def ask(self, address: str, network: str | None, now: int) -> Asked:
         """Puts a letter with a code into the outbox, whether the address is known or not; the browser's half of it.
@@ -76,7 +54,7 @@ class EmailEnrolments:
         user = canonical_address(address)
         if user is None or not self._config.allows(user):
             raise ParameterError("this is no e-mail address at a domain that may enrol here")
-        browser, code = secrets.token_bytes(SECRET_OCTETS), self._codes.short()
+        browser, code = secrets.token_bytes(SECRET_OCTETS), self._new_code()
         expires = now + self._config.code_seconds
         with self._state.write("email enrolment") as connection:
             connection.execute(delete(ASKED).where(ASKED.c.begun <= now - WINDOW_SECONDS))
@@ -103,18 +81,19 @@ class EmailEnrolments:
     def confirm(self, browser: bytes, code: str, now: int) -> Invited:
         """The invitation that this code is good for, once; the try is counted first.
 
-        Raises: EmailCodeRefused, one text for every reason
+        Raises: EmailCodeRefused, one text for every reason; UpstreamOnly to who has the right code
         """
-        invitation, expires = self._codes.invitation(), now + INVITATION_SECONDS
+        invited = None
         with self._state.write(f"email enrolment {_id(browser).hex()}") as connection:
             user = self._use(connection, browser, code, now)
-            if user is not None:
-                row = {"code_hash": self._codes.invitation_hash(invitation), "user": user}
-                connection.execute(insert(INVITATION).values(**row, expires=expires))
-        # The try is counted either way, so the refusal stands outside the transaction.
+            if user is not None and not is_upstream(connection, user):
+                invited = give_invitation(connection, user, now)
+        # The try is counted either way, so the refusals stand outside the transaction.
         if user is None:
             raise EmailCodeRefused(_CODE)
-        return Invited(user, invitation, expires)
+        if invited is None:
+            raise UpstreamOnly("this account enrols by the upstream provider, or with an invitation")
+        return invited
 
     def _use(self, connection: Connection, browser: bytes, code: str, now: int) -> str | None:
         columns, mine = ASKED.c, ASKED.c.id == _id(browser)

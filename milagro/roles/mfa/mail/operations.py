@@ -8,9 +8,9 @@ from pydantic import Field
 
 from milagro.errors import NotFound
 from milagro.roles import logs
-from milagro.roles.mfa.mail.enrolments import Codes, EmailEnrolments
+from milagro.roles.mfa.mail.enrolments import EmailEnrolments
 from milagro.roles.mfa.mail.outbox import Outbox
-from milagro.roles.mfa.service import code_hash, new_code
+from milagro.roles.mfa.service import new_code
 from milagro.roles.transport.operations import Operation
 from milagro.roles.wire import Message, SecretOctets, UnixTime
 
@@ -59,8 +59,7 @@ class MailDesk:
         if config.email is None:
             raise NotFound("this server's configuration has no [mfa.email]")
         state = service.records.state
-        codes = Codes(lambda: new_code()[:_SHORT_CODE], new_code, code_hash)
-        self.enrolments = EmailEnrolments(config.email, state, codes)
+        self.enrolments = EmailEnrolments(config.email, state, lambda: new_code()[:_SHORT_CODE])
         self.outbox = Outbox(config.email, state, service.now, config.relying_party, config.origin)
 
     def start(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
@@ -23,7 +23,7 @@ from milagro.roles.mfa.oidc.keys import ProviderKeys
 from milagro.roles.mfa.oidc.records import OidcRecords, digest
 from milagro.roles.mfa.oidc.statements import Statements
 from milagro.roles.mfa.oidc.tables import CLIENT, GRANT, INITIAL_TOKEN
-from milagro.roles.mfa.oidc.web import Cookies, Exchange, form_target, page, redirect, with_parameters
+from milagro.roles.mfa.oidc.web import Cookies, Exchange, check_origin, form_target, page, redirect, with_parameters
 from milagro.roles.refusals import InvalidRequest
 from milagro.roles.wire import to_text
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from milagro.stores.state import State
 
 _log = logs.logger(__name__)
-_SAME: Final = frozenset({"same-origin", "none"})
 
 
 class Provider:
@@ -115,9 +114,7 @@ class Provider:
         Spec: spec/oidc.md#cross-site
         Raises: InvalidRequest
         """
-        origin, site = exchange.headers.get("origin"), exchange.headers.get("sec-fetch-site")
-        if (origin is not None and origin != self.issuer) or (site is not None and site not in _SAME):
-            raise InvalidRequest("this request came from another site's page")
+        check_origin(exchange, self.issuer)
 
     def form_token(self, purpose: str, exchange: Exchange, about: str) -> str:
         """What a form carries so that only the page of this very session can have made it.

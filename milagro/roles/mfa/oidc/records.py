@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, func, insert, select, update
 
-from milagro.errors import NotFound
 from milagro.roles.mfa.oidc import endings
 from milagro.roles.mfa.oidc.requests import AuthorizationRequest
 from milagro.roles.mfa.oidc.tables import (
@@ -173,11 +172,17 @@ class OidcRecords:
         return kept
 
     def keep_profile(self, user: str, claims: dict[str, Any]) -> None:
-        """Keeps the claims of a user. Raises: NotFound"""
+        """Keeps the claims of a user, who need not have enrolled yet; nothing is kept of one without any."""
         with self.state.write("oidc profiles") as connection:
-            if connection.execute(select(ACCOUNT.c.user).where(ACCOUNT.c.user == user)).one_or_none() is None:
-                raise NotFound(f"there is no user {user!r}")
-            put(connection, PROFILE, {"user": user, "claims": json.dumps(claims, sort_keys=True)})
+            if claims:
+                put(connection, PROFILE, {"user": user, "claims": json.dumps(claims, sort_keys=True)})
+            else:
+                connection.execute(delete(PROFILE).where(PROFILE.c.user == user))
+
+    def is_enrolled(self, user: str) -> bool:
+        """Whether there is an account of this name."""
+        with self.state.read() as connection:
+            return connection.execute(select(ACCOUNT.c.user).where(ACCOUNT.c.user == user)).one_or_none() is not None
 
     # -- once ------------------------------------------------------------------------------------------------------
     def use_once(self, client: str, jti: str, expires: int) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 _MOST_FIELDS: Final = 64
+_SAME: Final = frozenset({"same-origin", "none"})
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -126,6 +127,17 @@ def form_target(uri: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else f"{parts.scheme}:"
 
 
+def check_origin(exchange: Exchange, own: str) -> None:
+    """Refuses what the page of another site than `own` sent.
+
+    Spec: spec/oidc.md#cross-site
+    Raises: InvalidRequest
+    """
+    origin, site = exchange.headers.get("origin"), exchange.headers.get("sec-fetch-site")
+    if (origin is not None and origin != own) or (site is not None and site not in _SAME):
+        raise InvalidRequest("this request came from another site's page")
+
+
 @dataclass(frozen=True, slots=True)
 class Cookies:
     """The names of the provider's cookies, and how they are set.
@@ -145,6 +157,11 @@ class Cookies:
     def session(self) -> str:
         """The session; a new one at every login."""
         return self._prefix + "milagro-session"
+
+    @property
+    def enrolment(self) -> str:
+        """Binds an enrolment by an upstream provider to a browser; says nothing about anyone."""
+        return self._prefix + "milagro-enrolment"
 
     @property
     def _prefix(self) -> str:

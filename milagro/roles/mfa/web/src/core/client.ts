@@ -8,7 +8,8 @@ import { codeOf, Fault } from "./fault.ts";
 import { ask, NoAnswer } from "./http.ts";
 import { checkText, Identity } from "./identity.ts";
 import type {
-  DevicesAnswer, EnrolmentAnswer, InteractionAnswer, LoginAnswer, NetworkAnswer, NetworkTicket, PassMessage, PermitsAnswer, StatusAnswer,
+  DevicesAnswer, EnrolmentAnswer, InteractionAnswer, InvitedAnswer, LoginAnswer, NetworkAnswer, NetworkTicket, PassMessage, PermitsAnswer,
+  StatusAnswer,
 } from "./messages.ts";
 import { type Context, Permit, pinOctets, startLogin, Token } from "./mpin.ts";
 import { type NodeFault, readNetwork } from "./network.ts";
@@ -20,6 +21,7 @@ import type { DeviceRecord, Slot, Vault } from "./vault.ts";
 
 const SECONDS = 30;
 const MOVE_SECONDS = 5; // a login does not wait longer for the next key
+const WAIT_SECONDS = 60; // what comes too soon after a wrong PIN is sent again, if it need not wait longer
 const LABEL = "MILAGRO-ROLES-V1_";
 
 export interface Options {
@@ -29,6 +31,8 @@ export interface Options {
   patience?: Patience;
   /** Hears of D-TAs that were passed over, and the like. */
   tell?: (fault: NodeFault) => void;
+  /** Hears that a login waits so many seconds, because a wrong PIN came before. */
+  waits?: (seconds: number) => void;
 }
 
 /** What a user says to enrol a device. Secret: code. */
@@ -44,11 +48,13 @@ export class Client {
   private readonly vault: Vault;
   private readonly patience: Patience;
   private readonly tell: (fault: NodeFault) => void;
-  constructor({ origin, vault, patience = PATIENCE, tell = () => undefined }: Options) {
+  private readonly waits: (seconds: number) => void;
+  constructor({ origin, vault, patience = PATIENCE, tell = () => undefined, waits = () => undefined }: Options) {
     this.origin = origin;
     this.vault = vault;
     this.patience = patience;
     this.tell = tell;
+    this.waits = waits;
   }
 
   /** What the server says about itself. */
@@ -64,7 +70,8 @@ export class Client {
 
   /**
    * Enrols this browser as a device. One that broke off is taken up by calling this again with the same code. `replace`
-   * puts it in the place of a device of the same names in this browser, once the new one is there.
+   * puts it in the place of a device of the same names: at the server, if the code is good for that, and in this browser, once
+   * the new one is there.
    */
   async enrol(application: Application, pin: string, replace = false): Promise<void> {
     wipe(pinOctets(pin)); // refused before anything is asked for
@@ -77,9 +84,10 @@ export class Client {
     const visit = await this.visit(this.vault.pending(user, device));
     const { name, relying_party: relyingParty, slot_seconds: slotSeconds } = visit.status;
     const { key } = visit;
-    const statement = frame(`${LABEL}ENROL`, name, this.origin, user, device, code, key.algorithm, key.publicKey);
+    const more = replace ? ["replace"] : [];
+    const statement = frame(`${LABEL}ENROL`, name, this.origin, user, device, code, key.algorithm, key.publicKey, ...more);
     const request = {
-      user, device, code, algorithm: key.algorithm,
+      user, device, code, replace, algorithm: key.algorithm,
       public_key: toBase64url(key.publicKey),
       signature: toBase64url(await key.sign(statement)),
     };
@@ -130,6 +138,26 @@ export class Client {
   /** Forgets a device in this browser; the server is not told. */
   forget(user: string, device: string): Promise<void> {
     return this.vault.forget(user, device);
+  }
+
+  // -- who proves to be a user, by a mailbox or a provider ------------------------------------------------------------
+  /** Has a code sent to an address; this browser's half of it, which the code is nothing without. Secret: the result. */
+  async askByEmail(address: string): Promise<{ browser: string; expires: number }> {
+    return this.post("/v1/enrolments/email", { address });
+  }
+
+  confirmEmail(browser: string, code: string): Promise<InvitedAnswer> {
+    return this.post("/v1/enrolments/email/confirm", { browser, code });
+  }
+
+  /** The address of the provider to go to; with an interaction, on the way to the site that asked for it. */
+  async startUpstream(interaction?: string): Promise<string> {
+    return (await this.post<{ continue: string }>("/upstream/start", { interaction })).continue;
+  }
+
+  /** For whom the provider vouched in this browser. */
+  confirmUpstream(): Promise<InvitedAnswer> {
+    return this.post("/upstream/confirm", {});
   }
 
   // -- the site that asked for the login ------------------------------------------------------------------------------
@@ -231,8 +259,18 @@ export class Client {
     const answer = await started.answer(fromBase64url(asked.message), pin, visit.now());
     const message = toBase64url(answer);
     // Bound to this browser's cookie by the server, the same pass gives a session, for the site that asked for the login.
-    if (interaction !== undefined) return this.post<LoginAnswer>("/oidc/login", { message, interaction });
-    return this.post<LoginAnswer>("/v1/login/pass2", { message });
+    const pass = (): Promise<LoginAnswer> =>
+      interaction !== undefined ? this.post("/oidc/login", { message, interaction }) : this.post("/v1/login/pass2", { message });
+    return pass().catch((error: unknown) => this.waited(error, pass));
+  }
+
+  /** Sends again what came too soon after a wrong PIN, in its time: nothing was counted. Spec: spec/mpin.md#pin-protection */
+  private async waited<T>(error: unknown, again: () => Promise<T>): Promise<T> {
+    const seconds = refusalOf(error) === "too-soon" && error instanceof NoAnswer ? (error.retryAfter ?? WAIT_SECONDS + 1) : Infinity;
+    if (seconds > WAIT_SECONDS) throw error;
+    this.waits(seconds);
+    await new Promise((done) => setTimeout(done, 1000 * seconds));
+    return again();
   }
 
   // -- permits --------------------------------------------------------------------------------------------------------

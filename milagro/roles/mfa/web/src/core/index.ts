@@ -8,7 +8,7 @@ export { EncryptionKey } from "./encryption.ts";
 export { openEnvelope, padme } from "./envelope.ts";
 export { codeOf, Fault } from "./fault.ts";
 export { decodePoint, encodePoint, GENERATOR, hashToG1, hashToScalar } from "./g1.ts";
-export type { DeviceAnswer, DevicesAnswer, InteractionAnswer, LoginAnswer, StatusAnswer } from "./messages.ts";
+export type { DeviceAnswer, DevicesAnswer, InteractionAnswer, InvitedAnswer, LoginAnswer, StatusAnswer } from "./messages.ts";
 export { NoAnswer } from "./http.ts";
 export { Identity } from "./identity.ts";
 export { identityPoint, Permit, permitPoint, pinPoint, slotOctets, startLogin, Token } from "./mpin.ts";

@@ -9,6 +9,16 @@ export interface StatusAnswer {
   hash: string;
   slot_seconds: number;
   time: number;
+  /** Whether people enrol by e-mail, and the name of the OpenID provider by which they do; by invitation they always can. */
+  email?: boolean;
+  upstream?: string | null;
+}
+
+/** Whom a mailbox or a provider has proved to be a user: an invitation. Secret: code. */
+export interface InvitedAnswer {
+  user: string;
+  code: string;
+  expires: number;
 }
 
 export interface NodeAnswer {

@@ -1,20 +1,17 @@
 // The page: which view there is, and what its buttons do. All that computes is in the client.
 //
 //   enrol -> pin -> account      login -> account | the site that asked      account -> change | devices      recover
+//
+// enrol, pin and recover are in enrolling.ts.
 
-import { Client, type DeviceAnswer, IndexedDbVault, refusalOf } from "#client";
+import { Client, type DeviceAnswer, IndexedDbVault, refusalOf, type StatusAnswer } from "#client";
 import { byId, Field, h } from "./dom.ts";
 import { weakness } from "./pins.ts";
 import { type Catalogue, CATALOGUES, fill, type Language, preferred } from "./texts.ts";
 
-interface Account {
+export interface Account {
   user: string;
   device: string;
-}
-
-interface Wanted extends Account {
-  code: string;
-  replaces: boolean;
 }
 
 interface Asker {
@@ -23,24 +20,29 @@ interface Asker {
   hint: string;
 }
 
+export { Field, fill, h };
+
 type Show = () => void | Promise<void>;
 
 const LANGUAGE = "milagro-language";
-const interaction = new URLSearchParams(location.search).get("interaction") ?? undefined;
+const query = new URLSearchParams(location.search);
+export const interaction = query.get("interaction") ?? undefined;
 const tell = ({ name, reason, code }: { name: string; reason: string; code: string }): void => console.warn(`D-TA ${name}: ${reason} ${code}`);
-const client = new Client({ origin: location.origin, vault: new IndexedDbVault(), tell });
+export const client = new Client({ origin: location.origin, vault: new IndexedDbVault(), tell, waits });
 
-let language: Language = "en";
-let t: Catalogue = CATALOGUES.en;
+export let language: Language = "en";
+export let t: Catalogue = CATALOGUES.en;
 let organisation = "";
-let asker: Asker | null = null;
+/** What the server says of itself; of it, here, the ways to enrol. */
+export let offered: Pick<StatusAnswer, "email" | "upstream"> = {};
+export let asker: Asker | null = null;
 let shown: Show = () => undefined;
 let notice = "";
 let busy = false;
 
 // -- showing ----------------------------------------------------------------------------------------------------------
 /** Puts a view in the place of the one before, and a screen reader's attention on its title. */
-function show(title: string, ...body: (Node | string | false)[]): void {
+export function show(title: string, ...body: (Node | string | false)[]): void {
   document.title = organisation === "" ? title : `${title} · ${organisation}`;
   const heading = h("h1", { tabindex: "-1" }, title);
   const said = notice !== "" && h("p", { class: "notice" }, notice);
@@ -52,13 +54,31 @@ function show(title: string, ...body: (Node | string | false)[]): void {
   (first ?? heading).focus();
 }
 
-function open(view: Show): void {
+export function open(view: Show): void {
   shown = view;
   void view();
 }
 
+/** What the next view says above everything else. */
+export function tellNext(text: string): void {
+  notice = text;
+}
+
 function say(text: string): void {
   byId("status").textContent = text;
+}
+
+/** Says why the button that was pressed takes its time. */
+function waits(seconds: number): void {
+  const note = h("p", { class: "hint" });
+  document.querySelector(".working")?.append(note);
+  const tick = (left: number): void => {
+    note.textContent = fill(t.waits, { left });
+    if (left === seconds) say(note.textContent);
+    if (left > 0) setTimeout(() => tick(left - 1), 1000);
+    else note.remove();
+  };
+  tick(seconds);
 }
 
 function wordsFor(error: unknown): string {
@@ -69,7 +89,7 @@ function wordsFor(error: unknown): string {
 }
 
 /** Runs what a form or a button starts, once at a time, with a sign that it runs. */
-async function work(place: HTMLElement, text: string, task: () => Promise<void>, failed: (words: string, code: string) => void): Promise<void> {
+export async function work(place: HTMLElement, text: string, task: () => Promise<void>, failed: (words: string, code: string) => void): Promise<void> {
   if (busy) return;
   busy = true;
   byId("page").querySelector(".notice")?.remove();
@@ -91,7 +111,7 @@ async function work(place: HTMLElement, text: string, task: () => Promise<void>,
   }
 }
 
-function form(submit: (form: HTMLFormElement) => void, ...children: (Node | string | false)[]): HTMLFormElement {
+export function form(submit: (form: HTMLFormElement) => void, ...children: (Node | string | false)[]): HTMLFormElement {
   const made = h("form", { novalidate: true, autocomplete: "off" }, ...children);
   made.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -100,27 +120,27 @@ function form(submit: (form: HTMLFormElement) => void, ...children: (Node | stri
   return made;
 }
 
-function primary(text: string): HTMLButtonElement {
+export function primary(text: string): HTMLButtonElement {
   return h("button", { type: "submit", class: "primary" }, h("span", {}, text));
 }
 
-function link(text: string, view: Show): HTMLButtonElement {
+export function link(text: string, view: Show): HTMLButtonElement {
   return h("button", { type: "button", class: "link", onclick: () => open(view) }, text);
 }
 
-function pinField(label: string, hint = ""): Field {
+export function pinField(label: string, hint = ""): Field {
   return new Field(label, { type: "password", autocomplete: "off", maxlength: "256" }, hint, { label: t.showPin, show: t.show, hide: t.hide });
 }
 
 /** Whether every field has something in it; the first one that has not is pointed out. */
-function filled(...fields: Field[]): boolean {
+export function filled(...fields: Field[]): boolean {
   const empty = fields.find(({ value }) => value.trim() === "");
   empty?.complain(t.errors.empty);
   return empty === undefined;
 }
 
 /** Whether a new PIN, typed twice, will do. */
-function chosen(pin: Field, again: Field): boolean {
+export function chosen(pin: Field, again: Field): boolean {
   if (!filled(pin, again)) return false;
   const weak = weakness(pin.value);
   if (weak !== "") pin.complain(t.errors[weak]);
@@ -128,49 +148,8 @@ function chosen(pin: Field, again: Field): boolean {
   return weak === "" && pin.value === again.value;
 }
 
-// -- enrol ------------------------------------------------------------------------------------------------------------
-function enrol(known: Partial<Wanted> = {}, fault?: { code: string; words: string }): void {
-  const user = new Field(t.user, { autocomplete: "username", maxlength: "256", value: known.user ?? asker?.hint ?? "" });
-  const code = new Field(t.code, { autocomplete: "one-time-code", maxlength: "64", value: known.code ?? "", class: "code" }, t.codeHint);
-  const device = new Field(t.device, { autocomplete: "off", maxlength: "64", value: known.device ?? browserName() }, t.deviceHint);
-  const done = (): void => {
-    if (!filled(user, code, device)) return;
-    open(() => choosePin({ user: user.value.trim(), code: code.value.trim(), device: device.value.trim(), replaces: known.replaces ?? false }));
-  };
-  const body = form(done, user.element, code.element, device.element, primary(t.next));
-  show(t.title.enrol, asking(), h("p", { class: "lead" }, t.enrolIntro), body, under(accountsLink()));
-  if (fault !== undefined) (fault.code === "device-pinned" || fault.code === "already-exists" ? device : code).complain(fault.words);
-}
-
-function choosePin(application: Wanted): void {
-  const pin = pinField(t.newPin, t.pinHint);
-  const again = pinField(t.again);
-  const general = h("p", { class: "fault", role: "alert" });
-  const done = (place: HTMLFormElement): void => {
-    if (!chosen(pin, again)) return;
-    const typed = pin.value;
-    void work(place, t.working, async () => {
-      await client.enrol(application, typed, application.replaces);
-      await enter(application, typed, t.doneEnrol);
-    }, (words, code) => {
-      if (/invitation|pinned|exists/.test(code)) open(() => enrol(application, { code, words }));
-      else general.textContent = words;
-    });
-  };
-  const body = form(done, hiddenUser(application.user), pin.element, again.element, general, primary(t.enrol));
-  show(t.title.pin, h("p", { class: "lead" }, fill(t.pinIntro, { user: application.user })), body, under(link(t.back, () => enrol(application))));
-}
-
-/** A name for this browser that tells it from others of the same user. */
-function browserName(): string {
-  const agent = navigator.userAgent;
-  const maker = /Firefox/.test(agent) ? "Firefox" : /Edg/.test(agent) ? "Edge" : /Chrom/.test(agent) ? "Chrome" : /Safari/.test(agent) ? "Safari" : "Browser";
-  const system = /Android/.test(agent) ? "Android" : /iPhone|iPad/.test(agent) ? "iOS" : /Windows/.test(agent) ? "Windows" : /Mac/.test(agent) ? "macOS" : "Linux";
-  return `${maker} · ${system}`;
-}
-
 // -- log in -----------------------------------------------------------------------------------------------------------
-async function login(chosenAccount?: Account): Promise<void> {
+export async function login(chosenAccount?: Account): Promise<void> {
   const accounts = await client.accounts();
   if (accounts.length === 0) return enrol();
   const hinted = accounts.find(({ user }) => user === asker?.hint);
@@ -193,7 +172,7 @@ async function login(chosenAccount?: Account): Promise<void> {
   });
   const single = accounts.length === 1 && person(account);
   const body = form(done, several, single, whose, pin.element, primary(t.login));
-  show(t.title.login, asking(), body, under(link(t.forgot, () => recover(account)), link(t.other, () => enrol()), interaction !== undefined && cancel()));
+  show(t.title.login, asking(), body, under(link(t.forgot, () => later(({ recover }) => open(() => recover(account)))), link(t.other, enrol), interaction !== undefined && cancel()));
 }
 
 function chooser(accounts: Account[], first: Account, choose: (account: Account) => void): HTMLElement {
@@ -205,7 +184,7 @@ function chooser(accounts: Account[], first: Account, choose: (account: Account)
   return h("fieldset", { class: "accounts" }, h("legend", {}, t.accounts), ...options);
 }
 
-function person({ user, device }: Account): HTMLElement {
+export function person({ user, device }: Account): HTMLElement {
   return h("div", { class: "person" }, avatar(user), h("span", { class: "who" }, h("strong", {}, user), h("small", {}, device)));
 }
 
@@ -214,12 +193,12 @@ function avatar(user: string): HTMLElement {
 }
 
 /** Password managers and screen readers learn whose secret it is. */
-function hiddenUser(user: string): HTMLInputElement {
+export function hiddenUser(user: string): HTMLInputElement {
   return h("input", { type: "text", class: "quiet", name: "username", autocomplete: "username", value: user, readonly: true, tabindex: "-1", "aria-hidden": "true" });
 }
 
 /** Logs in; then to the site that asked, or to the account. */
-async function enter(account: Account, pin: string, said = ""): Promise<void> {
+export async function enter(account: Account, pin: string, said = ""): Promise<void> {
   await client.login(account.user, account.device, pin, interaction);
   if (interaction !== undefined) {
     say(fill(t.going, { name: asker?.name ?? "" }));
@@ -238,7 +217,7 @@ function cancel(): HTMLElement {
 }
 
 /** For whom the login is, if a site asked for it. */
-function asking(): HTMLElement | false {
+export function asking(): HTMLElement | false {
   if (asker === null) return false;
   return h("p", { class: "asker" }, fill(t.to, { name: "" }), h("strong", {}, asker.name), " ", h("span", { class: "host" }, fill(t.at, { host: asker.host })));
 }
@@ -277,7 +256,7 @@ function row(account: Account, device: DeviceAnswer): HTMLElement {
 }
 
 /** Asks once more before something that cannot be undone. */
-function sure(button: HTMLButtonElement, question: string, yesText: string, place: HTMLElement, act: () => Promise<void>): HTMLElement {
+export function sure(button: HTMLButtonElement, question: string, yesText: string, place: HTMLElement, act: () => Promise<void>): HTMLElement {
   button.hidden = true;
   const fault = h("p", { class: "fault", role: "alert" });
   const no = h("button", { type: "button", class: "secondary" }, t.keep);
@@ -317,34 +296,22 @@ function changePin(account: Account): void {
   show(t.title.change, person(account), form(done, hiddenUser(account.user), old.element, pin.element, again.element, primary(t.save)), under(link(t.back, () => home(account))));
 }
 
-// -- recover ----------------------------------------------------------------------------------------------------------
-function recover(account: Account): void {
-  const steps = h("ol", { class: "steps" }, ...t.recoverSteps.map((step) => h("li", {}, step)));
-  const start = h("button", { type: "button", class: "primary", onclick: () => open(() => enrol({ ...account, replaces: true })) }, h("span", {}, t.recoverStart));
-  const button = h("button", { type: "button", class: "danger" }, fill(t.forget, account));
-  const place = h("div", { class: "last" }, button);
-  const forget = async (): Promise<void> => {
-    await client.forget(account.user, account.device);
-    notice = fill(t.doneForget, account);
-    open(() => login());
-  };
-  button.addEventListener("click", () => place.append(sure(button, fill(t.forgetSure, account), t.forgetYes, place, forget)));
-  show(t.title.recover, h("p", { class: "lead" }, t.recoverIntro), steps, start, place, under(link(t.back, () => login(account))));
+// -- enrol and recover: a file of its own, that few visits need --------------------------------------------------------
+type Enrolling = typeof import("#enrolling");
+
+function later(view: (enrolling: Enrolling) => void): void {
+  void import("#enrolling").then(view, () => failure(t.errors.unreachable));
+}
+
+function enrol(): void {
+  later((enrolling) => open(() => enrolling.enrol()));
 }
 
 function failure(words: string): void {
   show(t.title.error, h("p", { class: "fault", role: "alert" }, words));
 }
 
-function accountsLink(): HTMLElement | false {
-  const place = h("span", {});
-  void client.accounts().then((accounts) => {
-    if (accounts.length > 0) place.append(link(t.back, () => login()));
-  }, () => undefined);
-  return place;
-}
-
-function under(...children: (HTMLElement | false)[]): HTMLElement {
+export function under(...children: (HTMLElement | false)[]): HTMLElement {
   return h("nav", { class: "under" }, ...children);
 }
 
@@ -369,7 +336,9 @@ async function start(): Promise<void> {
   const kept = localStorage.getItem(LANGUAGE);
   speak(preferred(kept === null ? navigator.languages : [kept, ...navigator.languages]));
   try {
-    organisation = (await client.server()).relying_party;
+    const server = await client.server();
+    organisation = server.relying_party;
+    offered = server;
     speak(language);
     if (interaction !== undefined) {
       const found = await client.interaction(interaction);
@@ -379,6 +348,7 @@ async function start(): Promise<void> {
   } catch (error) {
     return failure(interaction === undefined ? t.errors.unreachable : refusalOf(error) === "unreachable" ? wordsFor(error) : t.errors.over);
   }
+  if (query.get("enrol") === "upstream") return later(({ comeBack }) => open(comeBack));
   open(() => login());
 }
 
