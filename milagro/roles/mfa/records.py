@@ -107,7 +107,7 @@ _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column
 for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=4, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=8, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
@@ -216,6 +216,7 @@ class MfaRecords:
     def suspend(self, user: str, suspended: bool) -> None:
         """Stops an account, and with it all of its sessions and tokens; or lets it go on, with new ones.
 
+        Spec: spec/administration.md#suspension
         Raises: NotFound
         """
         with self.state.write() as connection:
