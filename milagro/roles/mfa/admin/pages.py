@@ -179,14 +179,17 @@ def user(
     facts = f'<p class="facts">{state}<small>{times}</small></p>\n'
     rows = "".join(_device(visit, device) for device in devices)
     listed = f'<ul class="list">\n{rows}</ul>\n' if rows else f"<p>{escape(t.no_devices)}</p>\n"
-    invite = _invitation(visit, "", {"user": account.name})
     body = (
-        f"{_said(said)}{_fault(fault)}{facts}"
+        f"{_said(said)}{_fault(fault)}{facts}{_account(visit, account)}"
         f"<section>\n<h2>{escape(t.devices_title)}</h2>\n{listed}</section>\n"
-        f'<section>\n<h2>{escape(t.invite)}</h2>\n<p class="small">{escape(t.invite_hint)}</p>\n{invite}</section>\n'
-        f"{_profile(visit, account.name, profile)}{_account(visit, account)}"
+        f"{'' if account.suspended else _one_more(visit, account.name)}{_profile(visit, account.name, profile)}"
     )
     return _page(visit, account.name, body, shown(account.name), HOME)
+
+
+def _one_more(visit: Visit, name: str) -> str:
+    t, form = visit.texts, _invitation(visit, "", {"user": name})
+    return f'<section>\n<h2>{escape(t.invite)}</h2>\n<p class="small">{escape(t.invite_hint)}</p>\n{form}</section>\n'
 
 
 def _device(visit: Visit, device: Device) -> str:
