@@ -257,6 +257,12 @@ def test_nobody_shuts_himself_out(op: OidcWorld, olga: Browser) -> None:
     assert olga.open("/admin").status_code == 200
 
 
+def test_a_change_that_was_given_up_is_not_said_to_be_near(op: OidcWorld, olga: Browser) -> None:
+    back = olga.open(f"{page_of('alice')}&said=again&error=access_denied")
+    assert back.status_code == 200
+    assert "nothing has been changed yet" not in back.text
+
+
 def test_remove_asks_first(op: OidcWorld, olga: Browser) -> None:
     op.enrol("ben", "ben-laptop")
     op.enrol("ben", "ben-phone")

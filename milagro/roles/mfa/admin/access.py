@@ -65,14 +65,14 @@ class Access:
         session = provider.records.session(key, now)
         if session is not None and not self.may(session.user):
             _log.info("somebody who is no administrator was refused", user=session.user)
-            return no_such_page(texts)
+            return page(pages.no_such_page(texts, session.user), 404)
         longest = self._config.change_seconds if change else self._config.login_seconds
         if session is not None and now - session.auth_time <= longest:
             opened = provider.records.administration(key, now, self._config.idle_seconds)
             if opened is not None:
                 return show(Visit(exchange, opened, texts, provider))
         if "error" in exchange.query:  # who did not want to log in is not asked again at once
-            return page(pages.told(texts, texts.not_logged_in, texts.log_in), 403)
+            return page(pages.not_logged_in(texts), 403)
         return self._interactions.log_in_here(exchange, back, session.user if session is not None else "")
 
     def may(self, user: str) -> bool:
@@ -82,8 +82,3 @@ class Access:
     def makes_administrators(self, groups: list[str]) -> bool:
         """Whether who is in these groups is an administrator."""
         return not self._config.groups.isdisjoint(groups)
-
-
-def no_such_page(texts: Texts) -> Response:
-    """The answer to whoever has no business here."""
-    return page(pages.told(texts, texts.no_such_page), 404)

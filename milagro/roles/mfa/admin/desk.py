@@ -185,4 +185,4 @@ def _said(visit: Visit, account: User) -> str:
     t, said = visit.texts, visit.exchange.query.get("said", "")
     true = {"device": t.said_device, "profile": t.said_profile, "again": t.said_again}
     true |= {"suspended": t.said_suspended} if account.suspended else {"resumed": t.said_resumed}
-    return true.get(said, "")
+    return true.get(said, "") if "error" not in visit.exchange.query else ""

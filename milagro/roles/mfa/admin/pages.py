@@ -52,20 +52,30 @@ def _timed(text: str, at: int) -> str:
     return escape(text).format(time=_time(at))
 
 
+def _facts(*facts: str) -> str:
+    return " · ".join(f'<span class="fact">{fact}</span>' for fact in facts if fact)
+
+
 def address(user: str, **more: str) -> str:
     """Where a user's page is, on this server."""
     return f"{HOME}/user?{urlencode({'name': user, **more})}"
 
 
-def told(t: Texts, text: str, link: str = "") -> str:
-    """One sentence for somebody who is not let in, and perhaps a way to go on."""
-    more = f'<p><a class="button" href="{HOME}">{escape(link)}</a></p>\n' if link else ""
-    return document(
-        text,
-        f'<main>\n<h1>{escape(t.administration)}</h1>\n<p role="alert">{escape(text)}</p>\n{more}</main>\n',
-        _HEAD,
-        t.language,
+def not_logged_in(t: Texts) -> str:
+    """For who did not want to log in."""
+    return _told(t, t.not_logged_in, f'<a class="button" href="{HOME}">{escape(t.log_in)}</a>')
+
+
+def no_such_page(t: Texts, user: str) -> str:
+    """For who is logged in as somebody that has no business here."""
+    return _told(
+        t, t.no_such_page, f'{_filled(t.logged_in_as, user=user)} <a href="/oidc/logout">{escape(t.log_out)}</a>'
     )
+
+
+def _told(t: Texts, text: str, more: str) -> str:
+    body = f'<main>\n<h1>{escape(text)}</h1>\n<p>{more}</p>\n</main>\n'
+    return document(text, body, _HEAD, t.language)
 
 
 def _page(visit: Visit, title: str, body: str, heading: str = "", back: str = "") -> str:
@@ -142,7 +152,7 @@ def _row(t: Texts, user: User) -> str:
     badge = _badge(t.suspended, "bad") if user.suspended else ""
     return (
         f'<li><span class="about"><a href="{escape(address(user.name))}">{shown(user.name)}</a>\n{badge}'
-        f"<small>{_devices(t, user.devices)} · {_last(t, user.last_login)}</small></span></li>\n"
+        f"<small>{_facts(_devices(t, user.devices), _last(t, user.last_login))}</small></span></li>\n"
     )
 
 
@@ -175,7 +185,7 @@ def user(
     """One user: account, devices, invitation, profile."""
     t = visit.texts
     state = _badge(t.suspended, "bad") if account.suspended else _badge(t.active, "good")
-    times = f"{_timed(t.created, account.created)} · {_last(t, account.last_login)}"
+    times = _facts(_timed(t.created, account.created), _last(t, account.last_login))
     facts = f'<p class="facts">{state}<small>{times}</small></p>\n'
     rows = "".join(_device(visit, device) for device in devices)
     listed = f'<ul class="list">\n{rows}</ul>\n' if rows else f"<p>{escape(t.no_devices)}</p>\n"
@@ -198,8 +208,8 @@ def _device(visit: Visit, device: Device) -> str:
     badges = _badge(t.this_device, "good") if mine else ""
     badges += _badge(t.locked, "bad") if device.locked else ""
     badges += _badge(t.pending) if device.state is DeviceState.PENDING else ""
-    tried = f"{escape(t.attempts.format(count=device.attempts))} · " if 0 < device.attempts < MAX_ATTEMPTS else ""
-    facts = f"{tried}{_last(t, device.last_login)} · {_timed(t.created, device.identity.issued_at)}"
+    tried = escape(t.attempts.format(count=device.attempts)) if 0 < device.attempts < MAX_ATTEMPTS else ""
+    facts = _facts(tried, _last(t, device.last_login), _timed(t.created, device.identity.issued_at))
     about = f'<span class="about"><strong>{shown(name)}</strong>\n{badges}<small>{facts}</small></span>\n'
     label = t.remove_device.format(device=_visible(name))
     fields = {"user": device.identity.user, "device": name}

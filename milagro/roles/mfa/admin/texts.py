@@ -73,6 +73,7 @@ class Texts:
     said_profile: str
     said_again: str
     not_logged_in: str
+    logged_in_as: str
     no_such_page: str
     no_such_user: str
     refused: str
@@ -110,7 +111,7 @@ EN: Final = Texts(
     suspend="Suspend",
     suspend_hint="A suspended user cannot log in. All sessions end at once, here and at the sites that used them.",
     resume="Resume",
-    resume_hint="The user can log in again. Sessions that have ended stay ended.",
+    resume_hint="The user could log in again. Sessions that have ended stay ended.",
     remove="Remove",
     remove_device="Remove {device}",
     yourself="This is your own account. Another administrator has to suspend or remove it.",
@@ -148,6 +149,7 @@ EN: Final = Texts(
     said_profile="The profile is saved.",
     said_again="Your login was more than a few minutes old. You have logged in again; nothing has been changed yet.",
     not_logged_in="You are not logged in.",
+    logged_in_as="You are logged in as {user}.",
     no_such_page="There is no such page.",
     no_such_user="There is no such user.",
     refused="This was not done",
@@ -186,7 +188,7 @@ DE: Final = Texts(
     suspend_hint="Wer stillgelegt ist, kann sich nicht anmelden. Alle Sitzungen enden sofort, hier und auf den Seiten, "
     "auf denen sie galten.",
     resume="Wieder zulassen",
-    resume_hint="Die Anmeldung geht dann wieder. Beendete Sitzungen bleiben beendet.",
+    resume_hint="Die Anmeldung ginge dann wieder. Beendete Sitzungen bleiben beendet.",
     remove="Entfernen",
     remove_device="{device} entfernen",
     yourself="Das ist Ihr eigenes Konto. Stilllegen oder entfernen muss es jemand anderes aus der Verwaltung.",
@@ -225,6 +227,7 @@ DE: Final = Texts(
     said_again="Ihre Anmeldung war mehr als ein paar Minuten alt. Sie haben sich neu angemeldet; geändert ist noch "
     "nichts.",
     not_logged_in="Sie sind nicht angemeldet.",
+    logged_in_as="Sie sind als {user} angemeldet.",
     no_such_page="Diese Seite gibt es nicht.",
     no_such_user="Diesen Benutzer gibt es nicht.",
     refused="Das ist nicht geschehen",
