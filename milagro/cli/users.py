@@ -61,26 +61,26 @@ def list_devices(user: str | None, removed: bool, as_json: bool, path: Path) -> 
     _show([_device_row(device) for device in devices], as_json)
 
 
-@users.command("suspend")
-@click.argument("user")
-@JSON
-@CONFIG
-def suspend_user(user: str, as_json: bool, path: Path) -> None:
-    """Refuse USER permits and logins from now on, and end all sessions and tokens."""
-    with open_records(path) as records:
-        records.suspend(canonical_name(user), suspended=True)
-    _done({"user": canonical_name(user), "suspended": True}, f"{user} is suspended", as_json)
+def _command_that_suspends(name: str, told: str, described: str, *, suspended: bool) -> None:
+    @users.command(name, help=described)
+    @click.argument("user")
+    @JSON
+    @CONFIG
+    def suspend(user: str, as_json: bool, path: Path) -> None:
+        with open_records(path) as records:
+            records.suspend(canonical_name(user), suspended=suspended)
+        _done({"user": canonical_name(user), "suspended": suspended}, told.format(user), as_json)
 
 
-@users.command("resume")
-@click.argument("user")
-@JSON
-@CONFIG
-def resume_user(user: str, as_json: bool, path: Path) -> None:
-    """Undo a suspension. Sessions that it ended stay ended."""
-    with open_records(path) as records:
-        records.suspend(canonical_name(user), suspended=False)
-    _done({"user": canonical_name(user), "suspended": False}, f"{user} may log in again", as_json)
+_command_that_suspends(
+    "suspend",
+    "{} is suspended",
+    "Refuse USER permits and logins from now on, and end all sessions and tokens.",
+    suspended=True,
+)
+_command_that_suspends(
+    "resume", "{} may log in again", "Undo a suspension. Sessions that it ended stay ended.", suspended=False
+)
 
 
 @users.command("remove")

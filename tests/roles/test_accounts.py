@@ -44,6 +44,8 @@ def test_accounts_are_listed_and_removed(records: MfaRecords) -> None:
         ("alice", 2, NOW),
         ("bob", 1, NOW),
     ]
+    found = [accounts.users(containing=text) for text in ("B", "o", "lic", "%", "_", "x")]
+    assert [[user.name for user in users] for users in found] == [["bob"], ["bob"], ["alice"], [], [], []]
     accounts.remove("alice")
     assert [user.name for user in accounts.users()] == ["bob"]
     records.suspend("alice", suspended=True)

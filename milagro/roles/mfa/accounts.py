@@ -43,9 +43,14 @@ class Accounts:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def users(self, after: str | None = None, limit: int | None = None) -> list[User]:
-        """The users by name, from the one that follows `after`: those with devices, and all that are suspended."""
+    def users(self, after: str | None = None, limit: int | None = None, containing: str = "") -> list[User]:
+        """The users by name, from the one that follows `after`: those with devices, and all that are suspended.
+
+        With `containing`, those whose names have this text in them, in capital or small letters.
+        """
         query = _users().order_by(ACCOUNT.c.user)
+        if containing:
+            query = query.where(ACCOUNT.c.user.icontains(containing, autoescape=True))
         if after is not None:
             query = query.where(ACCOUNT.c.user > after)
         if limit is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from milagro.roles.config import CommonConfig, Reader, read, read_common
+from milagro.roles.mfa.admin.config import AdminConfig, read_admin
 from milagro.roles.mfa.mail.config import EmailConfig, read_email
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.mfa.pins import DEFAULT_RULES, PinRules, read_rules
@@ -47,6 +48,7 @@ class MfaConfig:
     oidc: OidcConfig | None = None
     email: EmailConfig | None = None
     upstream: UpstreamConfig | None = None
+    admin: AdminConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -83,7 +85,10 @@ def read_config(path: Path) -> MfaConfig:
         oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
         email=read_email(own.table("email")) if "email" in own else None,
         upstream=read_upstream(own.table("upstream")) if "upstream" in own else None,
+        admin=read_admin(own.table("admin")) if "admin" in own else None,
     )
+    if config.admin is not None and config.oidc is None:
+        own.fault("admin", "needs the table [mfa.oidc]: its pages are for people who log in to this server's sessions")
     top.finish(path)
     return config
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milagro.roles.mfa import pages
+from milagro.roles.mfa.admin.routes import add_administration
 from milagro.roles.mfa.oidc.routes import add_provider
 from milagro.roles.mfa.operations import SERVICE, Desk
 from milagro.roles.mfa.upstream.routes import add_upstream
@@ -37,6 +38,7 @@ def create_app(
     app = application("Milagro MFA", "Enrols clients and checks their logins.", front)
     if provider is not None:
         add_provider(app, provider, front.role)
+        add_administration(app, provider, front.role)
     if upstream is not None:
         add_upstream(app, upstream)
     pages.add(app, service)

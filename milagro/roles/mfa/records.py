@@ -119,7 +119,7 @@ _others = (tables.METADATA, mail_tables.METADATA, upstream_tables.METADATA)
 for _table in (pins.WRONG_PINS, *(table for each in _others for table in each.sorted_tables)):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=6, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=7, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class DeviceState(StrEnum):
@@ -244,6 +244,7 @@ class MfaRecords:
     def suspend(self, user: str, suspended: bool) -> None:
         """Stops an account, and with it all of its sessions and tokens; or lets it go on, with new ones.
 
+        Spec: spec/administration.md#suspension
         Raises: NotFound
         """
         with self.state.write() as connection:

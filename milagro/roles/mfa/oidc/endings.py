@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def end_user(connection: Connection, user: str) -> None:
-    """Ends all sessions and grants of an account, also those that outlive sessions."""
+    """Ends all sessions and grants of an account, also those that outlive sessions.
+
+    Spec: spec/administration.md#suspension
+    """
     connection.execute(delete(BROWSER_SESSION).where(BROWSER_SESSION.c.user == user))
     _end_grants(connection, GRANT.c.user == user, offline=True)
 

@@ -60,6 +60,15 @@ class Interactions:
             raise OAuth2Error("Someone would have to do something, and prompt is none.", error=error)
         return self._start(exchange, request, "login" if login else "continue")
 
+    def log_in_here(self, exchange: Exchange, path: str, user: str) -> Response:
+        """Sends the browser to log in, and then to a page of this server's own; `user` is who is expected.
+
+        Spec: spec/administration.md#administrators
+        """
+        uri = self._provider.url(path)
+        request = AuthorizationRequest(self._provider.own.client_id, uri, "", prompt=("login",), login_hint=user)
+        return self._start(exchange, request, "login")
+
     def _start(self, exchange: Exchange, request: AuthorizationRequest, step: str) -> Response:
         provider, key = self._provider, new_secret()
         browser = provider.browser(exchange)
@@ -230,7 +239,7 @@ class Interactions:
         provider = self._provider
         browser = provider.browser(exchange)
         found = provider.records.interaction(key, browser, provider.now()) if key and browser else None
-        client = provider.client(found.request.client_id) if found is not None else None
+        client = provider.asker(found.request.client_id) if found is not None else None
         if found is None or client is None:
             raise Expired(_OVER)
         return found, client
@@ -259,6 +268,8 @@ class Interactions:
         self, exchange: Exchange, key: str, request: AuthorizationRequest, session: Session, client: RelyingParty
     ) -> Response:
         used = (key, self._provider.browser(exchange))
+        if client is self._provider.own:
+            return self._open_administration(exchange, key, request, session)
         try:
             return self._code(exchange, request, session, client, used)
         except OAuth2Error:
@@ -280,6 +291,17 @@ class Interactions:
         _log.info("authorized", client=client.client_id, scope=request.scope)
         told = {"code": code, "state": request.state}
         return provider.respond(request.redirect_uri, request.response_mode, told)
+
+    def _open_administration(
+        self, exchange: Exchange, key: str, request: AuthorizationRequest, session: Session
+    ) -> Response:
+        """To the page that wanted the login: it is one of this server's own, and needs no code."""
+        provider = self._provider
+        browser, cookie = provider.browser(exchange), provider.session_key(exchange)
+        if not provider.records.open_administration(key, browser, cookie, provider.now()):
+            return provider.refuse(exchange, _OVER, 410)
+        _log.info("logged in for administration", user=session.user)
+        return redirect(request.redirect_uri)
 
     def _deny(self, request: AuthorizationRequest) -> Response:
         denied = AccessDeniedError("The user has not agreed.")

@@ -25,17 +25,23 @@ _SCOPES: Final = {
 }
 
 
-def _page(title: str, body: str, head: str = "") -> str:
+def document(title: str, body: str, head: str = "", language: str = "en") -> str:
+    """A whole page with the stylesheet; `body` and `head` are HTML."""
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="robots" content="noindex">\n'
         f'<title>{escape(title)}</title>\n<link rel="stylesheet" href="/oidc/pages.css">\n{head}</head>\n'
-        f"<body>\n<main>\n<h1>{escape(title)}</h1>\n{body}</main>\n</body>\n</html>\n"
+        f"<body>\n{body}</body>\n</html>\n"
     )
 
 
-def _hidden(fields: Mapping[str, str]) -> str:
+def _page(title: str, body: str, head: str = "") -> str:
+    return document(title, f"<main>\n<h1>{escape(title)}</h1>\n{body}</main>\n", head)
+
+
+def hidden(fields: Mapping[str, str]) -> str:
+    """Fields of a form that nobody sees."""
     return "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">\n' for name, value in fields.items()
     )
@@ -48,7 +54,7 @@ def consent(client: str, host: str, user: str, scopes: list[str], fields: Mappin
         f"{client} wants to know who you are",
         f"<p>You are logged in as <strong>{escape(user)}</strong>. <strong>{escape(client)}</strong> "
         f"(<span>{escape(host)}</span>) asks for:</p>\n<ul>\n{listed}</ul>\n"
-        f'<form method="post" action="/oidc/consent">\n{_hidden(fields)}'
+        f'<form method="post" action="/oidc/consent">\n{hidden(fields)}'
         '<button type="submit" name="decision" value="allow">Allow</button>\n'
         '<button type="submit" name="decision" value="deny" class="second">Do not allow</button>\n</form>\n',
     )
@@ -60,7 +66,7 @@ def logout(user: str, fields: Mapping[str, str]) -> str:
         "Log out?",
         f"<p>You are logged in as <strong>{escape(user)}</strong>. Logging out ends this here and at every site "
         "that you have used it for.</p>\n"
-        f'<form method="post" action="/oidc/logout/confirm">\n{_hidden(fields)}'
+        f'<form method="post" action="/oidc/logout/confirm">\n{hidden(fields)}'
         '<button type="submit" name="decision" value="logout">Log out</button>\n'
         '<button type="submit" name="decision" value="stay" class="second">Stay logged in</button>\n</form>\n',
     )
@@ -85,7 +91,7 @@ def form_post(uri: str, fields: Mapping[str, str]) -> str:
     """The response to a client that wants it by POST."""
     return _page(
         "Going back",
-        f'<form method="post" action="{escape(uri)}">\n{_hidden(fields)}<button type="submit">Continue</button>\n'
+        f'<form method="post" action="{escape(uri)}">\n{hidden(fields)}<button type="submit">Continue</button>\n'
         "</form>\n",
         '<script src="/oidc/submit.js" defer></script>\n',
     )

@@ -52,6 +52,8 @@ class Provider:
             raise ConfigError("there is no [mfa.oidc] in the configuration")
         self.service, self.keys, self.config = service, keys, config.oidc
         self.issuer = config.origin
+        # Who asks when the server's own pages want a login. No client has this id: theirs have a character at least.
+        self.own = RelyingParty("", "Administration", (self.issuer,), auth_method="none", implied_consent=True)
         self.cookies = Cookies(secure=config.origin.startswith("https:"))
         self.registry = Registry(service.records.state, config.oidc.clients)
         self.records = OidcRecords(service.records.state, config.oidc.max_interactions)
@@ -79,6 +81,10 @@ class Provider:
     def client(self, client_id: str) -> RelyingParty | None:
         """The client of this id."""
         return self.registry.find(client_id)
+
+    def asker(self, client_id: str) -> RelyingParty | None:
+        """Who an interaction is for: a client, or the server itself."""
+        return self.client(client_id) or (self.own if client_id == self.own.client_id else None)
 
     def id_token(self, grant: Grant, client: RelyingParty, given: Given, *, refreshed: bool) -> str:
         """The ID token that goes with new tokens; one by a refresh says nothing of the nonce."""

@@ -29,7 +29,7 @@ from milagro.roles.mfa.oidc.tables import (
     TOKEN,
 )
 from milagro.roles.mfa.records import SCHEMA
-from milagro.roles.refusals import Busy
+from milagro.roles.refusals import Busy, Suspended
 from milagro.stores.state import put
 
 if TYPE_CHECKING:
@@ -118,9 +118,13 @@ class OidcRecords:
 
         Another user's session ends; one of the same user goes on under the new name. False if the interaction is over
         or someone has logged in for it already.
+        Spec: spec/administration.md#suspension
+        Raises: Suspended if that has happened since the second pass
         """
         bound = update(INTERACTION).where(*own(key, browser, now), INTERACTION.c.fresh.is_(False))
         with self.state.write(f"oidc user {digest(session.user).hex()}") as connection:
+            if connection.execute(select(ACCOUNT.c.suspended).where(ACCOUNT.c.user == session.user)).scalar():
+                raise Suspended("the account is suspended; its operator can resume it")
             if connection.execute(bound.values(session=digest(new), fresh=True)).rowcount != 1:
                 return False
             before = live_session(connection, self.state, old, now)
@@ -146,6 +150,32 @@ class OidcRecords:
         """The session of this cookie, if its user may still log in."""
         with self.state.read() as connection:
             return live_session(connection, self.state, key, now)
+
+    def open_administration(self, key: str, browser: str, session: str, now: int) -> bool:
+        """Uses up the interaction, and lets the session that was logged in for it see the pages for administrators.
+
+        False if the interaction, or the session, is over.
+        Spec: spec/administration.md#administrators
+        """
+        for_it = (*own(key, browser, now), INTERACTION.c.session == digest(session), INTERACTION.c.fresh.is_(True))
+        opened = update(BROWSER_SESSION).where(BROWSER_SESSION.c.id == digest(session)).values(administers=now)
+        with self.state.write("oidc interactions") as connection:
+            if connection.execute(delete(INTERACTION).where(*for_it)).rowcount != 1:
+                return False
+            return connection.execute(opened).rowcount == 1
+
+    def administration(self, key: str, now: int, idle: int) -> Session | None:
+        """The session, if it sees those pages and was last used there less than `idle` seconds ago; it is used now.
+
+        Spec: spec/administration.md#administrators
+        """
+        columns = BROWSER_SESSION.c
+        used = update(BROWSER_SESSION).where(columns.id == digest(key), columns.administers > now - idle)
+        with self.state.write("oidc administration") as connection:
+            session = live_session(connection, self.state, key, now)
+            if session is None or connection.execute(used.values(administers=now)).rowcount != 1:
+                return None
+        return session
 
     def end_session(self, sid: str) -> None:
         """Ends a session and what it gave."""

@@ -61,23 +61,27 @@ def add_provider(app: FastAPI, provider: Provider, desk: Desk) -> None:
         ("/oidc/consent", _POST, interactions.consent),
         ("/oidc/logout", _BOTH, logout.end),
         ("/oidc/logout/confirm", _POST, logout.confirm),
-        ("/oidc/pages.css", _GET, _file(STYLESHEET, "text/css; charset=utf-8")),
-        ("/oidc/submit.js", _GET, _file(SUBMIT_SCRIPT, "text/javascript; charset=utf-8")),
+        ("/oidc/pages.css", _GET, file(STYLESHEET, "text/css; charset=utf-8")),
+        ("/oidc/submit.js", _GET, file(SUBMIT_SCRIPT, "text/javascript; charset=utf-8")),
     ]
     if provider.config.registration:
         found.append(("/oidc/register", _POST, Registration(provider, metadata(provider)).register))
     for path, methods, handler in found:
-        _add(app, path, methods, handler)
+        add(app, path, methods, handler)
 
 
-def _add(app: FastAPI, path: str, methods: tuple[str, ...], handler: Handler) -> None:
+def add(app: FastAPI, path: str, methods: tuple[str, ...], handler: Handler) -> None:
+    """Adds one route, whose handler runs in a thread."""
+
     async def endpoint(request: Request) -> Response:
         return await to_thread.run_sync(handler, await read(request))
 
     app.add_api_route(path, endpoint, methods=list(methods), include_in_schema=False, response_model=None)
 
 
-def _file(content: bytes, kind: str) -> Handler:
+def file(content: bytes, kind: str) -> Handler:
+    """The handler that gives a file."""
+
     def give(_exchange: Exchange) -> Response:
         return Response(content, headers={"content-type": kind, "x-content-type-options": "nosniff"})
 

@@ -78,6 +78,7 @@ BROWSER_SESSION = Table(
     Column("auth_time", Int64, nullable=False),
     Column("amr", String, nullable=False),
     Column("expires", Int64, nullable=False, index=True),
+    Column("administers", Int64),  # its last use by an administrator; none: nobody logged in for that
 )
 
 CONSENT = Table(
