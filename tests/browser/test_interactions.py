@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from milagro.roles.mfa.service import code_hash, new_code
 from tests.browser.people import Person
 from tests.roles.network.site import free_ports
 from tests.roles.web.pages_world import Clock, serving_at
@@ -51,11 +50,6 @@ class ProviderWorld(oidc.OidcWorld):
     """A provider at an address of its own, and a site that uses it."""
 
     site: str
-
-    def code(self, user: str) -> str:
-        code = new_code()
-        self.mfa.records.invite(code_hash(code), user, self.clock() + 3600)
-        return code
 
     def question(self, **more: str) -> str:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from milagro.cli import main
 from milagro.roles.clock import unix_now
-from tests.roles.oidc.test_apache import free_port
+from tests.roles.network.site import free_ports
 from tests.roles.oidc.world import TEXT, Browser, OidcWorld, answer_of
 from tests.roles.world import PASSPHRASE, write
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[OidcWorld]:
-    port = free_port()
+    (port,) = free_ports(1)
     extra = '[passphrase]\nfile = "passphrase"\n' + TEXT
     built = OidcWorld(tmp_path, unix_now, extra=extra, url=f"http://127.0.0.1:{port}", sockets=True)
     write(tmp_path / "mfa" / "passphrase", PASSPHRASE.reveal().decode()).chmod(0o600)

@@ -165,6 +165,10 @@ class OidcWorld(World):
     def rp(self, client_id: str = "rp", redirect_uri: str = CALLBACK, **options: Any) -> Party:
         return Party(self, client_id, redirect_uri, **options)
 
+    def code(self, user: str) -> str:
+        """An invitation for this user."""
+        return self.invite(user)
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self._client().get(path, **options)
 
