@@ -109,9 +109,9 @@ def test_log_in_for_a_site(customer: Person, provider: ProviderWorld) -> None:
     customer.title("Sign in")
     customer.sees("Example Shop")
     customer.looks("for-a-site")
-    customer.log_in("9999")
+    customer.log_in("CANARY-pin-9999")
     customer.alert("That PIN is not right")
-    customer.log_in("2580")
+    customer.log_in("CANARY-pin-2580")
     told = came_back(customer, provider)
     assert (told["state"], told["iss"]) == ("a-state", provider.url)
     assert provider.token(told["code"])["id_token"]
@@ -124,7 +124,7 @@ def test_enrol_on_the_way_and_go_back_to_the_site(customer: Person, provider: Pr
     customer.title("Set up this browser")
     assert customer.page.get_by_label("User name").input_value() == "bruno"
     customer.application("bruno", provider.code("bruno"))
-    customer.choose("2580")
+    customer.choose("CANARY-pin-2580")
     assert came_back(customer, provider)["code"]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from milagro.roles.mfa.oidc.tables import LOGOUT
+from tests.canaries import collect, plant
 from tests.conftest import missing
 from tests.roles.network.site import free_ports
 from tests.roles.oidc.guides import Guide, Visitor, provided
@@ -75,7 +76,11 @@ class _Apache:
             write(self.folder / "pages" / page, f"the page {page}")
         write(self.folder / "apache.conf", self._text(text))
         command = [program, "-f", str(self.folder / "apache.conf"), "-DFOREGROUND"]
-        secrets = {"WIKI_CLIENT_SECRET": SECRET, "WIKI_COOKIE_KEY": SECRET[::-1], "APACHE_LOG_DIR": str(self.folder)}
+        secrets = {
+            "WIKI_CLIENT_SECRET": SECRET,
+            "WIKI_COOKIE_KEY": plant("a cookie key", SECRET[::-1]),
+            "APACHE_LOG_DIR": str(self.folder),
+        }
         self.process = subprocess.Popen(command, env={**os.environ, **secrets}, stderr=subprocess.DEVNULL)
 
     def _text(self, text: str) -> str:
@@ -106,5 +111,5 @@ class _Apache:
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(20)
-        print((self.folder / "error.log").read_text())
+        collect(self.folder / "error.log", self.folder / "access.log")
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from milagro.roles.clock import unix_now
+from tests.canaries import plant
 from tests.roles.issuing.network import serving
 from tests.roles.oidc.world import Browser, OidcWorld
 from tests.roles.world import write
@@ -54,7 +55,7 @@ def provided(folder: Path, guide: Guide, secrets: dict[str, str], *, sockets: bo
         extra = "[mfa.oidc]\n" + guide.block("toml").replace("%", "%%")
         world = OidcWorld(folder, unix_now, extra=extra, url=url, sockets=sockets)
         for name, secret in secrets.items():
-            write(folder / "mfa" / name, secret + "\n")
+            write(folder / "mfa" / name, plant("a client secret", secret) + "\n")
         world.build()
         lazy.app = world.http.app
         try:
