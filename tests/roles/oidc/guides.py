@@ -74,10 +74,14 @@ class Visitor(Browser):
         """What is there in the end."""
         return self.go_on(self.http.get(url))
 
-    def go_on(self, response: httpx.Response) -> httpx.Response:
-        """Follows, and logs in when asked to."""
+    def answer(self, response: httpx.Response, site: str) -> str:
+        """Follows to where the browser would come back to the site with a code, and does not go there."""
+        return str(self.go_on(response, f"{site}/callback?").headers["location"])
+
+    def go_on(self, response: httpx.Response, before: str = "nowhere") -> httpx.Response:
+        """Follows, and logs in when asked to; not to addresses that begin with `before`."""
         for _ in range(12):
-            if response.status_code not in {302, 303, 307}:
+            if response.status_code not in {302, 303, 307} or response.headers["location"].startswith(before):
                 return response
             where = urlsplit(str(response.url.join(response.headers["location"])))
             address = where.geturl()
