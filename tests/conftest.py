@@ -13,7 +13,7 @@ from milagro import backend, params
 from milagro.errors import BackendUnavailable
 from milagro.groups import Curve, curve
 
-pytest_plugins = ["tests.tokens"]
+pytest_plugins = ["tests.canaries", "tests.tokens"]
 
 _RECURSION_LIMIT = sys.getrecursionlimit()
 _ROOT = Path(__file__).resolve().parent.parent

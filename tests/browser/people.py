@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.canaries import SHORTEST, heard, plant
 from tests.roles.web.pages_world import WEB
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Person:
         self.page.on("request", lambda request: self._asked(request.url))
 
     def _heard(self, kind: str, text: str) -> None:
+        heard("a page's console", text)
         # A refusal of the API shows as an error of the network; it is the page's business.
         if kind in ("error", "warning") and "Failed to load resource" not in text:
             self.complaints.append(text)
@@ -100,7 +102,7 @@ class Person:
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def enrol(self, user: str = "alice", pin: str = "2580", device: str = "Laptop") -> None:
+    def enrol(self, user: str = "alice", pin: str = "CANARY-pin-2580", device: str = "Laptop") -> None:
         """From the first view to the account."""
         self.title("Set up this browser")
         self.application(user, self.world.code(user), device)
@@ -115,7 +117,7 @@ class Person:
         self.press("Continue")
 
     def choose(self, pin: str, again: str | None = None, button: str = "Set up") -> None:
-        self.write("New PIN", pin)
+        self.write("New PIN", plant("a PIN", pin) if len(pin) >= SHORTEST else pin)
         self.write("The same PIN again", pin if again is None else again)
         self.press(button)
 

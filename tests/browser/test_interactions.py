@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from milagro.roles.mfa.service import code_hash, new_code
 from tests.browser.people import Person
 from tests.roles.network.site import free_ports
 from tests.roles.web.pages_world import Clock, serving_at
@@ -51,11 +50,6 @@ class ProviderWorld(oidc.OidcWorld):
     """A provider at an address of its own, and a site that uses it."""
 
     site: str
-
-    def code(self, user: str) -> str:
-        code = new_code()
-        self.mfa.records.invite(code_hash(code), user, self.clock() + 3600)
-        return code
 
     def question(self, **more: str) -> str:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
@@ -115,9 +109,9 @@ def test_log_in_for_a_site(customer: Person, provider: ProviderWorld) -> None:
     customer.title("Sign in")
     customer.sees("Example Shop")
     customer.looks("for-a-site")
-    customer.log_in("9999")
+    customer.log_in("CANARY-pin-9999")
     customer.alert("That PIN is not right")
-    customer.log_in("2580")
+    customer.log_in("CANARY-pin-2580")
     told = came_back(customer, provider)
     assert (told["state"], told["iss"]) == ("a-state", provider.url)
     assert provider.token(told["code"])["id_token"]
@@ -130,7 +124,7 @@ def test_enrol_on_the_way_and_go_back_to_the_site(customer: Person, provider: Pr
     customer.title("Set up this browser")
     assert customer.page.get_by_label("User name").input_value() == "bruno"
     customer.application("bruno", provider.code("bruno"))
-    customer.choose("2580")
+    customer.choose("CANARY-pin-2580")
     assert came_back(customer, provider)["code"]
 
 

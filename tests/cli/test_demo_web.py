@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["native_backend"]  # a fixture that is used by itself
-PIN = "2580"
+PIN = "CANARY-pin-2580"
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from milagro.roles.mfa.network import Issuers, open_network
 from milagro.roles.mfa.service import MfaService, invite, no_checkpoint
 from milagro.roles.peer import Peer
 from milagro.stores.keys import Argon2Cost, Passphrase
+from tests.canaries import plant
 from tests.roles.clocks import START, SetClock
 from tests.roles.issuing.byzantine import Wrong
 from tests.roles.issuing.network import Dta, Network, serving
@@ -46,8 +47,8 @@ __all__ = ["START", "SetClock"]
 
 SLOT = 3600
 OVERLAP = 10 * SLOT
-PIN = "2580"
-WRONG = "1111"
+PIN = "CANARY-pin-2580"
+WRONG = "CANARY-pin-1111"
 CHEAP = Argon2Cost(memory_kib=32, iterations=1, lanes=1)
 PASSPHRASE = Passphrase(b"correct horse battery staple")
 MFA_URL = "http://127.0.0.1:8000"
@@ -147,6 +148,7 @@ class World:
     def found(self, *, sockets: bool = False) -> Path:
         """The D-TAs, none of which trusts an authority yet; the file of their charter."""
         self.network = Network(self.folder, 2, 3, clock=self.clock, slot_seconds=self.slot, start=False)
+        self._plant()
         self.fronts = [Front(self.network, dta) for dta in self.network.dtas]
         self._stacks = [ExitStack() for _ in self.fronts]
         urls = [f"http://127.0.0.1:{9001 + at}" for at in range(3)]
@@ -157,6 +159,12 @@ class World:
         charter = self.charter(urls)
         self.network.id = charter.network
         return self.hand_round(charter)
+
+    def _plant(self) -> None:
+        plant("a passphrase", PASSPHRASE.reveal())
+        plant("the secret of a network", self.network.secret.to_bytes())
+        for dta in self.network.dtas:
+            plant("a D-TA's share", dta.hand.current().share.value.to_bytes())
 
     def hand_round(self, charter: Charter) -> Path:
         """Writes the file of a charter."""
@@ -189,6 +197,7 @@ class World:
         suite = self.config.suite.open()
         self.issuers = open_network(self.config, suite, PASSPHRASE, self.dta_dial, self.clock, CHEAP)
         self.mfa = MfaService(self.config, suite, self.issuers, clock=self.clock, checkpoint=self.checkpoint)
+        self._plant_secrets()
         self.http = TestClient(self.application(), raise_server_exceptions=False)
 
     def application(self) -> Any:
@@ -203,8 +212,13 @@ class World:
         answer = self.http.post(path, content=json.dumps(body), headers=headers)
         return answer.status_code, answer.json()
 
+    def _plant_secrets(self) -> None:
+        for secret in self.issuers._held.secrets.values() if self.issuers._held else ():
+            plant("a server secret", secret.point.to_bytes())
+
     def refresh(self) -> Issuers:
         self.issuers.refresh()
+        self._plant_secrets()
         return self.issuers
 
     # -- devices ---------------------------------------------------------------------------------------------------
@@ -216,11 +230,12 @@ class World:
         return Client(place, self.dial, self.clock, lambda: self.dta_dial, self.patience, self.told.append)
 
     def invite(self, user: str = "alice") -> str:
-        return invite(self.mfa.records, user, self.clock(), timedelta(hours=24))
+        return planted_code(invite(self.mfa.records, user, self.clock(), timedelta(hours=24)))
 
     def enrol(self, user: str = "alice", name: str = "laptop", folder: str | None = None) -> Client:
         client = self.client(folder or name)
-        client.enrol(Application(self.url, user, name, self.invite(user)), lambda: PIN)
+        client.enrol(Application(self.url, user, name, self.invite(user)), lambda: plant("a PIN", PIN))
+        plant("a device's token", self.device(folder or name).record().token)
         return client
 
     def attempts(self, user: str = "alice", name: str = "laptop") -> int:
@@ -260,6 +275,13 @@ class World:
         for stack in self._stacks:
             stack.close()
         self.network.close()
+
+
+def planted_code(code: str) -> str:
+    """An invitation code, sought in logs as people may write it."""
+    for written in (code, code.lower(), code.replace("-", "")):
+        plant("an invitation code", written)
+    return code
 
 
 def application(user: str, name: str, code: str, algorithm: str = "ed25519") -> Application:

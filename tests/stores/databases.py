@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from milagro.stores.state import Database
+from tests.canaries import collect
 from tests.conftest import missing
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def running() -> Iterator[Postgres]:
         if server is not None:
             with contextlib.suppress(subprocess.CalledProcessError):
                 server.stop("immediate")
+        collect(folder / "log")
         shutil.rmtree(folder, ignore_errors=True)
 
 

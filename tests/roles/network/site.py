@@ -22,6 +22,7 @@ import milagro
 from milagro.cli import main
 from milagro.roles.dta.member.config import require_network
 from milagro.roles.dta.network.operator import Operator
+from tests.canaries import plant
 
 ENVIRONMENT = {
     **os.environ,
@@ -67,6 +68,7 @@ class Site:
         return self.run("dta", "network", command, *arguments, "--config", self.config(name), code=code)
 
     def init(self, *names: str, approve: tuple[str, ...] = APPROVE) -> None:
+        plant("a passphrase", ENVIRONMENT["TEST_PASSPHRASE"])
         for name, port in zip(names, free_ports(len(names)), strict=True):
             self.ports[name] = port
             consents = [option for kind in approve for option in ("--approve", kind)]

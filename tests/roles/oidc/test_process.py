@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from milagro.cli import main
 from milagro.roles.clock import unix_now
-from tests.roles.oidc.test_apache import free_port
+from tests.canaries import plant
+from tests.roles.network.site import free_ports
 from tests.roles.oidc.world import TEXT, Browser, OidcWorld, answer_of
 from tests.roles.world import PASSPHRASE, write
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[OidcWorld]:
-    port = free_port()
+    (port,) = free_ports(1)
     extra = '[passphrase]\nfile = "passphrase"\n' + TEXT
     built = OidcWorld(tmp_path, unix_now, extra=extra, url=f"http://127.0.0.1:{port}", sockets=True)
     write(tmp_path / "mfa" / "passphrase", PASSPHRASE.reveal().decode()).chmod(0o600)
@@ -45,6 +46,7 @@ def test_the_provider_serves_logs_in_and_stops(world: OidcWorld) -> None:
             assert kids == [key.kid for key in world.provider.keys.published(unix_now())]
             browser = Browser(world, http=http)
             answer = answer_of(browser.follow(world.rp().authorize(browser)))
+            plant("a code", answer["code"])
             body = {
                 "grant_type": "authorization_code",
                 "code": answer["code"],
@@ -52,6 +54,8 @@ def test_the_provider_serves_logs_in_and_stops(world: OidcWorld) -> None:
             }
             secret = (world.folder / "mfa" / "secret").read_text().strip()
             tokens = http.post("/oidc/token", data=body, auth=("rp", secret)).json()
+            for kind in ("access_token", "refresh_token", "id_token"):
+                plant(kind, tokens[kind])
             assert world.rp().works(tokens)  # another replica on the same database
             suspended = CliRunner().invoke(main, ["mfa", "users", "suspend", "alice", "--config", command[-1]])
             assert suspended.exit_code == 0

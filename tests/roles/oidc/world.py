@@ -23,6 +23,7 @@ from milagro.roles.issuance.requester import Patience
 from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.oidc.provider import Provider, open_provider
 from milagro.roles.peer import Peer
+from tests.canaries import plant
 from tests.roles.world import CHEAP, MFA_URL, PASSPHRASE, PIN, World, write
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class Hook:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                hook.tokens += [value for name, value in parse_qsl(body.decode()) if name == "logout_token"]
+                found = [value for name, value in parse_qsl(body.decode()) if name == "logout_token"]
+                hook.tokens += [plant("a logout token", token) for token in found]
                 self.send_response(hook.status)
                 self.end_headers()
 
@@ -135,7 +137,7 @@ class OidcWorld(World):
 
     def build(self) -> OidcWorld:
         self.hook = Hook()
-        write(self.folder / "mfa" / "secret", SECRET + "\n")
+        write(self.folder / "mfa" / "secret", plant("a client secret", SECRET) + "\n")
         tables = self.extra % {"backchannel": self.hook.url} + self.store()
         self.store = lambda: tables
         super().build()
@@ -164,6 +166,10 @@ class OidcWorld(World):
 
     def rp(self, client_id: str = "rp", redirect_uri: str = CALLBACK, **options: Any) -> Party:
         return Party(self, client_id, redirect_uri, **options)
+
+    def code(self, user: str) -> str:
+        """An invitation for this user."""
+        return self.invite(user)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self._client().get(path, **options)
@@ -324,6 +330,7 @@ class Party:
         found: dict[str, Any] = self.http.fetch_token(
             "/oidc/token", grant_type="authorization_code", code=code, **{**more, **options}
         )
+        plant("an ID token", found["id_token"])
         return found
 
     def refresh(self, token: str, **options: Any) -> dict[str, Any]:

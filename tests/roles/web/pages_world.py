@@ -7,7 +7,6 @@ import shutil
 import threading
 import time
 from contextlib import AbstractContextManager, contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ from starlette.routing import Route
 
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa import http as mfa_http
-from milagro.roles.mfa.service import invite
 from tests.roles.network.site import free_ports
 from tests.roles.world import World
 
@@ -101,7 +99,7 @@ class PagesWorld(World):
         return serving_at(self.application(), self.config.common.server.port)
 
     def code(self, user: str) -> str:
-        return invite(self.mfa.records, user, self.clock(), timedelta(hours=1))
+        return self.invite(user)
 
 
 def made(folder: Path) -> Iterator[PagesWorld]:
