@@ -129,7 +129,7 @@ class LoginSite:
 
     def _answers(self) -> bool:
         try:
-            return serving.get(self.port, "/v1/status")["role"] == "mfa"
+            return bool(serving.get(self.port, "/v1/status")["role"] == "mfa")
         except (OSError, KeyError):
             return False
 
@@ -142,7 +142,7 @@ class LoginSite:
     @property
     def process(self) -> int:
         """The server's process."""
-        assert self.running is not None  # noqa: S101 - for the type checker
+        assert self.running is not None  # for the type checker
         return self.running.pid
 
 

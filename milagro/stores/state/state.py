@@ -16,9 +16,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from milagro.errors import ParameterError, StoreError, Unavailable
 from milagro.stores.state.database import Database
-from milagro.stores.state.engines import BUSY, connect
+from milagro.stores.state.engines import connect
 from milagro.stores.state.epoch import Epoch
 from milagro.stores.state.schema import STATE, Schema, Standing, bring_up, is_ready, standing
+from milagro.stores.state.writers import BUSY, NOT_KEPT, Writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,6 +53,9 @@ class State:
         self._clock = clock
         self._epoch = Epoch(self.database.epoch_file, clock)
         self._process = os.getpid()
+        self._writers = Writers(
+            self.database.busy_timeout_ms / 1000, self._begin_write, self._end, _undo, self._server.is_failed
+        )
         with self._explained():
             self._open()
 
@@ -88,16 +92,14 @@ class State:
     def write(self, lock: str | None = None) -> Iterator[Connection]:
         """One transaction that excludes other writers from its start; durable once the block is left.
 
-        With `lock`, only writers that name the same lock, or none, are excluded (on SQLite all are, all the same).
+        With `lock`, only writers that name the same lock, or none, are excluded (on SQLite all are, all the same, and
+        those of one process who wait for each other share a commit; see `writers`).
         A statement that failed, though the block went on, means that nothing of it is kept; use `begin_nested`.
 
         Raises: Unavailable if the lock is not free in time, or the database cannot be reached, or fails; its text says
             so if it is not known whether the change was kept. ParameterError if a value cannot be stored
         """
-        with (
-            self._server.turn(),
-            self._begun(self._server.engine, lambda: self._server.begin_write(lock)) as connection,
-        ):
+        with self._translated(), self._writing(lock) as connection:
             number = self._epoch.raise_if_due(connection)
             yield connection
         if number is not None:
@@ -168,7 +170,7 @@ class State:
                 f"the database {self.database.shown} has schema {found.version}, and this release needs schema "
                 f"{self._schema.version}: run 'milagro db upgrade', or set store.upgrade = 'start'"
             )
-        with self._server.turn(), self._begun(self._server.engine, self._server.begin_upgrade) as connection:
+        with self._begun(self._server.engine, self._server.begin_upgrade) as connection:
             bring_up(connection, self._schema, self.database.shown)
 
     @contextlib.contextmanager
@@ -185,6 +187,18 @@ class State:
             raise
 
     # -- transactions ------------------------------------------------------------------------------------------
+    def _writing(self, lock: str | None) -> contextlib.AbstractContextManager[Connection]:
+        if self._server.takes_turns:
+            return self._writers.write()
+        return self._begun(self._server.engine, lambda: self._server.begin_write(lock))
+
+    def _begin_write(self) -> Connection:
+        return self._begin(self._server.engine, lambda: self._server.begin_write(None))
+
+    def _end(self, connection: Connection) -> None:
+        with self._translated():
+            self._commit(connection)
+
     @contextlib.contextmanager
     def _begun(self, engine: Engine, statements: Callable[[], str]) -> Iterator[Connection]:
         with self._translated(), contextlib.closing(self._begin(engine, statements)) as connection:
@@ -211,7 +225,7 @@ class State:
     def _commit(self, connection: Connection) -> None:
         if self._server.is_failed(connection):
             _undo(connection)
-            raise StoreError("a statement of the transaction failed, so nothing of it was kept")
+            raise StoreError(NOT_KEPT)
         try:
             connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
