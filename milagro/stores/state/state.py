@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -24,7 +24,7 @@ from milagro.stores.state.writers import BUSY, NOT_KEPT, Writers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
 _UNKNOWN = (
     "the connection broke during the commit, so it is not known whether the change was kept; look before repeating"
@@ -113,6 +113,19 @@ class State:
         """
         with self._begun(self._server.reader, self._server.begin_read) as connection:
             yield connection
+
+    def find(self, query: Select[Any], parameters: dict[str, Any]) -> Any:
+        """The one row that a query finds, None if there is none; by itself it needs no transaction.
+
+        Raises: Unavailable
+        """
+        with self._translated():
+            try:
+                return _found(self._server.reader, query, parameters)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return _found(self._server.reader, query, parameters)
 
     def standing(self) -> Standing:
         """Which schema the database has now.
@@ -282,6 +295,11 @@ def _named(database: Database | Path | str, busy_timeout_ms: int) -> Database:
     if isinstance(database, str) and "://" in database:
         return Database(url=database, busy_timeout_ms=busy_timeout_ms)
     return Database(path=Path(database), busy_timeout_ms=busy_timeout_ms)
+
+
+def _found(engine: Engine, query: Select[Any], parameters: dict[str, Any]) -> Any:
+    with engine.connect() as connection:
+        return connection.execute(query, parameters).one_or_none()
 
 
 def _try_begin(engine: Engine, statements: Callable[[], str]) -> Connection:
