@@ -51,6 +51,7 @@ class LoginSite:
     folder: Path
     curve: str
     store: str = ""  # the URL of a PostgreSQL database; none: the file that is the default
+    max_requests: int = 256
     devices: list[Device] = field(default_factory=list)
     running: subprocess.Popen[bytes] | None = None
 
@@ -77,6 +78,8 @@ class LoginSite:
             text = re.sub(r"(?m)^path = .*state\.sqlite.*$", f'url = "{self.store}"', text)
         # All of the load comes from one address, and the D-TAs do not run.
         text = text.replace("[mfa.network]\n", "[mfa.network]\npoll_seconds = 86400\n", 1)
+        text = text.replace("[mfa]\n", "[mfa]\nmax_sessions = 20000\n", 1)
+        text = text.replace("[server]\n", f"[server]\nmax_requests = {self.max_requests}\n", 1)
         self.path.write_text(text + "\n[limits]\nper_second = 0\n", encoding="utf-8")
         self.config = mfa_config.read_config(self.path)
         self.suite = self.config.suite.open()
@@ -119,7 +122,7 @@ class LoginSite:
         """Starts the server, and waits until it answers."""
         command = [sys.executable, "-m", "milagro", "serve", "mfa", "--config", str(self.path)]
         self.log = self.folder / "mfa.log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.running = subprocess.Popen(command, stdout=log, stderr=log, env=serving.ENVIRONMENT)
         deadline = time.monotonic() + 60
         while not self._answers():
@@ -147,10 +150,10 @@ class LoginSite:
 
 
 @contextmanager
-def login_site(curve: str, devices: int, store: str = "") -> Iterator[LoginSite]:
+def login_site(curve: str, devices: int, store: str = "", max_requests: int = 256) -> Iterator[LoginSite]:
     """An MFA server that serves, and devices that are enrolled at it."""
     with tempfile.TemporaryDirectory() as folder:
-        made = LoginSite(Path(folder), curve, store)
+        made = LoginSite(Path(folder), curve, store, max_requests)
         made.make(devices)
         try:
             made.serve()
