@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,8 @@ _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column
 
 for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables):
     _table.to_metadata(_tables)
+
+_RESTORED = bindparam("restored", type_=Int64)  # the last restore of the database; none: there was none
 
 SCHEMA = Schema(_tables, version=5, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
@@ -297,15 +300,12 @@ class MfaRecords:
             restored = self.state.notice_restore(connection)
             if not _use_up(connection, session, restored):
                 return False
-            full = [place for place in _places(network) if pins.is_full(connection, self._rules, place, now)]
-            taken = _take(session.digest, self._rules, restored, now)
-            for place in full:  # a full server's budget is for devices whose last PIN was wrong
-                taken = taken.where(_device.c.attempts == 0 if place == pins.SERVER else false())
-            counted = connection.execute(taken).rowcount == 1
-            if counted:
+            full = pins.full_places(connection, self._rules, _places(network), now)
+            of = {"by_digest": session.digest, "restored": restored, "at": now}
+            if connection.execute(_take(self._rules, pins.SERVER in full, full[:1] == [network]), of).rowcount == 1:
                 return True
-            query = _devices().add_columns(_used(self._rules, restored).label("used"))
-            row = connection.execute(query.where(_device.c.digest == session.digest)).one()
+            query = _devices().add_columns(_used(self._rules).label("used")).where(_device.c.digest == session.digest)
+            row = connection.execute(query, {"restored": restored}).one()
             if row.state != DeviceState.REMOVED and not row.suspended and row.used < MAX_ATTEMPTS:
                 raise _wait(row, full, now)
         # The session is spent, so this refusal stands outside the transaction.
@@ -336,28 +336,33 @@ def _places(network: str | None) -> tuple[str, ...]:
 
 def _use_up(connection: Connection, session: StoredSession, restored: int | None) -> bool:
     """Whether the session was there; one from before a restore may have been used, so it counts as if it was."""
-    known = func.coalesce(_session.c.after_restore, 0) >= (restored or 0)
-    return connection.execute(delete(_session).where(_session.c.id == session.session_id, known)).rowcount == 1
+    return connection.execute(_USE_UP, {"by_id": session.session_id, "restored": restored}).rowcount == 1
 
 
-def _used(rules: pins.PinRules, restored: int | None) -> ColumnElement[int]:
+@lru_cache
+def _used(rules: pins.PinRules) -> ColumnElement[int]:
     """The attempts that a device has used: those on record, and after a restore at least all but `after_restore`."""
-    unproven = func.coalesce(_device.c.after_restore, 0) < (restored or 0)
+    unproven = func.coalesce(_device.c.after_restore, 0) < func.coalesce(_RESTORED, 0)
     return case((unproven, larger(_device.c.attempts, MAX_ATTEMPTS - rules.after_restore)), else_=_device.c.attempts)
 
 
-def _take(digest: bytes, rules: pins.PinRules, restored: int | None, now: int) -> Update:
+@lru_cache
+def _take(rules: pins.PinRules, server_is_full: bool, network_is_full: bool) -> Update:
     """The one statement that judges by the device's row whether it has an attempt now, and takes it."""
-    used = _used(rules, restored)
+    used, now = _used(rules), bindparam("at", type_=Int64)
     delays = [(used == wrong - 1, now + rules.delay(wrong)) for wrong in range(1, MAX_ATTEMPTS)]
     taken = update(_device).where(
-        _device.c.digest == digest,
+        _device.c.digest == bindparam("by_digest"),
         used < MAX_ATTEMPTS,
         func.coalesce(_device.c.not_before, 0) <= now,
         _device.c.state != DeviceState.REMOVED,
         _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
     )
-    return taken.values(attempts=used + 1, not_before=case(*delays, else_=now), after_restore=restored)
+    if server_is_full:  # its budget is for devices whose last PIN was wrong
+        taken = taken.where(_device.c.attempts == 0)
+    if network_is_full:
+        taken = taken.where(false())
+    return taken.values(attempts=used + 1, not_before=case(*delays, else_=now), after_restore=_RESTORED)
 
 
 def _wait(row: Row[Any], full: Sequence[str], now: int) -> RateLimited:
@@ -449,6 +454,9 @@ _LOOK_UP = select(_device, _account.c.suspended, select(_clock.c.latest).scalar_
         & (_device.c.name == bindparam("by_name"))
         & (_device.c.state != DeviceState.REMOVED),
     )
+)
+_USE_UP = delete(_session).where(
+    _session.c.id == bindparam("by_id"), func.coalesce(_session.c.after_restore, 0) >= func.coalesce(_RESTORED, 0)
 )
 _SUCCEED = (
     update(_device)

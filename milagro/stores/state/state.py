@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _UNKNOWN = (
     "the connection broke during the commit, so it is not known whether the change was kept; look before repeating"
 )
+_RESTORED_AT = select(STATE.c.restored_at)
 
 
 class State:
@@ -71,7 +72,7 @@ class State:
 
     def restored_at(self, connection: Connection) -> int | None:
         """When any replica last found the database to be an older copy, in unix seconds; None if none ever did."""
-        at: int | None = connection.execute(select(STATE.c.restored_at)).scalar_one()
+        at: int | None = connection.execute(_RESTORED_AT).scalar_one()
         return at
 
     def notice_restore(self, connection: Connection) -> int | None:
