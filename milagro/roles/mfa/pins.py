@@ -107,8 +107,8 @@ def full_places(connection: Connection, rules: PinRules, places: Sequence[str], 
     limited = [place for place in places if rules.limit(place)]
     if not limited:
         return []
-    rows = connection.execute(_COUNTS, {"of_hour": now // HOUR, "of_places": limited}).tuples()
-    counts = dict(rows.all())
+    rows = connection.execute(_COUNTS, {"of_hour": now // HOUR, "of_places": limited}).all()
+    counts: dict[str, int] = {place: count for place, count in rows}  # noqa: C416 - a row is not typed as a pair
     return [place for place in limited if counts.get(place, 0) >= rules.limit(place)]
 
 
