@@ -16,13 +16,15 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, delete, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from milagro.roles.refusals import NetworkBudget, ServerBudget, TooSoon
 from milagro.stores.state import Int64
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection
 
     from milagro.errors import RateLimited
@@ -95,12 +97,19 @@ def network_of(caller: str | None) -> str | None:
     return str(ipaddress.ip_network((int(found.network_address), _SITE), strict=False))
 
 
-def is_full(connection: Connection, rules: PinRules, place: str, now: int) -> bool:
-    """Whether the place has had its wrong PINs of this hour."""
-    if not rules.limit(place):
-        return False
-    query = select(WRONG_PINS.c.count).where(WRONG_PINS.c.place == place, WRONG_PINS.c.hour == now // HOUR)
-    return (connection.execute(query).scalar() or 0) >= rules.limit(place)
+_COUNTS = select(WRONG_PINS.c.place, WRONG_PINS.c.count).where(
+    WRONG_PINS.c.hour == bindparam("of_hour"), WRONG_PINS.c.place.in_(bindparam("of_places", expanding=True))
+)
+
+
+def full_places(connection: Connection, rules: PinRules, places: Sequence[str], now: int) -> list[str]:
+    """Those of the places that have had their wrong PINs of this hour, in the same order."""
+    limited = [place for place in places if rules.limit(place)]
+    if not limited:
+        return []
+    rows = connection.execute(_COUNTS, {"of_hour": now // HOUR, "of_places": limited}).all()
+    counts: dict[str, int] = {place: count for place, count in rows}  # noqa: C416 - a row is not typed as a pair
+    return [place for place in limited if counts.get(place, 0) >= rules.limit(place)]
 
 
 def add_wrong(connection: Connection, place: str, now: int) -> int:

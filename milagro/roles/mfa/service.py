@@ -173,10 +173,10 @@ class MfaService:
         """
         now = self._clock()
         received = PassOne.from_bytes(message)
-        device = self.records.pinned(received.identity.user, received.identity.device)
+        device, latest = self.records.look_up(received.identity.user, received.identity.device)
         pinned = device.identity if device else None
         verifier = self._verifier_for(purpose)
-        challenged = verifier.challenge(received, pinned, now, secrets.token_bytes, self.records.latest())
+        challenged = verifier.challenge(received, pinned, now, secrets.token_bytes, latest)
         if device is not None:
             check_usable(device)  # only the holder of the pinned key gets this far
         self.issuers.server_secret(key_id, now)  # a key that is over is told of before an attempt is counted

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Int64: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def larger(column: ColumnElement[int], value: int) -> ColumnElement[int]:
+def larger(column: ColumnElement[int], value: int | ColumnElement[int]) -> ColumnElement[int]:
     """max(column, value)"""
     return case((column > value, column), else_=value)
 

@@ -8,12 +8,10 @@ advisory lock of the transaction, so that every later statement sees what its pr
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import sqlite3
-import threading
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -21,14 +19,11 @@ from sqlalchemy.exc import DBAPIError
 
 from milagro.errors import ConfigError, Unavailable
 from milagro.stores.state.database import DRIVER, Database
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from milagro.stores.state.writers import BUSY
 
 _OWNER_ONLY: Final = 0o600
 _IDLE_SECONDS: Final = 60  # a replica that hangs inside a transaction gives its lock back after so long
 _UPGRADE_WAIT_MS: Final = 120_000  # a replica that starts waits so long for another that upgrades the database
-BUSY: Final = "the database is busy; try again"
 
 
 class Server(Protocol):
@@ -38,8 +33,8 @@ class Server(Protocol):
     reader: Engine
     namespace: str
 
-    def turn(self) -> contextlib.AbstractContextManager[object]:
-        """Waits for this process's turn to write. Raises: Unavailable"""
+    takes_turns: bool
+    """Whether writers of one process go one after the other by themselves, before the database makes them."""
 
     def begin_write(self, lock: str | None) -> str:
         """The statements that begin a transaction that may write."""
@@ -75,12 +70,13 @@ def connect(database: Database, application: int) -> Server:
 
 
 class SQLite:
-    """A file. Writers of one process queue up here, because SQLite wakes its waiters in no order."""
+    """A file. Writers of one process take turns, because SQLite wakes its waiters in no order."""
+
+    takes_turns = True
 
     def __init__(self, database: Database) -> None:
         assert database.path is not None  # noqa: S101 - for the type checker
         self._path = database.path
-        self._turn = threading.Lock()
         self.namespace = ""
         self._wait_seconds = database.busy_timeout_ms / 1000
         _touch(self._path)
@@ -104,16 +100,6 @@ class SQLite:
         )
         event.listen(engine, "connect", lambda raw, _record: _set(raw, [f"PRAGMA {pragma}" for pragma in pragmas]))
         return engine
-
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for this process's turn to write."""
-        if not self._turn.acquire(timeout=self._wait_seconds):
-            raise Unavailable(BUSY)
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     def begin_write(self, lock: str | None) -> str:
         """A file has one lock, whatever it is called."""
@@ -155,6 +141,8 @@ class SQLite:
 class PostgreSQL:
     """A database of a server, through psycopg; the locks are the server's, so they hold among all replicas."""
 
+    takes_turns = False
+
     def __init__(self, database: Database, application: int) -> None:
         self._database = database
         self._application = application
@@ -174,10 +162,6 @@ class PostgreSQL:
         self.reader = self.engine
         event.listen(self.engine, "do_connect", self._give_password)
         event.listen(self.engine, "connect", self._prepare)
-
-    def turn(self) -> contextlib.AbstractContextManager[object]:
-        """The server queues writers, in order."""
-        return contextlib.nullcontext()
 
     def begin_write(self, lock: str | None) -> str:
         """The schema's lock alone, or the schema's with others and the named one alone."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from milagro.errors import NotFound, StoreError, Unavailable
 from milagro.stores import files
@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 RAISE_SECONDS: Final = 60
 _MAX_OCTETS: Final = 32
+_KNOWN: Final = bindparam("known", type_=STATE.c.epoch.type)
+_OLDER: Final = (
+    update(STATE)
+    .where(STATE.c.epoch < _KNOWN)
+    .values(epoch=_KNOWN + 1, restored_at=bindparam("now", type_=STATE.c.restored_at.type))
+)
 
 
 class Epoch:
@@ -81,8 +87,7 @@ class Epoch:
         if self._path is None:
             return
         known = self._read(self._path)
-        older = update(STATE).where(STATE.c.epoch < known)
-        if connection.execute(older.values(epoch=known + 1, restored_at=self._clock())).rowcount:
+        if connection.execute(_OLDER, {"known": known, "now": self._clock()}).rowcount:
             self.restored = True
 
     def store(self, number: int) -> None:

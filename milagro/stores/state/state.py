@@ -8,7 +8,7 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -16,18 +16,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from milagro.errors import ParameterError, StoreError, Unavailable
 from milagro.stores.state.database import Database
-from milagro.stores.state.engines import BUSY, connect
+from milagro.stores.state.engines import connect
 from milagro.stores.state.epoch import Epoch
 from milagro.stores.state.schema import STATE, Schema, Standing, bring_up, is_ready, standing
+from milagro.stores.state.writers import BUSY, NOT_KEPT, Writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
 _UNKNOWN = (
     "the connection broke during the commit, so it is not known whether the change was kept; look before repeating"
 )
+_RESTORED_AT = select(STATE.c.restored_at)
 
 
 class State:
@@ -52,6 +54,9 @@ class State:
         self._clock = clock
         self._epoch = Epoch(self.database.epoch_file, clock)
         self._process = os.getpid()
+        self._writers = Writers(
+            self.database.busy_timeout_ms / 1000, self._begin_write, self._end, _undo, self._server.is_failed
+        )
         with self._explained():
             self._open()
 
@@ -67,7 +72,7 @@ class State:
 
     def restored_at(self, connection: Connection) -> int | None:
         """When any replica last found the database to be an older copy, in unix seconds; None if none ever did."""
-        at: int | None = connection.execute(select(STATE.c.restored_at)).scalar_one()
+        at: int | None = connection.execute(_RESTORED_AT).scalar_one()
         return at
 
     def notice_restore(self, connection: Connection) -> int | None:
@@ -88,16 +93,14 @@ class State:
     def write(self, lock: str | None = None) -> Iterator[Connection]:
         """One transaction that excludes other writers from its start; durable once the block is left.
 
-        With `lock`, only writers that name the same lock, or none, are excluded (on SQLite all are, all the same).
+        With `lock`, only writers that name the same lock, or none, are excluded (on SQLite all are, all the same, and
+        those of one process who wait for each other share a commit; see `writers`).
         A statement that failed, though the block went on, means that nothing of it is kept; use `begin_nested`.
 
         Raises: Unavailable if the lock is not free in time, or the database cannot be reached, or fails; its text says
             so if it is not known whether the change was kept. ParameterError if a value cannot be stored
         """
-        with (
-            self._server.turn(),
-            self._begun(self._server.engine, lambda: self._server.begin_write(lock)) as connection,
-        ):
+        with self._translated(), self._writing(lock) as connection:
             number = self._epoch.raise_if_due(connection)
             yield connection
         if number is not None:
@@ -111,6 +114,19 @@ class State:
         """
         with self._begun(self._server.reader, self._server.begin_read) as connection:
             yield connection
+
+    def find(self, query: Select[Any], parameters: dict[str, Any]) -> Any:
+        """The one row that a query finds, None if there is none; by itself it needs no transaction.
+
+        Raises: Unavailable
+        """
+        with self._translated():
+            try:
+                return _found(self._server.reader, query, parameters)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                return _found(self._server.reader, query, parameters)
 
     def standing(self) -> Standing:
         """Which schema the database has now.
@@ -168,7 +184,7 @@ class State:
                 f"the database {self.database.shown} has schema {found.version}, and this release needs schema "
                 f"{self._schema.version}: run 'milagro db upgrade', or set store.upgrade = 'start'"
             )
-        with self._server.turn(), self._begun(self._server.engine, self._server.begin_upgrade) as connection:
+        with self._begun(self._server.engine, self._server.begin_upgrade) as connection:
             bring_up(connection, self._schema, self.database.shown)
 
     @contextlib.contextmanager
@@ -185,6 +201,18 @@ class State:
             raise
 
     # -- transactions ------------------------------------------------------------------------------------------
+    def _writing(self, lock: str | None) -> contextlib.AbstractContextManager[Connection]:
+        if self._server.takes_turns:
+            return self._writers.write()
+        return self._begun(self._server.engine, lambda: self._server.begin_write(lock))
+
+    def _begin_write(self) -> Connection:
+        return self._begin(self._server.engine, lambda: self._server.begin_write(None))
+
+    def _end(self, connection: Connection) -> None:
+        with self._translated():
+            self._commit(connection)
+
     @contextlib.contextmanager
     def _begun(self, engine: Engine, statements: Callable[[], str]) -> Iterator[Connection]:
         with self._translated(), contextlib.closing(self._begin(engine, statements)) as connection:
@@ -211,7 +239,7 @@ class State:
     def _commit(self, connection: Connection) -> None:
         if self._server.is_failed(connection):
             _undo(connection)
-            raise StoreError("a statement of the transaction failed, so nothing of it was kept")
+            raise StoreError(NOT_KEPT)
         try:
             connection.exec_driver_sql("COMMIT")
         except DBAPIError as error:
@@ -268,6 +296,11 @@ def _named(database: Database | Path | str, busy_timeout_ms: int) -> Database:
     if isinstance(database, str) and "://" in database:
         return Database(url=database, busy_timeout_ms=busy_timeout_ms)
     return Database(path=Path(database), busy_timeout_ms=busy_timeout_ms)
+
+
+def _found(engine: Engine, query: Select[Any], parameters: dict[str, Any]) -> Any:
+    with engine.connect() as connection:
+        return connection.execute(query, parameters).one_or_none()
 
 
 def _try_begin(engine: Engine, statements: Callable[[], str]) -> Connection:
