@@ -74,7 +74,7 @@ def no_such_page(t: Texts, user: str) -> str:
 
 
 def _told(t: Texts, text: str, more: str) -> str:
-    body = f'<main>\n<h1>{escape(text)}</h1>\n<p>{more}</p>\n</main>\n'
+    body = f"<main>\n<h1>{escape(text)}</h1>\n<p>{more}</p>\n</main>\n"
     return document(text, body, _HEAD, t.language)
 
 
