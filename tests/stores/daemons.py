@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.conftest import missing
-from tools import kubo
+from tools.kubo import KUBO
 
 _START_SECONDS = 60
 _SETTINGS: dict[str, Any] = {
@@ -43,7 +43,7 @@ _SETTINGS: dict[str, Any] = {
 
 def binary() -> Path:
     """The daemon's program; without one the test is skipped, and fails in CI."""
-    found = kubo.find()
+    found = KUBO.find()
     if found is None:
         missing("there is no `ipfs` on PATH; `python tools/kubo.py` builds one")
     return found

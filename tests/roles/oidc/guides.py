@@ -17,7 +17,7 @@ from tests.roles.oidc.world import Browser, OidcWorld
 from tests.roles.world import write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 GUIDES = Path(__file__).resolve().parents[3] / "docs" / "relying-parties"
 LOGIN = "https://login.example"  # the provider, in all guides
@@ -47,13 +47,21 @@ class _Lazy:
 
 
 @contextmanager
-def provided(folder: Path, guide: Guide, secrets: dict[str, str], *, sockets: bool = False) -> Iterator[OidcWorld]:
+def provided(
+    folder: Path,
+    guide: Guide,
+    secrets: dict[str, str],
+    *,
+    more: str = "",
+    clock: Callable[[], int] = unix_now,
+    sockets: bool = False,
+) -> Iterator[OidcWorld]:
     """A provider that listens and has the guide's client; `sockets`: so do the D-TAs, as browsers need it."""
     lazy = _Lazy()
     with serving(lazy) as (url,):
         guide.addresses[LOGIN] = url
-        extra = "[mfa.oidc]\n" + guide.block("toml").replace("%", "%%")
-        world = OidcWorld(folder, unix_now, extra=extra, url=url, sockets=sockets)
+        extra = f"[mfa.oidc]\n{more}\n" + guide.block("toml").replace("%", "%%")
+        world = OidcWorld(folder, clock, extra=extra, url=url, sockets=sockets)
         for name, secret in secrets.items():
             write(folder / "mfa" / name, plant("a client secret", secret) + "\n")
         world.build()
