@@ -1,4 +1,7 @@
-"""`milagro mfa upstream` and invitations that replace a device, as an operator types them."""
+"""`milagro mfa upstream` and invitations that replace a device, as an operator types them.
+
+spec/enrolment.md#ways, spec/enrolment.md#replacing
+"""
 
 from __future__ import annotations
 
