@@ -38,6 +38,7 @@ def client() -> None:
 @click.option("--user", required=True, help="Who you are there.")
 @click.option("--code", required=True, help="The invitation's code; it works once.")
 @click.option("--device", default=platform.node() or "device", show_default="this machine's name")
+@click.option("--replace", is_flag=True, help="Take the place of your device of this name, if the code allows that.")
 @click.option("--key", "algorithm", type=click.Choice(("ed25519", "ecdsa-p256-sha256")), default="ed25519")
 @_FOLDER
 @_PIN_FILE
@@ -48,6 +49,7 @@ def enroll(
     user: str,
     code: str,
     device: str,
+    replace: bool,
     algorithm: str,
     folder: Path,
     pin_file: Path | None,
@@ -55,7 +57,7 @@ def enroll(
     ca_certificate: Path | None,
 ) -> None:
     """Make this device one of USER's and choose its PIN."""
-    application = Application(server, user, device, code, algorithm)
+    application = Application(server, user, device, code, algorithm, replace)
     record = open_client(folder.expanduser(), ca_certificate, _tell).enrol(
         application, lambda: prompts.pin(pin_file, pin_env, choose=True)
     )

@@ -10,6 +10,7 @@ import click
 from milagro.cli import prompts
 from milagro.cli.oidc import oidc, profile
 from milagro.cli.options import CONFIG
+from milagro.cli.upstream import upstream
 from milagro.cli.users import open_records, users
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa.config import read_config
@@ -26,17 +27,19 @@ def mfa() -> None:
 
 mfa.add_command(oidc)
 mfa.add_command(profile)
+mfa.add_command(upstream)
 mfa.add_command(users)
 
 
 @mfa.command("invite")
 @click.argument("user")
 @click.option("--hours", type=click.IntRange(1, 24 * 30), default=24, show_default=True, help="How long it is good.")
+@click.option("--replaces", is_flag=True, help="It may take the place of a device of the same name: for a lost PIN.")
 @CONFIG
-def invite_user(user: str, hours: int, path: Path) -> None:
+def invite_user(user: str, hours: int, replaces: bool, path: Path) -> None:
     """Print a one-time code with which USER can enrol a device."""
     with open_records(path) as records:
-        click.echo(invite(records, user, unix_now(), timedelta(hours=hours)))
+        click.echo(invite(records, user, unix_now(), timedelta(hours=hours), replaces=replaces))
 
 
 @mfa.command("fetch-keys")

@@ -41,7 +41,10 @@ class Applicant:
 
 
 def enrolment(server: str, origin: str, applicant: Applicant) -> bytes:
-    """The octets that ask the MFA server to enrol the holder of the client key as this user's device."""
+    """The octets that ask the MFA server to enrol the holder of the client key as this user's device.
+
+    Spec: spec/enrolment.md#replacing
+    """
     words = (server, origin, applicant.user, applicant.device, applicant.code, applicant.algorithm)
     fields = (Statement.ENROL.value, *(word.encode() for word in words), applicant.public_key)
     return frame(*fields, b"replace") if applicant.replace else frame(*fields)

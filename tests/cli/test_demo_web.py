@@ -104,8 +104,9 @@ def test_invited_enrolled_logged_in_and_out(addresses: dict[str, Any], tmp_path:
     assert "Example site wants to know who you are" in consent.text
     greeted = submit(browser, consent, decision="allow")
     assert str(greeted.url) == f"{site}/"
-    assert "Hello, alice" in greeted.text
-    assert "<dd>mfa, pin</dd>" in greeted.text
+    assert "Hello, Alice Arden" in greeted.text
+    for fact in ("alice@demo.example", "staff, gardeners", "mfa, pin"):
+        assert f"<dd>{fact}</dd>" in greeted.text
 
     foreign = browser.post(f"{site}/logout", headers={"origin": "http://127.0.0.1:9"})
     assert foreign.status_code == 403

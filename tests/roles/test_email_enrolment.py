@@ -1,4 +1,7 @@
-"""Enrolment by e-mail: both halves are needed, once, with few tries; and what was acknowledged is sent."""
+"""Enrolment by e-mail: both halves are needed, once, with few tries; and what was acknowledged is sent.
+
+spec/enrolment.md#ways
+"""
 
 from __future__ import annotations
 

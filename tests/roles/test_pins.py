@@ -62,6 +62,32 @@ def end(world: World, octets: bytes, network: str | None = None) -> tuple[str, f
 WRONG_PIN = ("authentication-failed", None)
 
 
+def test_a_client_waits_by_itself_and_goes_on(world: World) -> None:
+    """Nothing is counted for what came too soon, so the same answer is sent again."""
+    login(world.enrol())
+    rule(world, delay_seconds=4)
+    waited: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        world.clock.now += int(seconds)
+
+    client = world.client()
+    client._sleep = sleep
+    for pin in (WRONG, WRONG):
+        with pytest.raises(MilagroError, match="authentication failed"):
+            login(client, pin)
+    assert (login(client).user, waited) == ("alice", [4.0, 16.0])
+    assert [text for text in world.told if "goes on in 16 s" in text]
+    rule(world, delay_seconds=61, longest_delay_seconds=100)
+    client = world.client()
+    client._sleep = sleep
+    for pin in (WRONG, PIN):
+        with pytest.raises(MilagroError):
+            login(client, pin)
+    assert len(waited) == 2
+
+
 # -- delays ----------------------------------------------------------------------------------------------------------
 @on_both_databases
 def test_a_device_waits_after_each_wrong_pin_and_nothing_is_counted_meanwhile(world: World) -> None:

@@ -88,8 +88,10 @@ def _tell(addresses: dict[str, str], report: Report, as_json: bool) -> None:
         click.echo(json.dumps({**report.summary(None), **addresses}))
         return
     click.echo(f"\n  Example site  {addresses['site']}/\n  Mailbox       {addresses['mailbox']}/")
-    click.echo(f"  Login server  {addresses['login']}/\n\nThe mailbox has an invitation for {addresses['user']}:")
-    click.echo("set this browser up with it, then log in at the example site. Ctrl-C ends everything.")
+    click.echo(
+        f"  Login server  {addresses['login']}/\n\nLog in at the example site, as {addresses['user']}: the login server"
+    )
+    click.echo("sends a code to the mailbox, where an invitation lies as well. Ctrl-C ends everything.")
 
 
 def _folder(keep: Path | None, stack: contextlib.ExitStack) -> Path:

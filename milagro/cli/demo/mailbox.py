@@ -27,11 +27,12 @@ def invitation(user: str, sender: str, code: str, server: str) -> bytes:
     """The letter that an administrator would write."""
     letter = EmailMessage()
     letter["Subject"] = "Your enrolment code"
-    letter["From"] = f"The administrator <admin@{sender}>"
-    letter["To"] = f"{user}@{sender}"
+    letter["From"] = f"The administrator <{sender}>"
+    letter["To"] = user
     letter.set_content(
-        f"Hello {user},\n\nopen {server}/login and enter\n\n"
-        f"user name: {user}\nenrolment code: {code}\n\nThe code is good for one browser, for a day."
+        f"Hello,\n\nopen {server}/login, say that you have an enrolment code, and enter\n\n"
+        f"user name: {user}\nenrolment code: {code}\n\nThe code is good for one browser, for a day. "
+        "You need none if you let the page send you a short one.\n"
     )
     return letter.as_bytes()
 
@@ -43,7 +44,8 @@ def mailbox(folder: Path) -> Starlette:
     def home(_request: Request) -> Response:
         found = sorted(folder.glob("*.eml"), key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
         letters = [_letter(number, path.read_bytes()) for number, path in enumerate(found, 1)]
-        return layout.page("Letters", "\n".join(letters) or "<p>There is no letter.</p>")
+        again = '<p><a class="button" href="/">Look again</a></p>'
+        return layout.page("Letters", "\n".join([again, *letters]))
 
     return Starlette(routes=[Route("/", home), *files()])
 

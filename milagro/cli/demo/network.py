@@ -68,9 +68,9 @@ class Network:
         self._servers.start(MFA_NAME, "mfa", self._path(MFA_NAME))
         self._servers.await_ready(MFA_NAME, self.urls[MFA_NAME])
 
-    def invite(self, count: int) -> list[str]:
+    def invite(self, count: int, user: str = USER) -> list[str]:
         """So many codes with which a device can be enrolled."""
-        return [said.strip() for said in self.command(*count * [("mfa", "invite", USER, *self.config(MFA_NAME))])]
+        return [said.strip() for said in self.command(*count * [("mfa", "invite", user, *self.config(MFA_NAME))])]
 
     def command(self, *lines: tuple[str, ...], **environment: str) -> list[str]:
         """What each of these commands says, which run at the same time."""

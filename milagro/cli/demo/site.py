@@ -40,10 +40,11 @@ _COOKIE: Final = "example-site"
 _MOST: Final = 1000  # browsers that are remembered
 _LEEWAY: Final = 60
 _LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
-_SHOWN: Final = ("preferred_username", "name", "amr", "acr", "auth_time", "sub", "iss")
+_SHOWN: Final = ("preferred_username", "name", "groups", "amr", "acr", "auth_time", "sub", "iss")
 _NAMES: Final = {
     "preferred_username": "User",
     "name": "Name",
+    "groups": "Groups",
     "amr": "Proved by (amr)",
     "acr": "Kind of login (acr)",
     "auth_time": "Logged in at",
@@ -89,7 +90,7 @@ class RelyingParty:
             "response_type": "code",
             "client_id": CLIENT_ID,
             "redirect_uri": f"{self.url}/callback",
-            "scope": "openid profile",
+            "scope": "openid profile groups",
             "state": visit.state,
             "nonce": visit.nonce,
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import uvicorn
 
 from milagro.cli.demo.mailbox import invitation, mailbox
-from milagro.cli.demo.network import MFA_NAME, USER, Network, free_ports, write_private
+from milagro.cli.demo.network import MFA_NAME, Network, free_ports, write_private
 from milagro.cli.demo.processes import DemoFailed
 from milagro.cli.demo.site import CLIENT_ID, RelyingParty, Site
 from milagro.cli.init import to_toml
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _SECRET: Final = "example.secret"  # noqa: S105 - a file's name
 _LOOK_SECONDS: Final = 0.5
+_DOMAIN: Final = "demo.example"
+USER: Final = f"alice@{_DOMAIN}"
+_PROFILE: Final = ("--set", "name=Alice Arden", "--group", "staff", "--group", "gardeners")
 
 
 class WebDemo(Network):
@@ -58,7 +61,7 @@ class WebDemo(Network):
             self.make_key()
         with self._step("mfa", "Start the MFA server, which gets its secret from the D-TAs, as an OpenID Provider"):
             self.start_mfa()
-        with self._step("invite", f"Invite {USER}, by a letter in the mailbox"):
+        with self._step("invite", f"Say who {USER} is, and invite her, by a letter in the mailbox"):
             self._write()
         with contextlib.ExitStack() as stack:
             with self._step("sites", "Open the example site and the mailbox"):
@@ -83,16 +86,18 @@ class WebDemo(Network):
             "redirect_uris": [f"{self.site}/callback"],
             "post_logout_redirect_uris": [f"{self.site}/"],
             "backchannel_logout_uri": f"{self.site}/backchannel",
-            "scopes": ["openid", "profile"],
+            "scopes": ["openid", "profile", "groups"],
             "secret_file": _SECRET,
         }
+        email = {"sender": f"login@{_DOMAIN}", "domains": [_DOMAIN], "outbox": str(self._outbox), "per_address": 100}
         with (self.folder / MFA_NAME / "milagro.toml").open("a") as file:
-            file.write(f"\n[mfa.oidc]\n{to_toml([('[mfa.oidc.clients]', client)])}")
+            file.write(f"\n[mfa.oidc]\n{to_toml([('[mfa.oidc.clients]', client), ('mfa.email', email)])}")
 
     def _write(self) -> None:
-        (code,) = self.invite(1)
+        self.command(("mfa", "profile", USER, *_PROFILE, *self.config(MFA_NAME)))
+        (code,) = self.invite(1, USER)
         self._outbox.mkdir(mode=0o700)
-        letter = invitation(USER, "demo.example", code, self.urls[MFA_NAME])
+        letter = invitation(USER, f"admin@{_DOMAIN}", code, self.urls[MFA_NAME])
         write_private(self._outbox / "invitation.eml", letter.decode())
 
     def _example(self) -> Site:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -15,6 +16,7 @@ from milagro.errors import (
     Expired,
     MalformedEnvelope,
     MilagroError,
+    RateLimited,
     Unavailable,
 )
 from milagro.octets import equal
@@ -41,7 +43,7 @@ from milagro.roles.messages import (
 )
 from milagro.roles.peer import Peer
 from milagro.roles.purposes import context_for
-from milagro.roles.refusals import KeyOver, code_of
+from milagro.roles.refusals import KeyOver, TooSoon, code_of
 from milagro.roles.suites import open_suite
 from milagro.stores.urls import canonical_origin
 
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 Dial = Callable[[str], Peer]
 Said = TypeVar("Said", bound=LoginAnswer)
 _MOVE_SECONDS = 5.0  # a login does not wait longer for the next key
+_LONGEST_WAIT = 60.0  # seconds for which a login waits by itself after a wrong PIN
 _LINGER = 0.3  # seconds in which D-TAs that are not needed any more may still show what is wrong with them
 
 
@@ -86,6 +89,7 @@ class Client:
         network_dial: Callable[[], NetworkDial] = HttpDial,
         patience: Patience | None = None,
         tell: Tell = tell_nobody,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._folder = folder
         self._dial = dial
@@ -93,6 +97,7 @@ class Client:
         self._network_dial = network_dial
         self._patience = patience or Patience(linger=_LINGER)
         self._tell = tell
+        self._sleep = sleep
 
     def enrol(self, application: Application, choose_pin: Callable[[], str]) -> DeviceRecord:
         """Enrols this device: an identity, a client secret from the D-TAs, and a token under the chosen PIN.
@@ -284,7 +289,7 @@ class Client:
         return answer
 
     def _with(self, patience: Patience) -> Client:
-        return Client(self._folder, self._dial, self._clock, self._network_dial, patience, self._tell)
+        return Client(self._folder, self._dial, self._clock, self._network_dial, patience, self._tell, self._sleep)
 
     # -- login -------------------------------------------------------------------------------------------------
     def _login(self, visit: _Visit[Said], record: DeviceRecord) -> Said:
@@ -316,7 +321,22 @@ class Client:
                 raise
             raise _SlotOver from error
         answer = started.answer(challenge.message, visit.pin, self._clock())
-        return visit.server.post(errand.path, PassMessage(message=answer.to_bytes()), errand.answer)
+        return self._pass_two(visit, PassMessage(message=answer.to_bytes()))
+
+    def _pass_two(self, visit: _Visit[Said], message: PassMessage) -> Said:
+        """The end of a login. What comes too soon after a wrong PIN is sent again in its time: nothing was counted.
+
+        Spec: spec/mpin.md#pin-protection
+        """
+        try:
+            return visit.server.post(visit.errand.path, message, visit.errand.answer)
+        except RateLimited as error:
+            seconds = error.retry_after
+            if code_of(error) != TooSoon.code or seconds is None or seconds > _LONGEST_WAIT:
+                raise
+            self._tell(f"a wrong PIN came just before; this login goes on in {seconds:.0f} s")
+            self._sleep(seconds)
+        return visit.server.post(visit.errand.path, message, visit.errand.answer)
 
 
 class _SlotOver(MilagroError):

@@ -16,6 +16,7 @@ from milagro.roles.mfa.mail.tables import ASKED, OUTBOX
 from milagro.roles.mfa.oidc import endings
 from milagro.roles.mfa.oidc.tables import CONSENT, PROFILE
 from milagro.roles.mfa.records import SCHEMA, DeviceState
+from milagro.roles.mfa.upstream.tables import ASKED as UPSTREAM_ASKED
 
 if TYPE_CHECKING:
     from milagro.stores.state import State
@@ -82,7 +83,7 @@ class Accounts:
                 raise NotFound(f"there is no user {user!r}")
             connection.execute(delete(SESSION).where(SESSION.c.device.in_(own)))
             endings.end_user(connection, user)
-            for table in (INVITATION, CONSENT, PROFILE, ASKED):
+            for table in (INVITATION, CONSENT, PROFILE, ASKED, UPSTREAM_ASKED):
                 connection.execute(delete(table).where(table.c.user == user))
             connection.execute(delete(OUTBOX).where(OUTBOX.c.address == user))
             connection.execute(update(DEVICE).where(DEVICE.c.user == user).values(state=DeviceState.REMOVED))

@@ -98,10 +98,11 @@ class SuspendedAnswer(Message):
 
 
 class InviteRequest(Message):
-    """A user to invite, and for how many hours the code is good."""
+    """A user to invite, for how many hours the code is good, and whether for taking the place of a device."""
 
     user: UserName
     hours: Annotated[int, Field(ge=1, le=720)] = 24
+    replaces: bool = False
 
 
 class InviteAnswer(Message):
@@ -152,7 +153,7 @@ def remove_user(desk: Desk, request: RemoveUserRequest, call: Call) -> RemovedUs
 def invite_user(desk: Desk, request: InviteRequest, call: Call) -> InviteAnswer:
     """A one-time code."""
     now, lifetime = desk.service.now(), timedelta(hours=request.hours)
-    code = invite(desk.service.records, request.user, now, lifetime)
+    code = invite(desk.service.records, request.user, now, lifetime, replaces=request.replaces)
     name = canonical_name(request.user)
     _note("invited", name, call)
     return InviteAnswer(user=name, code=code, expires=now + int(lifetime.total_seconds()))

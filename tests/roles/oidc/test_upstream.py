@@ -64,13 +64,14 @@ def test_whom_the_provider_vouches_for_enrols_once(
     browser = relying.browser()
     question = begin(browser, interaction="an-interaction")
     asked = {name: one for name, (one,) in parse_qs(urlsplit(question).query).items()}
-    assert asked["code_challenge_method"] == "S256"
+    assert (asked["code_challenge_method"], asked["max_age"]) == ("S256", "300")
     assert asked["redirect_uri"] == f"{DOWN_URL}/upstream/callback"
     address = come_back(upstream, question)
     back = browser.get(address)
     assert back.headers["location"] == "/login?enrol=upstream&interaction=an-interaction"
-    status, invited = confirm(browser)
-    assert (status, invited["user"]) == (200, ALICE)
+    answer = browser.post(CONFIRM, json={})
+    invited = answer.json()
+    assert (answer.status_code, invited["user"], answer.headers["cache-control"]) == (200, ALICE, "no-store")
     assert outcome(browser) == "upstream-refused"
     client = relying.client("new")
     client.enrol(Application(DOWN_URL, ALICE, "new", invited["code"]), lambda: PIN)
@@ -163,6 +164,8 @@ WRONG_CLAIMS: Any = (
     {"sub": ""},
     {"sub": 7},
     {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
+    {"auth_time": None},
+    {"auth_time": 1},
 )
 
 

@@ -39,6 +39,7 @@ class UpstreamConfig:
     claim: str
     allowed: tuple[str, ...]
     link_existing: bool
+    max_age: int
     algorithms: tuple[str, ...]
     origins: tuple[str, ...]
     ca_certificate: Path | None
@@ -89,6 +90,7 @@ def read_upstream(reader: Reader) -> UpstreamConfig:
         claim=reader.text("claim", EMAIL, limit=100),
         allowed=tuple(entry.lower() if entry.startswith("@") else entry for entry in reader.texts("allowed")),
         link_existing=reader.boolean("link_existing", default=False),
+        max_age=reader.integer("max_age", 0, 86400, 300),
         algorithms=tuple(reader.texts("algorithms", ALGORITHMS, _DEFAULT_ALGORITHMS)),
         origins=_read_origins(reader),
         ca_certificate=reader.file("ca_certificate", required=False),

@@ -108,6 +108,7 @@ class Party:
             nonce=halves.nonce,
             code_challenge=create_s256_code_challenge(halves.verifier),
             code_challenge_method="S256",
+            max_age=str(self.config.max_age) if self.config.max_age else None,
         )
         return found
 
@@ -175,7 +176,10 @@ class Party:
             "aud": {"essential": True, "value": self.config.client_id},
         }
         given = {"nonce": nonce, "client_id": self.config.client_id, "access_token": tokens["access_token"]}
-        CodeIDToken(payload, header, wanted, given).validate(now=self._clock(), leeway=_LEEWAY)
+        now, oldest = self._clock(), self.config.max_age
+        CodeIDToken(payload, header, wanted, {**given, "max_age": oldest}).validate(now=now, leeway=_LEEWAY)
+        if oldest and payload["auth_time"] + oldest + _LEEWAY < now:
+            raise ValueError("a login from long ago")
         if not isinstance(payload["sub"], str) or not 1 <= len(payload["sub"]) <= _SUBJECT_LIMIT:
             raise ValueError("no subject")
         return payload

@@ -1,0 +1,117 @@
+"""`milagro demo web` from end to end in a real Chromium: mailbox, e-mail, PIN, the example site, and out again."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.browser.people import Person
+from tests.cli.test_demo import DEMO, ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+USER = "alice@demo.example"
+
+
+@dataclass
+class Place:
+    """What a person knows of the demo."""
+
+    url: str
+    others: tuple[str, ...]
+
+
+class Visitor(Person):
+    """Somebody who goes between the sites of the demo; what they ask of each other is the demo's business."""
+
+    def _asked(self, url: str) -> None:
+        if not re.match(r"http://127\.0\.0\.1:\d+/", url):
+            self.strangers.append(url)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("demo")
+    process = subprocess.Popen(
+        [*DEMO, "web", "--json", "--no-open"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**ENVIRONMENT, "TMPDIR": str(folder)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        yield json.loads(line)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, "")
+
+
+@pytest.mark.parametrize("looks", ["light-desktop", "dark-phone"])
+def test_from_the_mailbox_to_the_site_and_out(chromium: Browser, demo: dict[str, Any], looks: str) -> None:
+    colours, _, where = looks.partition("-")
+    size = {"width": 1100, "height": 860} if where == "desktop" else {"width": 360, "height": 740}
+    options: Any = {"color_scheme": colours, "viewport": size, "locale": "en-GB"}
+    visitor = Visitor(chromium.new_context(**options), Place(demo["login"], ()))  # type: ignore[arg-type]
+    page = visitor.page
+    mailbox = visitor.context.new_page()
+    page.goto(demo["site"])
+    visitor.title("Welcome")
+    visitor.looks(f"demo-{looks}-welcome")
+    page.get_by_role("link", name="Log in").click()
+
+    visitor.title("Set up this browser")
+    visitor.sees("Example site")
+    visitor.looks(f"demo-{looks}-ways")
+    visitor.write("E-mail address", USER)
+    visitor.press("Send me a code")
+    visitor.title("Look into your mailbox")
+    visitor.write("Code in the e-mail", newest(mailbox, demo))
+    visitor.press("Continue")
+    visitor.write("Name of this browser", looks)
+    visitor.choose("2580")
+
+    visitor.title("Example site wants to know who you are")
+    visitor.sees("The groups that you are in") if colours == "light" else None
+    visitor.press("Allow")
+    visitor.title("Hello, Alice Arden")
+    visitor.sees("staff, gardeners")
+    visitor.looks(f"demo-{looks}-known")
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    visitor.press("Log out")
+    visitor.title("Welcome")
+    page.get_by_role("link", name="Log in").click()  # and there, too
+    visitor.log_in("2580", f"PIN of {USER}")
+    visitor.title("Hello, Alice Arden")
+    visitor.page = mailbox
+    visitor.looks(f"demo-{looks}-mailbox")
+    visitor.check()
+    visitor.close()
+
+
+def newest(mailbox: Any, demo: dict[str, Any]) -> str:
+    """The code in the newest letter, once there is one that was not there."""
+    mailbox.goto(demo["mailbox"])
+    letters = mailbox.get_by_role("article").filter(has_text="Your code for")
+    seen = demo.setdefault("seen", 0)
+    for _ in range(300):
+        if letters.count() > seen:
+            break
+        mailbox.get_by_role("link", name="Look again").click()
+    demo["seen"] = letters.count()
+    found = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", letters.first.inner_text())
+    assert found is not None
+    return found[0]
