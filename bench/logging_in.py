@@ -27,7 +27,7 @@ from bench.serving import FOLDER, memory_of, processor_of
 from milagro.protocols.mpin import v2
 
 AT_ONCE = (1, 16)
-DEVICES = 400
+DEVICES = 2000
 TURNS = 4
 MOST_LOG = 64 << 20
 PATIENCE = 30.0
