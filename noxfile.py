@@ -204,6 +204,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench.sharing")
     session.run("python", "-m", "bench.issuing", "--count", "100")
     session.run("python", "-m", "bench.serving", "--count", "100")
+    session.run("python", "-m", "bench.logging_in", "--logins", "400", "--steady", "4", "--overload", "10", "--tried")
 
 
 @nox.session
@@ -255,6 +256,16 @@ def network(session: nox.Session) -> None:
     install(session, "server", "test")
     session.env["MILAGRO_NETWORK"] = "long"
     session.run("pytest", "-n", "auto", "-rP", "--timeout", "7200", *(session.posargs or ["tests/roles/network"]))
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Logins at an MFA server, with twenty minutes of twice what it can do, into docs/benchmarks and README.md.
+
+    Half an hour of a machine that does nothing else. Arguments go to bench.logging_in.
+    """
+    install(session, "server")
+    session.run("python", "-m", "bench.logging_in", *session.posargs)
 
 
 @nox.session

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -98,15 +99,17 @@ class LoginSite:
         keys.keep(KeyRing(key))
 
     def _enrol(self, devices: int) -> None:
-        records, now = MfaRecords(self.config.common.store, rules=self.config.pins), int(time.time())
-        for number in range(devices):
-            key = v2.P256Key.generate(secrets.token_bytes)
-            user = f"user-{number}"
-            identity = v2.Identity.create(self.suite, NAME, user, "browser", key, now, secrets.token_bytes)
-            records.enrol(code_hash(invite(records, user, now, timedelta(hours=1))), identity, now)
-            secret = v2.ClientSecret(self.suite, identity, self._master * self.suite.hash_identity(identity))
-            self.devices.append(Device(v2.Credential(secret.token(PIN), key)))
+        records = MfaRecords(self.config.common.store, rules=self.config.pins)
+        with ThreadPoolExecutor(16) as pool:
+            self.devices += pool.map(lambda number: self._device(records, f"user-{number}"), range(devices))
         records.state.close()
+
+    def _device(self, records: MfaRecords, user: str) -> Device:
+        key, now = v2.P256Key.generate(secrets.token_bytes), int(time.time())
+        identity = v2.Identity.create(self.suite, NAME, user, "browser", key, now, secrets.token_bytes)
+        records.enrol(code_hash(invite(records, user, now, timedelta(hours=1))), identity, now)
+        secret = v2.ClientSecret(self.suite, identity, self._master * self.suite.hash_identity(identity))
+        return Device(v2.Credential(secret.token(PIN), key))
 
     def start(self, device: Device) -> v2.LoginStarted:
         """A login of the device, with its permit of now."""

@@ -17,6 +17,7 @@ def test_the_page_is_the_one_of_the_recorded_run() -> None:
     assert recorded["overload"]["seconds"] >= 1200
     assert recorded["memory"]["sessions"] >= 10_000
     assert (logging_in.FOLDER / "logging-in.md").read_text(encoding="utf-8") == logging_in.page(recorded)
+    assert logging_in.sentence(recorded) in logging_in.README.read_text(encoding="utf-8").splitlines()
 
 
 def test_what_was_recorded_has_no_fault_in_it() -> None:

@@ -120,6 +120,7 @@ class State:
 
         Raises: Unavailable
         """
+        self._leave_parent()
         with self._translated():
             try:
                 return _found(self._server.reader, query, parameters)
@@ -224,10 +225,7 @@ class State:
             self._commit(connection)
 
     def _begin(self, engine: Engine, statements: Callable[[], str]) -> Connection:
-        if self._process != os.getpid():  # a fork: the parent's connections are not ours to talk through
-            self._server.engine.dispose(close=False)
-            self._server.reader.dispose(close=False)
-            self._process = os.getpid()
+        self._leave_parent()
         try:
             return _try_begin(engine, statements)
         except DBAPIError as error:
@@ -235,6 +233,12 @@ class State:
                 raise
             # Nothing was begun, so nothing is done twice; SQLAlchemy has thrown away all the older connections by now.
             return _try_begin(engine, statements)
+
+    def _leave_parent(self) -> None:
+        if self._process != os.getpid():  # a fork: the parent's connections are not ours to talk through
+            self._server.engine.dispose(close=False)
+            self._server.reader.dispose(close=False)
+            self._process = os.getpid()
 
     def _commit(self, connection: Connection) -> None:
         if self._server.is_failed(connection):
