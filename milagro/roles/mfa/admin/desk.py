@@ -158,6 +158,8 @@ class AdminDesk:
 
     def _keep(self, visit: Visit, name: str) -> Response:
         form, records = visit.exchange.form, self._provider.records
+        if not records.is_enrolled(name):  # commands may keep profiles of future users, pages show those that are
+            raise NotFound(f"there is no user {name!r}")
         groups = list(dict.fromkeys(filter(None, map(str.strip, form.get("groups", "").splitlines()))))
         if name == visit.user and not self._access.makes_administrators(groups):
             return self._user(visit, name, visit.texts.own_groups, 409)
