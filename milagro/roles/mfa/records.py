@@ -33,6 +33,9 @@ from sqlalchemy import (
 from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.mfa import pins
+from milagro.roles.mfa.attempts.guard import Guard
+from milagro.roles.mfa.attempts.journal import Used
+from milagro.roles.mfa.attempts.tables import REPLICA
 from milagro.roles.mfa.mail import tables as mail_tables
 from milagro.roles.mfa.oidc import endings, tables
 from milagro.roles.refusals import Busy, DevicePinned, InvitationRefused, Locked, Suspended, UnknownIdentity
@@ -70,6 +73,7 @@ _device = Table(
     Column("last_login", Int64),
     Column("not_before", Int64),  # for the next attempt; none: it need not wait
     Column("after_restore", Int64),  # the last restore of the database before its attempts were counted
+    Column("changes", Int64),  # how often its attempts have changed: what orders the records of the journals
 )
 # One identity is pinned per account and device. Removed ones stay on record and do not count.
 Index(
@@ -104,10 +108,18 @@ _session = Table(
 # The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
 _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
-for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables):
+for _table in (*tables.METADATA.sorted_tables, pins.WRONG_PINS, *mail_tables.METADATA.sorted_tables, REPLICA):
     _table.to_metadata(_tables)
 
-SCHEMA = Schema(_tables, version=4, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=7, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+
+
+_CHANGED = func.coalesce(_device.c.changes, 0) + 1
+_ROUNDS = 4
+
+
+class _Unsettled:
+    """The journals know more than the database, or may: they are to be compared first."""
 
 
 class DeviceState(StrEnum):
@@ -146,13 +158,29 @@ class StoredSession:
 
 
 class MfaRecords:
-    """The MFA server's database. Every method is one transaction and durable on return."""
+    """The MFA server's database. Every method is one transaction and durable on return.
+
+    With a folder for `journals`, attempts are in this process's journal as well before anybody judges them.
+    """
 
     def __init__(
-        self, database: Database | Path, busy_timeout_ms: int = 5000, rules: pins.PinRules = pins.DEFAULT_RULES
+        self,
+        database: Database | Path,
+        busy_timeout_ms: int = 5000,
+        rules: pins.PinRules = pins.DEFAULT_RULES,
+        journals: Path | None = None,
     ) -> None:
+        epoch_file = database.epoch_file if isinstance(database, Database) else None
+        knew = epoch_file is not None and epoch_file.exists()
         self.state = State(database, SCHEMA, busy_timeout_ms)
+        self.guard = None if journals is None else Guard(self.state, _device, journals, knew=knew)
         self._rules = rules
+
+    def close(self) -> None:
+        """Lets the database and the journal go."""
+        if self.guard is not None:
+            self.guard.close()
+        self.state.close()
 
     # -- invitations and enrolment ---------------------------------------------------------------------------
     def invite(self, code_hash: bytes, user: str, expires: int) -> None:
@@ -229,9 +257,21 @@ class MfaRecords:
     def open_session(self, session: StoredSession, now: int, limit: int) -> None:
         """Stores a login between its passes and deletes those that are over.
 
-        Raises: Busy if `limit` logins are under way, or too many of this device; Replay if this one is
+        Raises: Busy if `limit` logins are under way, or too many of this device; Replay if this one is; TooSoon while
+            the database is compared with the journals
         """
+        for _ in range(_ROUNDS):
+            if self._try_open(session, now, limit):
+                return
+            if self.guard is not None:
+                self.guard.settle()
+        raise pins.too_soon(1)
+
+    def _try_open(self, session: StoredSession, now: int, limit: int) -> bool:
         with self.state.write() as connection:
+            origin = self.state.notice_restore(connection)
+            if self.guard is not None and not self.guard.is_settled(origin):
+                return False
             connection.execute(delete(_session).where(_session.c.expires < now - _LATE_SECONDS))
             same = select(func.count()).where(_session.c.first_pass == session.first_pass)
             if connection.execute(same).scalar_one():
@@ -247,12 +287,13 @@ class MfaRecords:
                 "first_pass": session.first_pass,
                 "expires": session.expires,
                 "state": session.octets,
-                "after_restore": self.state.restored_at(connection),
+                "after_restore": origin.restored_at,
             }
             connection.execute(insert(_session).values(values))
             later = update(_clock).values(latest=larger(_clock.c.latest, now))
             if connection.execute(later).rowcount == 0:
                 connection.execute(insert(_clock).values(id=1, latest=now))
+        return True
 
     def latest(self) -> int:
         """The latest time at which a login was begun, 0 if none was."""
@@ -270,26 +311,48 @@ class MfaRecords:
 
         Spec: spec/mpin.md#pin-protection
         Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed. TooSoon,
-            NetworkBudget, ServerBudget: these leave the session open
+            NetworkBudget, ServerBudget, Unavailable: these leave the session open
         """
-        with self.state.write(_lock(session.digest)) as connection:
-            restored = self.state.notice_restore(connection)
-            if not _use_up(connection, session, restored):
+        if self.guard is not None:
+            self.guard.check()
+        for _ in range(_ROUNDS):
+            outcome = self._try_count(session, now, network)
+            if isinstance(outcome, Used):
+                if self.guard is not None:
+                    self.guard.note(session.digest, outcome)
+                return True
+            if outcome is None or self.guard is None:
                 return False
+            self.guard.settle(session.digest)
+        raise pins.too_soon(1)
+
+    def _try_count(self, session: StoredSession, now: int, network: str | None) -> Used | _Unsettled | None:
+        """What the device has used, with this attempt; None if the session was used up; or nothing is known yet."""
+        guard, digest = self.guard, session.digest
+        known = guard.known(digest) if guard else 0
+        with self.state.write(_lock(digest)) as connection:
+            origin = self.state.notice_restore(connection)
+            if guard is not None and not guard.is_settled(origin):
+                return _Unsettled()
+            uncovered = guard.uncovered if guard else origin.restored_at
+            if not _use_up(connection, session, origin.restored_at):
+                return None
             full = [place for place in _places(network) if pins.is_full(connection, self._rules, place, now)]
-            taken = _take(session.digest, self._rules, restored, now)
+            taken = _take(digest, self._rules, uncovered, now).where(func.coalesce(_device.c.changes, 0) >= known)
             for place in full:  # a full server's budget is for devices whose last PIN was wrong
                 taken = taken.where(_device.c.attempts == 0 if place == pins.SERVER else false())
-            counted = connection.execute(taken).rowcount == 1
-            if counted:
-                return True
-            query = _devices().add_columns(_used(self._rules, restored).label("used"))
-            row = connection.execute(query.where(_device.c.digest == session.digest)).one()
+            counted = connection.execute(taken.returning(_device.c.changes, _device.c.attempts)).one_or_none()
+            if counted is not None:
+                return Used(*counted)
+            query = _devices().add_columns(_used(self._rules, uncovered).label("used"))
+            row = connection.execute(query.where(_device.c.digest == digest)).one()
+            if (row.changes or 0) < known:
+                return _Unsettled()
             if row.state != DeviceState.REMOVED and not row.suspended and row.used < MAX_ATTEMPTS:
                 raise _wait(row, full, now)
         # The session is spent, so this refusal stands outside the transaction.
         check_usable(replace(_read_device(row), attempts=row.used))
-        return False
+        return None
 
     def note_wrong(self, network: str | None, now: int) -> list[str]:
         """Counts a wrong PIN for its network and for the server; those whose budget it fills."""
@@ -301,8 +364,11 @@ class MfaRecords:
         """Gives all attempts back after a right PIN."""
         with self.state.write(_lock(digest)) as connection:
             _activate(connection, digest)
-            done = update(_device).where(_device.c.digest == digest)
-            connection.execute(done.values(attempts=0, last_login=now, not_before=None))
+            done = update(_device).where(_device.c.digest == digest).returning(_device.c.changes)
+            values = {"attempts": 0, "last_login": now, "not_before": None, "changes": _CHANGED}
+            changes = connection.execute(done.values(values)).scalar_one()
+        if self.guard is not None:
+            self.guard.note(digest, Used(changes, 0))
 
 
 def _lock(digest: bytes) -> str:
@@ -338,7 +404,8 @@ def _take(digest: bytes, rules: pins.PinRules, restored: int | None, now: int) -
         _device.c.state != DeviceState.REMOVED,
         _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
     )
-    return taken.values(attempts=used + 1, not_before=case(*delays, else_=now), after_restore=restored)
+    values = {"attempts": used + 1, "not_before": case(*delays, else_=now), "changes": _CHANGED}
+    return taken.values(values | {"after_restore": restored})
 
 
 def _wait(row: Row[Any], full: Sequence[str], now: int) -> RateLimited:
