@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import milagro
 from milagro.errors import Unavailable
 from milagro.roles.mfa.attempts import journal as module
-from milagro.roles.mfa.attempts.journal import Journal, Kind, Record, Used, left_behind, take
+from milagro.roles.mfa.attempts.journal import Journal, Record, Used, left_behind, take
 
 SIZE = 64
 devices = st.integers(0, 5).map(lambda number: bytes([number]) * 32)
@@ -138,13 +138,35 @@ def test_it_is_written_anew_before_it_is_large(folder: Path, monkeypatch: pytest
     for count in range(1, 400):
         journal.add([Record.of_attempts(bytes([count % 3]) * 32, Used(count, count % 4))], durable=False)
     assert (folder / "1.journal").stat().st_size <= SIZE * 23
-    journal.add([Record(Kind.START, first=7)])
+    journal.begin()
     assert journal.mark == 400
-    found = journal.attempts()
+    found, run = journal.attempts(), journal.run
     journal.close()
     kept = again(folder)
-    assert (kept.attempts(), kept.mark, kept.content.start) == (found, 400, 7)
+    assert (kept.attempts(), kept.mark, kept.content.start, kept.run) == (found, 400, 1, run)
     kept.close()
+
+
+def test_it_knows_what_it_was_and_not_what_another_copy_became(folder: Path, tmp_path: Path) -> None:
+    journal = take(folder, gap=False)
+    journal.begin()
+    journal.add([Record.of_attempts(b"a" * 32, Used(1, 1))])
+    early = journal.content.start, journal.run, journal.mark
+    shutil.copytree(folder, tmp_path / "image")
+    journal.add([Record.of_attempts(b"a" * 32, Used(2, 2))])
+    later = journal.content.start, journal.run, journal.mark
+    journal.begin()
+    latest = journal.content.start, journal.run, journal.mark
+    assert all(journal.has(*one) for one in (early, later, latest))
+    journal.close()
+    image = again(tmp_path / "image")
+    assert [image.has(*one) for one in (early, later)] == [True, False]
+    image.begin()
+    for count in range(2, 20):  # also once it is longer
+        image.add([Record.of_attempts(b"b" * 32, Used(count, 1))])
+    image.renew()
+    assert [image.has(*one) for one in (early, later, latest)] == [True, False, False]
+    image.close()
 
 
 def test_devices_that_used_something_are_never_let_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,10 +81,12 @@ class HistoryAnswer(Message):
 
 
 class ReplicaStanding(Message):
-    """How far one replica of an MFA server is: its starts, the length of its journal, the epoch of its database."""
+    """How far one replica of an MFA server is: its starts, what it drew at the last one, the length of its journal,
+    the epoch of its database."""
 
     replica: ReplicaId
     start: Annotated[int, Field(ge=0, lt=1 << 62)]
+    run: ReplicaId
     mark: Annotated[int, Field(ge=0, lt=1 << 62)]
     epoch: Annotated[int, Field(ge=0, lt=1 << 62)]
     gone: bool

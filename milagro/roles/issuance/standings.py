@@ -34,6 +34,7 @@ class Standing:
     mark: int
     epoch: int
     gone: bool = False
+    run: bytes = bytes(16)  # drawn at the start
 
     @property
     def rank(self) -> tuple[bool, int, int, int]:
@@ -41,12 +42,12 @@ class Standing:
         return self.gone, self.start, self.mark, self.epoch
 
     def to_bytes(self, network: CID) -> bytes:
-        """frame(network, replica, be(gone, 1), be(start, 8), be(mark, 8), be(epoch, 8))
+        """frame(network, replica, be(gone, 1), run, be(start, 8), be(mark, 8), be(epoch, 8))
 
         Spec: spec/mpin.md#witnessing
         """
         numbers = [i2osp(number, 8) for number in (self.start, self.mark, self.epoch)]
-        return frame(network.to_bytes(), self.replica, bytes([self.gone]), *numbers)
+        return frame(network.to_bytes(), self.replica, bytes([self.gone]), self.run, *numbers)
 
     def signed(self, network: CID, key: SigningKey) -> ReplicaStanding:
         """The message, signed by the server."""
@@ -54,6 +55,7 @@ class Standing:
         return ReplicaStanding(
             replica=self.replica,
             start=self.start,
+            run=self.run,
             mark=self.mark,
             epoch=self.epoch,
             gone=self.gone,
@@ -71,6 +73,6 @@ def verified(message: ReplicaStanding, network: CID, keys: Mapping[bytes, Verify
     key = keys.get(message.signing_key)
     if key is None:
         raise InvalidSignature("the standing of a replica is not signed by a key that counts here")
-    found = Standing(message.replica, message.start, message.mark, message.epoch, message.gone)
+    found = Standing(message.replica, message.start, message.mark, message.epoch, message.gone, message.run)
     key.verify(message.signature, signed_octets(key.suite, PURPOSE, found.to_bytes(network)))
     return found

@@ -56,6 +56,7 @@ STANDING = Table(
     Column("replica", LargeBinary(16), primary_key=True),
     Column("gone", Boolean, nullable=False),
     Column("start", BigInteger, nullable=False),
+    Column("run", LargeBinary(16), nullable=False),
     Column("mark", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("signing_key", LargeBinary(32), nullable=False),

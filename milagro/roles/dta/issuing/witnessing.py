@@ -32,7 +32,7 @@ class Witness:
         self._network, self._authorities, self._state = network, authorities, state
 
     def hear(self, request: WitnessRequest, now: int) -> WitnessAnswer:
-        """All that is known of the replicas of the server that asks, once what it says is kept where it is later.
+        """All that was known of the replicas of the server that asks; what it says is kept where it is later.
 
         Raises: InvalidSignature, TicketForged if it is not trusted here, ParameterError if it has too many replicas
         """
@@ -46,9 +46,9 @@ class Witness:
         with self._state.write(f"standings {name}") as connection:
             known = _known(connection, name)
             for told in request.standings:
-                if told.replica not in known or _rank(known[told.replica]) < _rank(told):
-                    known[told.replica] = told
-                    put(connection, STANDING, {"authority": name, **told.model_dump()})
+                if told.replica not in known or _follows(told, known[told.replica]):
+                    known.setdefault(told.replica, told)
+                    put(connection, STANDING, {"authority": name} | dict(told))
             if len(known) > MAX_STANDINGS:
                 raise ParameterError(f"a server has {MAX_STANDINGS} replicas at most, with those that are gone")
         return WitnessAnswer(standings=list(known.values()))
@@ -59,6 +59,12 @@ def _known(connection: Connection, authority: str) -> dict[bytes, ReplicaStandin
     rows = connection.execute(select(*columns).where(STANDING.c.authority == authority).order_by(STANDING.c.replica))
     found = [ReplicaStanding(**row._mapping) for row in rows]
     return {one.replica: one for one in found}
+
+
+def _follows(told: ReplicaStanding, known: ReplicaStanding) -> bool:
+    """Whether it is later. Two that differ in what they drew at one start are no continuation of each other."""
+    forked = told.start == known.start and told.run != known.run and not told.gone
+    return _rank(known) < _rank(told) and not forked
 
 
 def _rank(one: ReplicaStanding) -> tuple[bool, int, int, int]:

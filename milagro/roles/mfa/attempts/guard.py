@@ -50,6 +50,7 @@ class Replica:
 
     id: bytes
     start: int = 0
+    run: bytes = bytes(ID_OCTETS)
     mark: int = 0
     seen: int = 0
     merged: int = 0
@@ -129,7 +130,7 @@ class Guard:
             False,
         )  # whether D-TAs are asked, after which restore they were
         self.wake = threading.Event()
-        self._journal.add([Record(Kind.START, first=self._journal.content.start + 1)])
+        self._journal.begin()
         with contextlib.suppress(TooSoon):
             self.settle()
 
@@ -245,7 +246,7 @@ class Guard:
         journal, own = self._journal, view.rows.get(self.id)
         noticed = journal.content.registered or (journal.is_new and self._state.restored)
         missing = own is None and journal.header.gap and noticed
-        if own is not None and (own.gone or (own.start, own.mark) > (journal.content.start, journal.mark)):
+        if own is not None and (own.gone or not journal.has(own.start, own.run, own.mark)):
             self._be_another(gap=not own.gone)
             own, missing = None, False
         content = journal.content
@@ -256,15 +257,15 @@ class Guard:
                 view.change(peer)
         known = max(content.uncovered, own.uncovered if own else 0, view.at if missing else 0)
         view.change(
-            self.id, start=content.start, mark=journal.mark, seen=int(time.time()), tables=view.origin.tables,
-            uncovered=known,
+            self.id, start=content.start, run=journal.run, mark=journal.mark, seen=int(time.time()),
+            tables=view.origin.tables, uncovered=known,
         )  # fmt: skip
 
     def _be_another(self, *, gap: bool) -> None:
         """Takes another id: the operator gave this one up, or somebody knows more of it than its journal does."""
         _log.warning("this replica goes on under another id", lost=gap)
         self._journal.renew(token_bytes(ID_OCTETS), gap=gap)
-        self._journal.add([Record(Kind.START, first=1)])
+        self._journal.begin()
 
     def _write_down(self, view: View) -> None:
         """Keeps outside the database what it says of replicas."""
@@ -323,20 +324,25 @@ class Guard:
                 self.settle()
 
     # -- witnesses ---------------------------------------------------------------------------------------------------
+    def question(self) -> Standing:
+        """A standing that D-TAs answer and that takes no later one's place."""
+        return Standing(self.id, 0, 0, 0)
+
     def standings(self, limit: int) -> list[Standing]:
         """What the D-TAs are to keep: this replica, then those that will not come back, the latest first.
 
         Raises: Unavailable
         """
         journal = self._journal
-        own = {"start": journal.content.start, "mark": journal.mark, "seen": int(time.time())}
+        at = journal.content.start, journal.mark
+        own = {"start": at[0], "run": journal.run, "mark": at[1], "seen": int(time.time())}
         with self._state.write() as connection:
             # In the database before the D-TAs know it: so one that knows less than they do is an older copy.
             connection.execute(update(REPLICA).where(REPLICA.c.id == self.id).values(own))
             epoch, rows = self._state.origin(connection).epoch, rows_of(connection)
         gone = sorted((row for row in rows.values() if row.gone), key=lambda row: -row.seen)
-        first = Standing(self.id, own["start"], own["mark"], epoch)
-        return [first, *(Standing(row.id, row.start, row.mark, 0, gone=True) for row in gone)][:limit]
+        first = Standing(self.id, *at, epoch, run=journal.run)
+        return [first, *(Standing(row.id, row.start, row.mark, 0, gone=True, run=row.run) for row in gone)][:limit]
 
     def hear(self, standings: Iterable[Standing], at: int) -> None:
         """Acts as for a restore if the D-TAs know more than the database does, or than the journal.
@@ -347,8 +353,8 @@ class Guard:
         heard = list(standings)
         with self._settling, self._state.write() as connection:
             view = View(self._state.origin(connection), rows_of(connection))
-            lost = self._is_lost(heard)
-            ahead = any(_is_ahead(one, view) for one in heard)
+            lost = self._is_lost(heard)  # and the database, which knew it before they did, did not say so
+            ahead = lost or any(_is_ahead(one, view) for one in heard)
             if ahead:
                 _log.warning("the database is an older copy", reason="the D-TAs know more")
                 self._state.note_restored(connection, max(one.epoch for one in heard))
@@ -356,25 +362,23 @@ class Guard:
                 for one in heard:
                     self._learn(view, one)
             if lost:
-                self._journal.renew(token_bytes(ID_OCTETS), gap=True)
-                self._journal.add([Record(Kind.START, first=1)])
+                self._be_another(gap=True)
             view.write(connection)
         self._again, before, self.asked = 0.0, self.asked, at
-        if ahead or lost or before != at:
+        if ahead or before != at:
             with contextlib.suppress(TooSoon):
                 self.settle()
 
     def _is_lost(self, heard: Sequence[Standing]) -> bool:
-        here = self._journal.content.start, self._journal.mark
-        return any(one.replica == self.id and (one.start, one.mark) > here for one in heard)
+        own = [one for one in heard if one.replica == self.id and one.start]
+        return any(not self._journal.has(one.start, one.run, one.mark) for one in own)
 
     def _learn(self, view: View, one: Standing) -> None:
         row = view.rows.get(one.replica, Replica(one.replica))
         if one.gone and not row.gone:
             view.give_up(one.replica)
-        start, mark = max((row.start, row.mark), (one.start, one.mark))
-        if one.replica != self.id:
-            view.change(one.replica, start=start, mark=mark)
+        if one.replica != self.id and (one.start, one.mark) > (row.start, row.mark):
+            view.change(one.replica, start=one.start, run=one.run, mark=one.mark)
 
     def close(self) -> None:
         """Gives the journal back."""
@@ -382,10 +386,12 @@ class Guard:
 
 
 def _is_ahead(one: Standing, view: View) -> bool:
+    """Whether the D-TAs know more of a replica than the database does; also if the two have gone different ways."""
     row = view.rows.get(one.replica)
     if row is None or (one.gone and not row.gone) or one.epoch > view.origin.epoch:
         return True
-    return not row.gone and (one.start, one.mark) > (row.start, row.mark)
+    forked = one.start == row.start and one.run != row.run and one.start > 0
+    return not row.gone and (forked or (one.start, one.mark) > (row.start, row.mark))
 
 
 def _in_order(attempts: Mapping[bytes, Used]) -> list[tuple[bytes, Used]]:

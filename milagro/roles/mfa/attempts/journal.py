@@ -44,6 +44,7 @@ _MAGIC: Final = b"milagro attempts"
 _MAX_FILE: Final = 1 << 30
 _SLOTS: Final = 64
 _LEAST: Final = 4096  # records before the file is written anew
+_STARTS: Final = 256  # of so many it is known what was drawn
 _ROOM: Final = 1 << 16  # for devices that have used nothing
 _OWNER_ONLY: Final = 0o600
 
@@ -52,7 +53,7 @@ class Kind(IntEnum):
     """What a record is of."""
 
     ATTEMPTS = 1  # key: a device's digest; first: how often its attempts have changed; second: how many are used
-    START = 2  # first: how often this process was started
+    START = 2  # key: drawn at a start; first: how often this process was started; second: the mark before
     PEER = 3  # key: another replica's id
     GONE = 4  # key: the id of one that will not come back
     UNCOVERED = 5  # first: the latest restore of which no journal knows everything
@@ -90,16 +91,29 @@ class Record:
         return cls(Kind.ATTEMPTS, digest, used.count, used.used)
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start: what was drawn then, and the mark before."""
+
+    run: bytes
+    mark: int
+
+
 @dataclass(slots=True)
 class Content:
     """What the records come to."""
 
     attempts: dict[bytes, Used] = field(default_factory=dict)  # the latest last
-    start: int = 0
+    starts: dict[int, Start] = field(default_factory=dict)  # the latest of them
     peers: dict[bytes, bool] = field(default_factory=dict)  # True: will not come back
     uncovered: int = 0
     tables: int | None = None
     registered: bool = False
+
+    @property
+    def start(self) -> int:
+        """The number of the last start."""
+        return max(self.starts, default=0)
 
     def add(self, record: Record) -> None:
         """Takes a record in."""
@@ -109,7 +123,7 @@ class Content:
                 new = Used(record.first, record.second)
                 self.attempts[record.key] = new if known is None or known.count < new.count else known
             case Kind.START:
-                self.start = max(self.start, record.first)
+                self.starts[record.first] = Start(record.key[:ID_OCTETS], record.second)
             case Kind.PEER:
                 self.peers.setdefault(record.key[:ID_OCTETS], False)
             case Kind.GONE:
@@ -127,7 +141,8 @@ class Content:
         kept = self.attempts.items() if spare <= 0 else _without_unused(self.attempts, spare)
         found = [Record.of_attempts(digest, used) for digest, used in kept]
         found += [Record(Kind.GONE if gone else Kind.PEER, peer) for peer, gone in self.peers.items()]
-        found += [Record(Kind.START, first=self.start)] if self.start else []
+        latest = sorted(self.starts.items())[-_STARTS:]
+        found += [Record(Kind.START, start.run, number, start.mark) for number, start in latest]
         found += [Record(Kind.UNCOVERED, first=self.uncovered)] if self.uncovered else []
         found += [Record(Kind.TABLES, first=self.tables)] if self.tables is not None else []
         return found + ([Record(Kind.REGISTERED)] if self.registered else [])
@@ -193,6 +208,26 @@ class Journal:
         """How many records it has ever had, of those that are on the disk."""
         return self.header.base + self._synced
 
+    @property
+    def run(self) -> bytes:
+        """What was drawn at the last start."""
+        return self.content.starts[self.content.start].run if self.content.starts else b""
+
+    def begin(self) -> None:
+        """Notes a start, with something drawn, so that two that go on from one copy of this file differ.
+
+        Raises: Unavailable
+        """
+        self.add([Record(Kind.START, secrets.token_bytes(ID_OCTETS), self.content.start + 1, self.mark)])
+
+    def has(self, start: int, run: bytes, mark: int) -> bool:
+        """Whether this journal is the one that was so far, at that start, or a later state of it."""
+        starts = self.content.starts
+        if start not in starts:
+            return start < min(starts, default=1)
+        later = starts.get(start + 1)
+        return starts[start].run == run and mark <= (self.mark if later is None else later.mark)
+
     def known(self, digest: bytes) -> Used | None:
         """What it says of a device."""
         return self.content.attempts.get(digest)
@@ -237,7 +272,7 @@ class Journal:
             mark = self.header.base + self._count
             if identity is not None:
                 self.content.peers |= {self.id: True} if self.id else {}
-                self.content.start, self.content.registered = 0, False
+                self.content.starts, self.content.registered = {}, False
             records = self.content.records()
             base = max(0, mark - len(records))
             self.header = Header(identity or self.id, base, gap or self.header.gap)

@@ -15,6 +15,7 @@ REPLICA: Final = Table(
     METADATA,
     Column("id", LargeBinary, primary_key=True),
     Column("start", Int64, nullable=False, default=0),
+    Column("run", LargeBinary, nullable=False, default=b""),
     Column("mark", Int64, nullable=False, default=0),
     Column("seen", Int64, nullable=False, default=0),
     Column("merged", Int64, nullable=False, default=0),  # the latest restore that its journal was compared after

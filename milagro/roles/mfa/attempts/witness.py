@@ -88,7 +88,7 @@ class Witnessing:
 
     def __init__(self, guard: Guard, witnesses: Callable[[], Witnesses] | None = None) -> None:
         self._guard, self._witnesses = guard, witnesses
-        self._due = 0.0
+        self._due, self._heard = 0.0, False
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -118,6 +118,10 @@ class Witnessing:
         Raises: Unavailable, StoreError
         """
         guard, at = self._guard, self._guard.restored_at
+        if not self._heard:  # what they know is heard before anything takes its place
+            found, answers = witnesses.tell([guard.question()])
+            self._heard = answers > 0
+            guard.hear(found, guard.asked)
         found, answers = witnesses.tell(guard.standings(MAX_STANDINGS // 2))
         enough = answers >= witnesses.enough
         if enough is not guard.witnessed:

@@ -23,6 +23,7 @@ def upgrade(op: Operations) -> None:
         "replica",
         Column("id", LargeBinary, primary_key=True),
         Column("start", Int64, nullable=False),
+        Column("run", LargeBinary, nullable=False),
         Column("mark", Int64, nullable=False),
         Column("seen", Int64, nullable=False),
         Column("merged", Int64, nullable=False),

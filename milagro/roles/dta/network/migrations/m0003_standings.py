@@ -21,6 +21,7 @@ def upgrade(op: Operations) -> None:
         Column("authority", String(59), primary_key=True),
         Column("replica", LargeBinary(16), primary_key=True),
         Column("gone", Boolean, nullable=False),
+        Column("run", LargeBinary(16), nullable=False),
         *(Column(name, BigInteger, nullable=False) for name in ("start", "mark", "epoch")),
         Column("signing_key", LargeBinary(32), nullable=False),
         Column("signature", LargeBinary, nullable=False),
