@@ -10,6 +10,7 @@ import click
 from milagro.cli import prompts
 from milagro.cli.oidc import oidc, profile
 from milagro.cli.options import CONFIG
+from milagro.cli.replicas import replicas
 from milagro.cli.upstream import upstream
 from milagro.cli.users import open_records, users
 from milagro.roles.clock import unix_now
@@ -27,6 +28,7 @@ def mfa() -> None:
 
 mfa.add_command(oidc)
 mfa.add_command(profile)
+mfa.add_command(replicas)
 mfa.add_command(upstream)
 mfa.add_command(users)
 

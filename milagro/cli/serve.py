@@ -64,7 +64,7 @@ def serve_mfa(path: Path) -> None:
     _start(config.common, "mfa", config.name, protection)
     suite = config.suite.open()
     service = MfaService(config, suite, open_network(config, suite, sealer))
-    service.issuers.start()
+    service.start()
     parts = provider, mail, upstream = open_provider(service, sealer), open_mail(service), open_upstream(service)
     try:
         for part in parts:

@@ -34,9 +34,9 @@ def test_status_changes_nothing_and_upgrade_makes_the_tables(
     for _ in range(2):
         assert json.loads(run(path, "status", "--json").output)["schema"] is None
     assert not (tmp_path / "state.sqlite").exists()
-    assert run(path, "upgrade").output.endswith("is made with schema 2\n")
+    assert run(path, "upgrade").output.endswith("is made with schema 3\n")
     shown = run(path, "status").output
-    assert shown.endswith(": schema 2, which is this release's\n")
+    assert shown.endswith(": schema 3, which is this release's\n")
     assert "milagro@" not in shown
     assert run(path, "upgrade").output == shown
 

@@ -258,7 +258,7 @@ def put_back(world: World, copy: Path) -> None:
 
 
 @on_both_databases
-def test_after_a_restore_one_attempt_is_left_until_a_login(world: World, tmp_path: Path) -> None:
+def test_after_a_restore_each_device_has_the_attempts_that_it_had(world: World, tmp_path: Path) -> None:
     login(world.enrol())
     login(world.enrol("bob", "phone"))
     back_up(world.mfa.records.state, tmp_path / "copy")
@@ -266,15 +266,27 @@ def test_after_a_restore_one_attempt_is_left_until_a_login(world: World, tmp_pat
         end(world, answer(world))
     put_back(world, tmp_path / "copy")
     world.start_mfa()  # no second restore
-    assert login(world.client("phone")).user == "bob"
-    with pytest.raises(MilagroError, match="authentication failed"):
-        login(world.client("phone"), WRONG)
-    assert login(world.client("phone")).user == "bob"  # who logged in has all attempts again
+    assert world.attempts() == 2
+    for _ in range(2):
+        with pytest.raises(MilagroError, match="authentication failed"):
+            login(world.client("phone"), WRONG)
+    assert login(world.client("phone")).user == "bob"  # at once, and with one attempt left
     assert end(world, answer(world)) == WRONG_PIN
     with pytest.raises(MilagroError, match="locked"):
         login(world.client())
-    login(world.enrol("carol", "tablet"))  # new devices are not concerned
+    login(world.enrol("carol", "tablet"))
     assert world.attempts("carol", "tablet") == 0
+
+
+@on_both_databases
+def test_a_success_after_the_copy_counts_as_well(world: World, tmp_path: Path) -> None:
+    login(world.enrol())
+    for _ in range(2):
+        end(world, answer(world))
+    back_up(world.mfa.records.state, tmp_path / "copy")
+    login(world.client())
+    put_back(world, tmp_path / "copy")
+    assert world.attempts() == 0
 
 
 def test_a_session_from_before_a_restore_is_over(world: World, tmp_path: Path) -> None:
@@ -288,13 +300,13 @@ def test_a_session_from_before_a_restore_is_over(world: World, tmp_path: Path) -
 
 
 @on_both_databases
-def test_a_restore_under_a_running_server_is_noticed_before_the_next_attempt(world: World, tmp_path: Path) -> None:
+def test_a_restore_under_a_running_server_is_noticed_at_once(world: World, tmp_path: Path) -> None:
     login(world.enrol())
     back_up(world.mfa.records.state, tmp_path / "copy")
     assert [end(world, answer(world)) for _ in range(3)] == [WRONG_PIN] * 3
     restore(world.config.common.store, mfa_records.SCHEMA, tmp_path / "copy")
-    octets = [answer(world) for _ in range(3)]
-    assert [end(world, one)[0] for one in octets].count("authentication-failed") <= 1
+    assert end(world, answer(world))[0] == "locked"
+    assert world.attempts() == 3
 
 
 # -- strangers -------------------------------------------------------------------------------------------------------

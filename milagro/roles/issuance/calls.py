@@ -14,7 +14,7 @@ import httpx
 from pydantic import ValidationError
 
 from milagro.errors import ConfigError
-from milagro.roles.issuance.messages import HistoryAnswer, IssueAnswer, KeyView
+from milagro.roles.issuance.messages import HistoryAnswer, IssueAnswer, KeyView, WitnessAnswer
 from milagro.roles.issuance.reports import Reason
 from milagro.roles.wire import ErrorBody, Message
 from milagro.stores.urls import is_loopback, url_fault
@@ -22,13 +22,14 @@ from milagro.stores.urls import is_loopback, url_fault
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from milagro.roles.issuance.messages import HistoryRequest, IssueRequest
+    from milagro.roles.issuance.messages import HistoryRequest, IssueRequest, WitnessRequest
     from milagro.roles.issuance.views import Node
 
 Answer = TypeVar("Answer", bound=Message)
 ISSUE: Final = "/v1/issue"
 KEYS: Final = "/v1/keys"
 HISTORY: Final = "/v1/history"
+WITNESS: Final = "/v1/witness"
 MAX_BODY: Final = 1 << 20
 _MAX_WAIT: Final = 86400.0
 _MAX_CODE: Final = 64
@@ -57,6 +58,9 @@ class Caller(Protocol):
 
     async def history(self, request: HistoryRequest, seconds: float) -> HistoryAnswer:
         """How the network came from one key to later ones, within so many seconds."""
+
+    async def witness(self, request: WitnessRequest, seconds: float) -> WitnessAnswer:
+        """What it knows of the server's replicas, within so many seconds."""
 
 
 Dial = Callable[["Node"], AbstractAsyncContextManager[Caller]]
@@ -120,6 +124,11 @@ class HttpCaller:
         """How the network came from one key to later ones, within so many seconds."""
         body = request.model_dump_json(exclude_none=True).encode()
         return await self._ask("POST", HISTORY, body, HistoryAnswer, seconds)
+
+    async def witness(self, request: WitnessRequest, seconds: float) -> WitnessAnswer:
+        """What it knows of the server's replicas, within so many seconds."""
+        body = request.model_dump_json(exclude_none=True).encode()
+        return await self._ask("POST", WITNESS, body, WitnessAnswer, seconds)
 
     async def _ask(self, method: str, path: str, body: bytes | None, kind: type[Answer], seconds: float) -> Answer:
         began: list[int] = []

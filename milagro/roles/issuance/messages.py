@@ -13,6 +13,7 @@ from milagro.roles.issuance.types import (
     HeadOctets,
     IdentityOctets,
     KeyOctets,
+    ReplicaId,
     ReplyKey,
     SetId,
     Signature,
@@ -22,6 +23,7 @@ from milagro.roles.issuance.types import (
 from milagro.roles.wire import BundleOctets, Message, SignatureOctets, UnixTime
 
 MAX_SUCCESSIONS = 8
+MAX_STANDINGS = 64
 
 
 class IssueRequest(Message):
@@ -76,6 +78,32 @@ class HistoryAnswer(Message):
 
     steps: Annotated[list[StepOctets], Field(max_length=64)]
     bundles: Annotated[list[BundleOctets], Field(max_length=256)]
+
+
+class ReplicaStanding(Message):
+    """How far one replica of an MFA server is: its starts, what it drew at the last one, the length of its journal,
+    the epoch of its database."""
+
+    replica: ReplicaId
+    start: Annotated[int, Field(ge=0, lt=1 << 62)]
+    run: ReplicaId
+    mark: Annotated[int, Field(ge=0, lt=1 << 62)]
+    epoch: Annotated[int, Field(ge=0, lt=1 << 62)]
+    gone: bool
+    signing_key: Digest
+    signature: Signature
+
+
+class WitnessRequest(Message):
+    """What an MFA server wants kept: its own standing, and those of replicas that will not come back."""
+
+    standings: Annotated[list[ReplicaStanding], Field(min_length=1, max_length=MAX_STANDINGS)]
+
+
+class WitnessAnswer(Message):
+    """The latest standing of every replica of this MFA server that was ever told here."""
+
+    standings: Annotated[list[ReplicaStanding], Field(max_length=MAX_STANDINGS)]
 
 
 class LogHead(Message):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from milagro.protocols import pki
-from milagro.roles.correspondence.keys import EnvelopeKeys, listed
+from milagro.roles.correspondence.keys import EnvelopeKeys, listed, senders_of
 from milagro.stores import files
 from milagro.stores.identities import IdentityFolder
 
 if TYPE_CHECKING:
     from milagro.cid import CID
-    from milagro.protocols.envelope import EncryptionKey, SigningKey
+    from milagro.protocols.envelope import EncryptionKey, SigningKey, VerifyingKey
     from milagro.protocols.pki import Replica
     from milagro.roles.mfa.config import NetworkConfig
     from milagro.stores.keys import Argon2Cost, SealingKey
@@ -29,6 +29,7 @@ class NetworkAuthority:
     identity: CID
     signing: SigningKey = field(repr=False)
     opening: Sequence[EncryptionKey] = field(repr=False)
+    verifying: Mapping[bytes, VerifyingKey] = field(default_factory=dict, repr=False)
 
 
 def create_identity(config: NetworkConfig, sealing: SealingKey, now: int, cost: Argon2Cost | None = None) -> Replica:
@@ -51,4 +52,4 @@ def open_identity(config: NetworkConfig, sealing: SealingKey) -> NetworkAuthorit
     replica = IdentityFolder.at(config.identity).read()
     state = pki.resolve(replica).require()
     keys = EnvelopeKeys.read(config.identity, sealing)
-    return NetworkAuthority(replica.identity, keys.signing(state).signing, keys.opening)
+    return NetworkAuthority(replica.identity, keys.signing(state).signing, keys.opening, senders_of(state.keys))

@@ -56,6 +56,12 @@ class MfaConfig:
         return canonical_origin(self.common.server.public_url)
 
     @property
+    def journals(self) -> Path | None:
+        """The folder for the journals of attempts, beside the file of the database's epoch."""
+        file = self.common.store.epoch_file
+        return None if file is None else file.with_suffix(".attempts")
+
+    @property
     def sealed_files(self) -> tuple[Path, ...]:
         """The files that `milagro keys` is about."""
         signing = sorted(self.oidc.keys.glob("*.sealed")) if self.oidc else []

@@ -35,6 +35,7 @@ def create_app(
     metrics = Metrics()
     desk = Desk(service, metrics.counter("milagro_mfa_logins", "Logins by their end", "result"), mail, upstream)
     front = Front(SERVICE, desk, config, Readiness(service.check_ready), metrics)
+    _watch(metrics, service)
     app = application("Milagro MFA", "Enrols clients and checks their logins.", front)
     if provider is not None:
         add_provider(app, provider, front.role)
@@ -43,3 +44,14 @@ def create_app(
         add_upstream(app, upstream)
     pages.add(app, service)
     return app
+
+
+def _watch(metrics: Metrics, service: MfaService) -> None:
+    guard = service.records.guard
+    if guard is not None:
+        text = "Replicas whose journals of attempts are awaited after a restore; nobody logs in meanwhile"
+        metrics.watch("milagro_mfa_replicas_awaited", text, lambda: len(guard.awaited))
+        text = "1 while enough D-TAs witness this replica's journal of attempts"
+        metrics.watch("milagro_mfa_witnessed", text, lambda: guard.witnessed)
+        text = "When a restore was found that no journal covers (unix seconds), 0 if none was"
+        metrics.watch("milagro_mfa_uncovered_restore", text, lambda: guard.uncovered)

@@ -25,6 +25,7 @@ from milagro.roles.issuance.calls import HttpDial
 from milagro.roles.issuance.reports import TooFewAnswers
 from milagro.roles.issuance.requester import Patience
 from milagro.roles.messages import DtaName, NetworkAnswer, NetworkTicket
+from milagro.roles.mfa.attempts.witness import Witnesses
 from milagro.roles.mfa.authority import open_identity
 from milagro.roles.mfa.following import Call, Following
 from milagro.roles.mfa.network_keys import Held, NetworkKeys
@@ -112,6 +113,10 @@ class Issuers:
     def network(self) -> NetworkAnswer:
         """The network, as devices are told of it."""
         return self._nodes.answer
+
+    def witnesses(self) -> Witnesses:
+        """The D-TAs as witnesses of how far this server's replicas are."""
+        return Witnesses(self._nodes, self._authority, self._dial, self._patience.answer)
 
     @property
     def held(self) -> Held:

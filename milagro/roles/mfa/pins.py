@@ -50,14 +50,15 @@ WRONG_PINS = Table(
 class PinRules:
     """[mfa.pins]: seconds until the next attempt, and wrong PINs an hour; 0 is no delay, no budget.
 
-    `after_restore` is how many attempts devices have left, at most, when an older copy of the database was put back.
+    `after_restore` is how many attempts devices have left, at most, when an older copy of the database was put back and
+    not every journal of attempts is whole.
     """
 
     delay_seconds: int = 1
     longest_delay_seconds: int = 60
     network_per_hour: int = 100
     server_per_hour: int = 1000
-    after_restore: int = 1
+    after_restore: int = 0
 
     def delay(self, wrong: int) -> int:
         """min(delay_seconds 4^(wrong - 1), longest_delay_seconds), what a device waits after so many wrong PINs.

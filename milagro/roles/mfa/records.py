@@ -21,7 +21,6 @@ from sqlalchemy import (
     Row,
     String,
     Table,
-    Update,
     bindparam,
     case,
     delete,
@@ -36,6 +35,9 @@ from sqlalchemy import (
 from milagro.errors import AlreadyExists, NotFound, Replay
 from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.mfa import pins
+from milagro.roles.mfa.attempts.guard import Guard
+from milagro.roles.mfa.attempts.journal import Used
+from milagro.roles.mfa.attempts.tables import REPLICA
 from milagro.roles.mfa.mail import tables as mail_tables
 from milagro.roles.mfa.oidc import endings, tables
 from milagro.roles.mfa.upstream import tables as upstream_tables
@@ -52,6 +54,8 @@ from milagro.stores.state import Database, Int64, Schema, State, larger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from sqlalchemy.sql.dml import ReturningUpdate
 
     from milagro.errors import RateLimited
 
@@ -82,6 +86,7 @@ _device = Table(
     Column("last_login", Int64),
     Column("not_before", Int64),  # for the next attempt; none: it need not wait
     Column("after_restore", Int64),  # the last restore of the database before its attempts were counted
+    Column("changes", Int64),  # how often its attempts have changed: what orders the records of the journals
 )
 # One identity is pinned per account and device. Removed ones stay on record and do not count.
 Index(
@@ -119,12 +124,18 @@ _session = Table(
 _clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
 
 _others = (tables.METADATA, mail_tables.METADATA, upstream_tables.METADATA)
-for _table in (pins.WRONG_PINS, *(table for each in _others for table in each.sorted_tables)):
+for _table in (pins.WRONG_PINS, REPLICA, *(table for each in _others for table in each.sorted_tables)):
     _table.to_metadata(_tables)
 
-_RESTORED = bindparam("restored", type_=Int64)  # the last restore of the database; none: there was none
+_RESTORED = bindparam("restored", type_=Int64)  # the last restore that is not covered; none: there was none
+_CHANGED = func.coalesce(_device.c.changes, 0) + 1
+_ROUNDS = 4
 
-SCHEMA = Schema(_tables, version=8, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+SCHEMA = Schema(_tables, version=9, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
+
+
+class _Unsettled:
+    """The journals know more than the database, or may: they are to be compared first."""
 
 
 class DeviceState(StrEnum):
@@ -164,15 +175,31 @@ class StoredSession:
 
 
 class MfaRecords:
-    """The MFA server's database. Every method is one transaction and durable on return."""
+    """The MFA server's database. Every method is one transaction and durable on return.
+
+    With a folder for `journals`, attempts are in this process's journal as well before anybody judges them.
+    """
 
     def __init__(
-        self, database: Database | Path, busy_timeout_ms: int = 5000, rules: pins.PinRules = pins.DEFAULT_RULES
+        self,
+        database: Database | Path,
+        busy_timeout_ms: int = 5000,
+        rules: pins.PinRules = pins.DEFAULT_RULES,
+        journals: Path | None = None,
     ) -> None:
+        epoch_file = database.epoch_file if isinstance(database, Database) else None
+        knew = epoch_file is not None and epoch_file.exists()
         self.state = State(database, SCHEMA, busy_timeout_ms)
+        self.guard = None if journals is None else Guard(self.state, _device, journals, knew=knew)
         self._rules = rules
         self._swept = -1  # the second in which sessions that are over were deleted last
         self._room = 0  # for so many more sessions, as far as this process knows
+
+    def close(self) -> None:
+        """Lets the database and the journal go."""
+        if self.guard is not None:
+            self.guard.close()
+        self.state.close()
 
     # -- invitations and enrolment ---------------------------------------------------------------------------
     def invite(self, code_hash: bytes, user: str, expires: int, *, replaces: bool = False) -> None:
@@ -268,9 +295,21 @@ class MfaRecords:
 
         Then they are counted, too, and whenever this process has filled the room that it found. Replicas find out
         about each other's that often, and together exceed the limit by what they open in a second at most.
-        Raises: Busy if `limit` logins are under way, or too many of this device; Replay if this one is
+        Raises: Busy if `limit` logins are under way, or too many of this device; Replay if this one is; TooSoon while
+            the database is compared with the journals
         """
+        for _ in range(_ROUNDS):
+            if self._try_open(session, now, limit):
+                return
+            if self.guard is not None:
+                self.guard.settle()
+        raise pins.too_soon(1)
+
+    def _try_open(self, session: StoredSession, now: int, limit: int) -> bool:
         with self.state.write() as connection:
+            origin = self.state.notice_restore(connection)
+            if self.guard is not None and not self.guard.is_settled(origin):
+                return False
             is_due = now != self._swept
             if is_due:
                 connection.execute(_SWEEP, {"over": now - _LATE_SECONDS})
@@ -284,22 +323,12 @@ class MfaRecords:
                 raise Busy("too many logins are under way; try again")
             if seen.own >= _SESSIONS_PER_DEVICE:
                 raise Busy("too many logins of this device are under way; try again in a few minutes")
-            self._insert(connection, session)
+            connection.execute(_OPEN, _row_of(session, origin.restored_at))
             if is_due and connection.execute(_LATER, {"now": now}).rowcount == 0:
                 connection.execute(insert(_clock).values(id=1, latest=now))
             self._room -= 1
         self._swept = now
-
-    def _insert(self, connection: Connection, session: StoredSession) -> None:
-        values = {
-            "id": session.session_id,
-            "device": session.digest,
-            "first_pass": session.first_pass,
-            "expires": session.expires,
-            "state": session.octets,
-            "after_restore": self.state.restored_at(connection),
-        }
-        connection.execute(_OPEN, values)
+        return True
 
     def look_up(self, user: str, name: str) -> tuple[Device | None, int]:
         """The device that is pinned for the account, if there is one; and the latest time at which a login was begun.
@@ -324,24 +353,48 @@ class MfaRecords:
 
         Spec: spec/mpin.md#pin-protection
         Raises: Locked if no attempt is left, Suspended, UnknownIdentity if the device was removed. TooSoon,
-            NetworkBudget, ServerBudget: these leave the session open
+            NetworkBudget, ServerBudget, Unavailable: these leave the session open
         """
-        with self.state.write(_lock(session.digest)) as connection:
-            restored = self.state.notice_restore(connection)
-            if not _use_up(connection, session, restored):
-                return False
-            full = pins.full_places(connection, self._rules, _places(network), now)
-            of = {"by_digest": session.digest, "restored": restored, "at": now}
-            if connection.execute(_take(self._rules, pins.SERVER in full, full[:1] == [network]), of).rowcount == 1:
+        if self.guard is not None:
+            self.guard.check()
+        for _ in range(_ROUNDS):
+            outcome = self._try_count(session, now, network)
+            if isinstance(outcome, Used):
+                if self.guard is not None:
+                    self.guard.note(session.digest, outcome)
                 return True
-            query = _devices().add_columns(_used(self._rules).label("used")).where(_device.c.digest == session.digest)
-            row = connection.execute(query, {"restored": restored}).one()
+            if outcome is None or self.guard is None:
+                return False
+            self.guard.settle(session.digest)
+        raise pins.too_soon(1)
+
+    def _try_count(self, session: StoredSession, now: int, network: str | None) -> Used | _Unsettled | None:
+        """What the device has used, with this attempt; None if the session was used up; or nothing is known yet."""
+        guard, digest = self.guard, session.digest
+        known = guard.known(digest) if guard else 0
+        with self.state.write(_lock(digest)) as connection:
+            origin = self.state.notice_restore(connection)
+            if guard is not None and not guard.is_settled(origin):
+                return _Unsettled()
+            uncovered = guard.uncovered if guard else origin.restored_at
+            if not _use_up(connection, session, origin.restored_at):
+                return None
+            full = pins.full_places(connection, self._rules, _places(network), now)
+            of = {"by_digest": digest, "restored": uncovered, "at": now, "known": known}
+            take = _take(self._rules, pins.SERVER in full, full[:1] == [network])
+            counted = connection.execute(take, of).one_or_none()
+            if counted is not None:
+                return Used(*counted)
+            query = _devices().add_columns(_used(self._rules).label("used")).where(_device.c.digest == digest)
+            row = connection.execute(query, {"restored": uncovered}).one()
+            if (row.changes or 0) < known:
+                return _Unsettled()
             unusable = row.state in {DeviceState.REMOVED, DeviceState.WAITING} or row.suspended
             if not unusable and row.used < MAX_ATTEMPTS:
                 raise _wait(row, full, now)
         # The session is spent, so this refusal stands outside the transaction.
         check_usable(replace(_read_device(row), attempts=row.used))
-        return False
+        return None
 
     def note_wrong(self, network: str | None, now: int) -> list[str]:
         """Counts a wrong PIN for its network and for the server; those whose budget it fills."""
@@ -352,9 +405,11 @@ class MfaRecords:
     def succeed(self, digest: bytes, now: int, bind: Callable[[Connection], None] | None = None) -> None:
         """Gives all attempts back after a right PIN; `bind` does in the same transaction what the login was for."""
         with self.state.write(_lock(digest)) as connection:
-            connection.execute(_SUCCEED, {"by_digest": digest, "now": now})
+            changes = connection.execute(_SUCCEED, {"by_digest": digest, "now": now}).scalar_one()
             if bind is not None:
                 bind(connection)
+        if self.guard is not None:
+            self.guard.note(digest, Used(changes, 0))
 
 
 def _unpin(connection: Connection, user: str, name: str) -> bool:
@@ -368,6 +423,17 @@ def _unpin(connection: Connection, user: str, name: str) -> bool:
     endings.end_device(connection, digest)
     connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
     return True
+
+
+def _row_of(session: StoredSession, restored: int | None) -> dict[str, Any]:
+    return {
+        "id": session.session_id,
+        "device": session.digest,
+        "first_pass": session.first_pass,
+        "expires": session.expires,
+        "state": session.octets,
+        "after_restore": restored,
+    }
 
 
 def _lock(digest: bytes) -> str:
@@ -393,7 +459,7 @@ def _used(rules: pins.PinRules) -> ColumnElement[int]:
 
 
 @lru_cache
-def _take(rules: pins.PinRules, server_is_full: bool, network_is_full: bool) -> Update:
+def _take(rules: pins.PinRules, server_is_full: bool, network_is_full: bool) -> ReturningUpdate[Any]:
     """The one statement that judges by the device's row whether it has an attempt now, and takes it."""
     used, now = _used(rules), bindparam("at", type_=Int64)
     delays = [(used == wrong - 1, now + rules.delay(wrong)) for wrong in range(1, MAX_ATTEMPTS)]
@@ -403,12 +469,14 @@ def _take(rules: pins.PinRules, server_is_full: bool, network_is_full: bool) -> 
         func.coalesce(_device.c.not_before, 0) <= now,
         _device.c.state.not_in((DeviceState.REMOVED, DeviceState.WAITING)),
         _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
+        func.coalesce(_device.c.changes, 0) >= bindparam("known"),
     )
     if server_is_full:  # its budget is for devices whose last PIN was wrong
         taken = taken.where(_device.c.attempts == 0)
     if network_is_full:
         taken = taken.where(false())
-    return taken.values(attempts=used + 1, not_before=case(*delays, else_=now), after_restore=_RESTORED)
+    values = {"attempts": used + 1, "not_before": case(*delays, else_=now), "changes": _CHANGED}
+    return taken.values(values | {"after_restore": _RESTORED}).returning(_device.c.changes, _device.c.attempts)
 
 
 def _wait(row: Row[Any], full: Sequence[str], now: int) -> RateLimited:
@@ -519,7 +587,9 @@ _SUCCEED = (
         attempts=0,
         last_login=bindparam("now", type_=Int64),
         not_before=None,
+        changes=_CHANGED,
     )
+    .returning(_device.c.changes)
 )
 
 

@@ -24,6 +24,7 @@ from milagro.protocols.mpin.v2 import (
 )
 from milagro.roles import logs, proofs
 from milagro.roles.clock import Clock, unix_now
+from milagro.roles.mfa.attempts.witness import Witnessing
 from milagro.roles.mfa.batches import LoginVerifier
 from milagro.roles.mfa.records import Device, DeviceState, MfaRecords, StoredSession, check_usable
 from milagro.roles.purposes import context_for
@@ -97,13 +98,13 @@ class MfaService:
     ) -> None:
         self.config = config
         self.suite = suite
-        self.records = MfaRecords(config.common.store, rules=config.pins)
-        if self.records.state.restored:
-            _log.warning("the database is an older copy: devices have one attempt until they log in")
+        self.records = MfaRecords(config.common.store, rules=config.pins, journals=config.journals)
         self.issuers = issuers
         self._clock = clock
         self._checkpoint = checkpoint
         self._logins = LoginVerifier()
+        guard = self.records.guard
+        self.witnessing = None if guard is None else Witnessing(guard, issuers.witnesses)
         context = context_for(config.name, config.origin, config.relying_party)
         self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
 
@@ -258,6 +259,14 @@ class MfaService:
         Raises: Unavailable
         """
         self.records.state.check()
+        if self.records.guard is not None:
+            self.records.guard.check()
+
+    def start(self) -> None:
+        """Begins to follow the network's keys, and to compare the attempts with what D-TAs and other replicas know."""
+        self.issuers.start()
+        if self.witnessing is not None:
+            self.witnessing.start()
 
     def now(self) -> int:
         """The server's clock."""
@@ -266,7 +275,9 @@ class MfaService:
     def close(self) -> None:
         """Lets the database and the D-TAs go."""
         self.issuers.close()
-        self.records.state.close()
+        if self.witnessing is not None:
+            self.witnessing.stop()
+        self.records.close()
 
     def _pinned(self, holder: Identity) -> Device:
         device = self.records.pinned(holder.user, holder.device)

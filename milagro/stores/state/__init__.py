@@ -14,11 +14,12 @@ from milagro.stores.state.columns import Int64, larger, put
 from milagro.stores.state.copies import back_up, restore
 from milagro.stores.state.database import Database, url_fault
 from milagro.stores.state.schema import Schema, Standing
-from milagro.stores.state.state import State, look
+from milagro.stores.state.state import Origin, State, look
 
 __all__ = [
     "Database",
     "Int64",
+    "Origin",
     "Schema",
     "Standing",
     "State",

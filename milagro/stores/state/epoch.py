@@ -49,7 +49,13 @@ class Epoch:
         self._due: float | None = None  # None: now
         self._is_kept = False
         self._fault: str | None = None
+        self._noted = 0
         self.restored = False
+
+    def later(self) -> int:
+        """Now, and later than what this process said before, so that two restores in one second are two."""
+        self._noted = max(self._clock(), self._noted + 1)
+        return self._noted
 
     def check(self) -> None:
         """Refuses while the file cannot be kept. Raises: Unavailable"""
@@ -73,22 +79,23 @@ class Epoch:
         found = connection.execute(select(STATE.c.epoch).with_for_update()).scalar_one()
         changed: dict[str, int] = {"epoch": max(found, known) + 1}
         if known > found:
-            changed["restored_at"] = self._clock()
+            changed["restored_at"] = self.later()
             self.restored = True
         connection.execute(update(STATE).values(changed))
         return changed["epoch"]
 
-    def notice(self, connection: Connection) -> None:
-        """Notes in this transaction that the database is older than the file, if it is.
+    def notice(self, connection: Connection, found: int) -> bool:
+        """Notes in this transaction that the database, whose number was `found`, is older than the file, if it is.
 
-        The file is read first: it is written after a commit, so what it says is in the database, or was.
+        The number was read before the file is, which is written after a commit; so it is asked for again.
         Raises: StoreError if the file cannot be read
         """
-        if self._path is None:
-            return
-        known = self._read(self._path)
-        if connection.execute(_OLDER, {"known": known, "now": self._clock()}).rowcount:
-            self.restored = True
+        if self._path is None or (known := self._read(self._path)) <= found:
+            return False
+        if connection.execute(_OLDER, {"known": known, "now": self.later()}).rowcount == 0:
+            return False
+        self.restored = True
+        return True
 
     def store(self, number: int) -> None:
         """Writes the number that was committed, unless another process wrote a larger one."""

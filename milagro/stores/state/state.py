@@ -8,13 +8,14 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import select, text, update
+from sqlalchemy import literal_column, select, text, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from milagro.errors import ParameterError, StoreError, Unavailable
+from milagro.stores.state.columns import Int64, larger
 from milagro.stores.state.database import Database
 from milagro.stores.state.engines import connect
 from milagro.stores.state.epoch import Epoch
@@ -30,6 +31,21 @@ _UNKNOWN = (
     "the connection broke during the commit, so it is not known whether the change was kept; look before repeating"
 )
 _RESTORED_AT = select(STATE.c.restored_at)
+_ORIGIN = {
+    name: select(STATE.c.restored_at, literal_column(number, Int64), STATE.c.epoch)
+    for name, number in (("postgresql", "tableoid::bigint"), ("sqlite", "0"))
+}
+
+
+class Origin(NamedTuple):
+    """When the database was last found to be an older copy, the number of its tables (0 in SQLite), and its epoch.
+
+    PostgreSQL numbers each table that it makes, so a dump that was put back has other numbers.
+    """
+
+    restored_at: int | None
+    tables: int
+    epoch: int
 
 
 class State:
@@ -75,18 +91,25 @@ class State:
         at: int | None = connection.execute(_RESTORED_AT).scalar_one()
         return at
 
-    def notice_restore(self, connection: Connection) -> int | None:
-        """What `restored_at` says once the epoch's file was looked at: a restore since the last look is noted.
+    def notice_restore(self, connection: Connection) -> Origin:
+        """Where the database comes from, once the epoch's file was looked at: a restore since the last look is noted.
 
         For what must not be done on an older copy even once; elsewhere a look a minute does.
         Raises: StoreError if the file cannot be read
         """
-        self._epoch.notice(connection)
-        return self.restored_at(connection)
+        found = self.origin(connection)
+        return self.origin(connection) if self._epoch.notice(connection, found.epoch) else found
 
-    def note_restored(self, connection: Connection) -> None:
-        """Notes in this transaction that the database is an older copy, which whoever puts one back knows."""
-        changed = {"epoch": STATE.c.epoch + 1, "restored_at": self._clock()}
+    def origin(self, connection: Connection) -> Origin:
+        """Where the database comes from. Its tables cannot be replaced until the transaction ends."""
+        return Origin(*connection.execute(_ORIGIN[connection.dialect.name]).one())
+
+    def note_restored(self, connection: Connection, epoch: int = 0) -> None:
+        """Notes in this transaction that the database is an older copy, which whoever puts one back knows.
+
+        `epoch` is a number that it once had, if one is known.
+        """
+        changed = {"epoch": larger(STATE.c.epoch, epoch) + 1, "restored_at": self._epoch.later()}
         connection.execute(update(STATE).values(changed))
 
     @contextlib.contextmanager

@@ -16,6 +16,7 @@ from milagro.roles import logs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.dta.issuing.checking import Checked, RequestChecker
 from milagro.roles.dta.issuing.records import Use
+from milagro.roles.dta.issuing.witnessing import Witness
 from milagro.roles.issuance.messages import IssueAnswer, KeyView, LogHead
 from milagro.roles.issuance.requests import point_in_g1, point_in_g2, seal_answer
 from milagro.roles.issuance.views import signed_view
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from milagro.roles.dta.issuing.authorities import Authorities
     from milagro.roles.dta.issuing.exports import Writable
     from milagro.roles.dta.issuing.records import IssuingRecords
-    from milagro.roles.issuance.messages import IssueRequest, SuccessionAnswer
+    from milagro.roles.issuance.messages import IssueRequest, SuccessionAnswer, WitnessAnswer, WitnessRequest
 
 _log = logs.logger(__name__)
 _FORGET_EVERY: Final = 3600
@@ -89,6 +90,7 @@ class IssuingService:
         self._holdings, self._clock, self._successions, self._random = holdings, clock, successions, random
         fixed = node.network, node.suite, node.purposes, node.slots_ahead
         self._checker = RequestChecker(*fixed, authorities, node.opening)
+        self._witness = Witness(node.network, authorities, records.state)
         self._lock = threading.Lock()
         self._view: tuple[tuple[bytes, int], KeyView] | None = None
         self._forget_at = 0
@@ -163,6 +165,14 @@ class IssuingService:
             signature=key.sign(signed_view(key.public.suite, view)),
             successions=list(self._successions()),
         )
+
+    def witness(self, request: WitnessRequest) -> WitnessAnswer:
+        """The standings of the replicas of the MFA server that asks, with what it tells now.
+
+        Spec: spec/mpin.md#witnessing
+        Raises: InvalidSignature, TicketForged, ParameterError
+        """
+        return self._witness.hear(request, self._clock())
 
     # -- the log -------------------------------------------------------------------------------------------------------
     def head(self) -> LogHead:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table
 
 from milagro.stores.state import Schema
 
@@ -47,6 +47,20 @@ LOG = Table(
 )
 HEAD = Table(
     "issuing_head", TABLES, Column("id", Integer, primary_key=True), Column("octets", LargeBinary, nullable=False)
+)
+# What MFA servers have this D-TA witness of their replicas: the latest standing of each.
+STANDING = Table(
+    "issuing_standing",
+    TABLES,
+    Column("authority", String(59), primary_key=True),
+    Column("replica", LargeBinary(16), primary_key=True),
+    Column("gone", Boolean, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("run", LargeBinary(16), nullable=False),
+    Column("mark", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("signing_key", LargeBinary(32), nullable=False),
+    Column("signature", LargeBinary, nullable=False),
 )
 
 SCHEMA: Final = Schema(TABLES, version=1, application=0x4D495353)

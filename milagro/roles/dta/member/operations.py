@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 import milagro
 from milagro.roles import logs
-from milagro.roles.issuance.messages import HistoryAnswer, HistoryRequest, IssueAnswer, IssueRequest, KeyView, LogHead
+from milagro.roles.issuance.messages import (
+    HistoryAnswer,
+    HistoryRequest,
+    IssueAnswer,
+    IssueRequest,
+    KeyView,
+    LogHead,
+    WitnessAnswer,
+    WitnessRequest,
+)
 from milagro.roles.messages import MemberOperatorStatusAnswer, MemberStatusAnswer, NetworkMember
 from milagro.roles.transport.operations import Call, Caller, NoRequest, Operation, Service
 
@@ -49,6 +58,11 @@ def history(desk: Desk, request: HistoryRequest, _call: Call) -> HistoryAnswer:
     """How the network came to its members and its key, with proof."""
     steps, bundles = desk.member.node.history(request.after or b"")
     return HistoryAnswer(steps=steps, bundles=bundles)
+
+
+def witness(desk: Desk, request: WitnessRequest, _call: Call) -> WitnessAnswer:
+    """What this D-TA knows of the replicas of an MFA server."""
+    return desk.member.issuing().witness(request)
 
 
 def head(desk: Desk, _request: NoRequest, _call: Call) -> LogHead:
@@ -125,6 +139,15 @@ SERVICE = Service(
             HistoryRequest,
             HistoryAnswer,
             "/v1/history",
+        ),
+        Operation(
+            "Witness",
+            "Keeps how far the replicas of an MFA server are, and tells it how far they were.",
+            witness,
+            WitnessRequest,
+            WitnessAnswer,
+            "/v1/witness",
+            tag="witnessing",
         ),
         Operation(
             "AuditHead",

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 
 _log = logs.logger(__name__)
 APPLICATION: Final = 0x4D444E54  # "MDNT"
-VERSION: Final = 2
+VERSION: Final = 3
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 _IDLE_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 5.0
