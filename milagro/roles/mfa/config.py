@@ -9,6 +9,7 @@ from milagro.roles.config import CommonConfig, Reader, read, read_common
 from milagro.roles.mfa.mail.config import EmailConfig, read_email
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.mfa.pins import DEFAULT_RULES, PinRules, read_rules
+from milagro.roles.mfa.split.config import SplitConfig, read_split
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import canonical_origin
 
@@ -45,6 +46,7 @@ class MfaConfig:
     pins: PinRules = DEFAULT_RULES
     oidc: OidcConfig | None = None
     email: EmailConfig | None = None
+    split: SplitConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -56,7 +58,8 @@ class MfaConfig:
         """The files that `milagro keys` is about."""
         signing = sorted(self.oidc.keys.glob("*.sealed")) if self.oidc else []
         identity, keys = self.network.identity, self.network.keys
-        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")), *signing)
+        shares = sorted(self.split.folder.glob("*.sealed")) if self.split else []
+        return (*sorted(keys.glob("*.sealed")), *shares, *sorted(identity.glob("**/*.key")), *signing)
 
 
 def read_config(path: Path) -> MfaConfig:
@@ -80,6 +83,7 @@ def read_config(path: Path) -> MfaConfig:
         pins=read_rules(own.table("pins", required=False)),
         oidc=read_oidc(own.table("oidc")) if "oidc" in own else None,
         email=read_email(own.table("email")) if "email" in own else None,
+        split=read_split(own.table("split")) if "split" in own else None,
     )
     top.finish(path)
     return config

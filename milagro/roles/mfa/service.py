@@ -27,13 +27,15 @@ from milagro.roles import logs, proofs
 from milagro.roles.clock import Clock, unix_now
 from milagro.roles.mfa.batches import LoginVerifier
 from milagro.roles.mfa.records import Device, MfaRecords, StoredSession, check_usable
+from milagro.roles.mfa.split.counters import Counters
+from milagro.roles.mfa.split.joining import Joining
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
 
 if TYPE_CHECKING:
-    from milagro.protocols.mpin.v2 import ServerSecret
     from milagro.roles.messages import NetworkTicket
     from milagro.roles.mfa.config import MfaConfig
     from milagro.roles.mfa.network import Issuers
+    from milagro.roles.mfa.network_keys import LoginSecret
     from milagro.roles.proofs import Applicant
 
 Checkpoint = Callable[[str], None]
@@ -103,6 +105,15 @@ class MfaService:
         self._logins = LoginVerifier()
         context = Context(config.name, config.origin, config.relying_party)
         self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
+        self.joining = self._open_joining()
+
+    def _open_joining(self) -> Joining | None:
+        """This replica's side of logins that others lead, where the server secret is split."""
+        split = self.config.split
+        if split is None:
+            return None
+        counters = Counters(split.counters)
+        return Joining(self.suite, self._verifier, self.records, counters, self.issuers.dealt, self._clock)
 
     # -- enrolment ---------------------------------------------------------------------------------------------
     def enrol(self, applicant: Applicant, signature: bytes) -> Enrolment:
@@ -214,7 +225,7 @@ class MfaService:
             raise
         return LoggedIn(authenticated.identity, authenticated.at, self._move(authenticated, key_id, now))
 
-    def _check(self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int) -> Authenticated:
+    def _check(self, countable: Countable, secret: LoginSecret, session: StoredSession, now: int) -> Authenticated:
         authenticated = self._logins.verify(secret, countable)
         self._checkpoint("verified")
         self.records.succeed(session.digest, now)
@@ -240,6 +251,8 @@ class MfaService:
         Raises: Unavailable
         """
         self.records.state.check()
+        if self.joining is not None:
+            self.joining.check_ready()
 
     def now(self) -> int:
         """The server's clock."""
@@ -248,6 +261,8 @@ class MfaService:
     def close(self) -> None:
         """Lets the database and the D-TAs go."""
         self.issuers.close()
+        if self.joining is not None:
+            self.joining.close()
         self.records.state.close()
 
     def _pinned(self, holder: Identity) -> Device:

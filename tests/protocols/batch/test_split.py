@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from milagro.errors import (
     AuthenticationFailed,
     EncodingError,
+    Expired,
     InvalidShare,
     MilagroError,
     ParameterError,
+    Unavailable,
     WrongRound,
 )
 from milagro.groups import G1Point, GTElement, Scalar, curve
@@ -31,7 +33,7 @@ from milagro.protocols.mpin.v2.joint import Attempts, Contribution, Partial, Par
 from milagro.protocols.mpin.v2.split import Dealing, SplitShare, deal
 from tests.protocols.batch.sources import random_from
 from tests.protocols.batch.test_v2 import WRONG, attempts, colleague
-from tests.protocols.v2.conftest import PIN, Deployment
+from tests.protocols.v2.conftest import NOW, PIN, Deployment
 
 RUN = bytes(range(16))
 NATIVE = "native"
@@ -364,3 +366,54 @@ def _finds(all_: Servers, k: Scalar, X: G1Point, W: GTElement) -> set[str]:
         for pin in (WRONG, PIN, "0000")
         if (E.pairing(-(k * credential.secret_point(pin, None)), E.g2) * whole).is_one()
     }
+
+
+# -- a batch of logins ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("wrong", [(), (0,), (1, 4), (0, 1, 2, 3, 4)])
+def test_the_wrong_ones_of_a_batch_are_found_in_runs_of_their_own(native: Servers, wrong: tuple[int, ...]) -> None:
+    clients = [*native.clients, *native.clients[:2]]
+    countables = [one.countable(WRONG if i in wrong else PIN) for i, one in enumerate(clients)]
+    runs: list[int] = []
+
+    def judge(some: Sequence[v2.Countable]) -> None:
+        runs.append(len(some))
+        if not native.judge(some):
+            raise AuthenticationFailed
+
+    results = joint.verify_jointly(countables, judge)
+    assert [isinstance(one, v2.Authenticated) for one in results] == [i not in wrong for i in range(5)]
+    assert [one.identity for one in results if isinstance(one, v2.Authenticated)] == [
+        one.identity for i, one in enumerate(clients) if i not in wrong
+    ]
+    assert len(runs) <= 9
+    with pytest.raises(WrongRound):
+        joint.verify_jointly(countables, judge)
+
+
+def test_a_run_that_too_few_servers_took_part_in_is_no_verdict(native: Servers) -> None:
+    def judge(_some: Sequence[v2.Countable]) -> None:
+        raise Unavailable("nobody is there")
+
+    results = joint.verify_jointly(attempts(native.clients), judge)
+    assert [type(one) for one in results] == [Unavailable] * 3
+
+
+def test_another_server_derives_the_same_attempt_from_what_the_client_signed(servers: Servers) -> None:
+    client = servers.clients[0]
+    countable = client.countable()
+    state, second = countable.evidence
+    reviewed = client.verifier.review(state, client.identity, NOW)
+    again = reviewed.accept(second, NOW)
+    one, other = (Attempts.of(servers.suite, RUN, [found]) for found in (countable, again))
+    assert one == other
+    name = reviewed.attempt_name(v2.PassTwo.from_bytes(second))
+    changed = replace(v2.PassTwo.from_bytes(second), V=client.suite.curve.g1.to_bytes())
+    assert len(name) == 32
+    assert reviewed.attempt_name(changed) != name
+    with pytest.raises(AuthenticationFailed):
+        client.verifier.review(state, servers.clients[1].identity, NOW)
+    if client.suite.slot is not None:
+        end = (NOW // 86400 + 1) * 86400
+        client.verifier.review(state, client.identity, end + 100)
+        with pytest.raises(Expired):
+            client.verifier.review(state, client.identity, end + 200)

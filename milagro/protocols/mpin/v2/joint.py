@@ -25,14 +25,16 @@ from milagro.errors import (
     AuthenticationFailed,
     InvalidShare,
     MalformedEnvelope,
+    MilagroError,
     ParameterError,
+    Unavailable,
     WrongLength,
     WrongRound,
 )
 from milagro.groups.batches import weighted_sum
 from milagro.octets import frame, i2osp, os2ip, unframe
-from milagro.protocols.mpin.v2.batch import login_points
-from milagro.protocols.mpin.v2.sessions import Countable, Once, need_length
+from milagro.protocols.mpin.v2.batch import login_points, use_up
+from milagro.protocols.mpin.v2.sessions import Authenticated, Countable, Once, need_length
 from milagro.protocols.mpin.v2.suite import MAX_MESSAGE, Suite, draw
 from milagro.secret_value import SecretValue
 
@@ -306,6 +308,34 @@ class Participant(SecretValue):
         if self._joint is None:
             raise WrongRound("a run is decided after this server has answered")
         decide(self._dealing, self._joint, partials)
+
+
+# -- a batch, judged by runs -------------------------------------------------------------------------------------
+def verify_jointly(
+    countables: Sequence[Countable], judge: Callable[[Sequence[Countable]], None]
+) -> list[Authenticated | MilagroError]:
+    """For each attempt what `judge` says of it: of all in one run or, if that is refused, of the halves.
+
+    `judge` returns if all attempts of a run are right, and raises else; Unavailable ends it, for all in the run.
+    Each attempt is used up and has been counted, as by `verify_batch`.
+    Spec: spec/mpin.md#split-secret
+    Raises: WrongRound if an attempt was verified before or stands in the list twice, and then nothing was verified
+    """
+    use_up(countables)
+    return _judged(countables, judge)
+
+
+def _judged(
+    some: Sequence[Countable], judge: Callable[[Sequence[Countable]], None]
+) -> list[Authenticated | MilagroError]:
+    try:
+        judge(some)
+    except MilagroError as error:
+        if len(some) == 1 or isinstance(error, Unavailable):
+            return [error] * len(some)
+        middle = len(some) // 2
+        return [*_judged(some[:middle], judge), *_judged(some[middle:], judge)]
+    return [one._result for one in some]
 
 
 # -- what both kinds of messages share ---------------------------------------------------------------------------
