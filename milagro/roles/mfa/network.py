@@ -290,6 +290,27 @@ def _text(faults: Iterable[Fault]) -> str:
     return f": {said}" if said else ""
 
 
+def key_context(config: MfaConfig, suite: Suite) -> dict[str, str]:
+    """What the sealed secrets of this server say of themselves; each adds the id of its key.
+
+    Raises: ConfigError if the charter cannot be read
+    """
+    return {
+        "role": "mfa",
+        "name": config.name,
+        "kind": "server-secret",
+        "curve": config.suite.curve,
+        "hash": config.suite.hash,
+        "network": str(_members(config, suite).read().network),
+    }
+
+
+def _members(config: MfaConfig, suite: Suite) -> Members:
+    network = config.network
+    following = Following(network.keys / STANDING, SharingSuite(suite.curve))
+    return Members(network.charter, network.bundles, config.suite, following)
+
+
 def open_network(
     config: MfaConfig,
     suite: Suite,
@@ -303,22 +324,11 @@ def open_network(
     Raises: ConfigError, NotFound, DecryptionFailed; Unavailable if the key cannot be had in `dta_wait_seconds`
     """
     network = config.network
-
-    following = Following(network.keys / STANDING, SharingSuite(suite.curve))
-    members = Members(network.charter, network.bundles, config.suite, following)
-    context = {
-        "role": "mfa",
-        "name": config.name,
-        "kind": "server-secret",
-        "curve": config.suite.curve,
-        "hash": config.suite.hash,
-        "network": str(members.read().network),
-    }
     issuers = Issuers(
-        members,
+        _members(config, suite),
         suite,
         open_identity(network, sealing),
-        _keys(config, suite, context, sealing, clock, cost),
+        _keys(config, suite, key_context(config, suite), sealing, clock, cost),
         dial or HttpDial(network.ca_certificate),
         Patience(network.answer_seconds, network.patience_seconds, 0.5),
         network.poll_seconds,

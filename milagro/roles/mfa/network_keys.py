@@ -101,6 +101,11 @@ class NetworkKeys:
             if path not in named:
                 path.unlink(missing_ok=True)
 
+    def forget(self, key_id: bytes) -> None:
+        """Removes the secret of a key."""
+        self._file(key_id).path.unlink(missing_ok=True)
+        files.sync_folder(self.folder)
+
     def _ring(self) -> KeyRing | None:
         path = self.folder / _RING
         if not path.exists():
