@@ -57,8 +57,11 @@ def fetch_keys(path: Path) -> None:
 @click.option(
     "--argon2-memory-mib", type=click.IntRange(8, 2048), default=64, show_default=True, help="Cost of a guess."
 )
+@click.option("--current-only", is_flag=True, help="After a rotation: the replicas have the shares of older keys.")
 @CONFIG
-def split(replicas: tuple[str, ...], threshold: int, into: Path, argon2_memory_mib: int, path: Path) -> None:
+def split(
+    replicas: tuple[str, ...], threshold: int, into: Path, argon2_memory_mib: int, current_only: bool, path: Path
+) -> None:
     """Deal the server's secret out to replicas, NAME at URL, and remove it here. Stop the server before.
 
     Any THRESHOLD of the replicas verify a login; fewer learn nothing that a PIN could be searched with.
@@ -69,7 +72,8 @@ def split(replicas: tuple[str, ...], threshold: int, into: Path, argon2_memory_m
     config = read_config(path)
     named = [Replica(index=i, name=name, url=url) for i, (name, url) in enumerate(map(_named, replicas), 1)]
     cost = Argon2Cost(memory_kib=argon2_memory_mib * 1024)
-    for key_id in split_secrets(config, prompts.sealer(config.common.keys), threshold, named, into, cost):
+    sealer = prompts.sealer(config.common.keys)
+    for key_id in split_secrets(config, sealer, threshold, named, into, cost, current_only=current_only):
         click.echo(f"The secret of the network's key {key_id.hex()} is dealt to {len(named)} replicas, {threshold} of")
         click.echo("which are needed, and is removed here. Copies of it in backups are for you to destroy.")
     click.echo(f"Take each folder in {into} to its replica, as 'split' beside its milagro.toml, and add to that file:")

@@ -101,9 +101,11 @@ class NetworkKeys:
             if path not in named:
                 path.unlink(missing_ok=True)
 
-    def forget(self, key_id: bytes) -> None:
-        """Removes the secret of a key."""
-        self._file(key_id).path.unlink(missing_ok=True)
+    def forget(self) -> None:
+        """Removes the ring, then all secrets: as if nothing had ever been asked for."""
+        (self.folder / _RING).unlink(missing_ok=True)
+        for path in self.folder.glob("*.sealed"):
+            path.unlink(missing_ok=True)
         files.sync_folder(self.folder)
 
     def _ring(self) -> KeyRing | None:

@@ -82,8 +82,7 @@ class Replicas:
 
     def _spend_whole(self) -> None:
         self.whole = self.world.issuers.held.secrets[self.key_id]
-        for path in self.world.config.network.keys.glob("*.sealed"):
-            path.unlink()
+        self.world.issuers._keys.forget()
 
     def issuers(self, number: int) -> Issuers:
         config = self.configs[number]

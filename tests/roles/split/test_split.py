@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from milagro.errors import (
+    AlreadyExists,
     AuthenticationFailed,
     ConfigError,
     Expired,
     InvalidShare,
     MilagroError,
     NotFound,
+    ParameterError,
     Replay,
     Unavailable,
 )
 from milagro.octets import unframe
 from milagro.protocols.mpin.v2 import PassOne, PassTwo, Verifier, start_login
 from milagro.protocols.mpin.v2.joint import Attempts, Contribution, Partial, Participant, contribute
+from milagro.roles.mfa.network import open_network
+from milagro.roles.mfa.split.config import SplitConfig
+from milagro.roles.mfa.split.dealt import Replica
 from milagro.roles.mfa.split.leading import SplitSecret
 from milagro.roles.mfa.split.messages import (
     AnswerRequest,
@@ -33,10 +41,11 @@ from milagro.roles.mfa.split.messages import (
     LinkKey,
     SettleRequest,
 )
+from milagro.roles.mfa.split.splitting import split_secrets
 from milagro.roles.refusals import Locked, code_of
 from tests.roles.split.replicas import Replicas, whole_files
 from tests.roles.test_login import CONTEXT, credential_of, key_id_of
-from tests.roles.world import PIN, SLOT, WRONG, World, login
+from tests.roles.world import CHEAP, PASSPHRASE, PIN, SLOT, WRONG, World, login
 
 NO_MAC = bytes(32)
 
@@ -374,12 +383,51 @@ def test_after_a_rotation_the_old_key_works_until_the_new_one_is_dealt(replicas:
         with pytest.raises(Unavailable, match="milagro mfa split"):
             replicas[number].issuers.refresh()
     assert replicas.login(0).move is None
-    replicas.world.issuers.refresh()  # a server without [mfa.split] fetches the new one, to be dealt
-    assert replicas.deal() == new
+    assert deal_again(replicas) == [new]
     for number in range(3):
         replicas[number].issuers.refresh()
         assert replicas[number].issuers.held.ring.current.key_id == new
     assert whole_files(replicas.world.folder / "replicas") == []
+
+
+def deal_again(replicas: Replicas) -> list[bytes]:
+    """What an operator does after a rotation: on a server without [mfa.split], which has no ring any more."""
+    world, into = replicas.world, replicas.world.folder / "again"
+    open_network(world.config, world.mfa.suite, PASSPHRASE, world.dta_dial, world.clock, CHEAP).close()
+    assert len(list(world.config.network.keys.glob("*.sealed"))) == 2
+    dealt = split_secrets(world.config, PASSPHRASE, 2, replicas.replicas, into, CHEAP, current_only=True)
+    assert not list(world.config.network.keys.glob("*.sealed"))
+    for one, config in zip(replicas.replicas, replicas.configs, strict=True):
+        assert config.split is not None
+        shutil.copytree(into / one.name, config.split.folder, dirs_exist_ok=True)
+    return dealt
+
+
+def test_what_cannot_be_split_is_refused_and_stays_whole(world: World, tmp_path: Path) -> None:
+    servers = [Replica(index=i, name=name, url=f"https://{name}.test") for i, name in enumerate("abc", 1)]
+    whole = list(world.config.network.keys.glob("*.sealed"))
+    twice = [*servers[:2], Replica(index=3, name="a", url="https://c.test")]
+    plain = [*servers[:2], Replica(index=3, name="c", url="http://c.test")]
+    split_config = replace(world.config, split=SplitConfig(tmp_path / "x", tmp_path / "y", None, 5))
+    without_slots = replace(world.config, suite=replace(world.config.suite, slot_seconds=0))
+    for config, threshold, named in (
+        (world.config, 4, servers),
+        (world.config, 2, twice),
+        (world.config, 2, plain),
+        (split_config, 2, servers),
+        (without_slots, 2, servers),
+    ):
+        with pytest.raises((ConfigError, ParameterError)):
+            split_secrets(config, PASSPHRASE, threshold, named, tmp_path / "into", CHEAP)
+    split_folder = tmp_path / "again"
+    (split_folder / "b").mkdir(parents=True)
+    (split_folder / "b" / whole[0].name).write_bytes(b"-")
+    with pytest.raises(AlreadyExists):
+        split_secrets(world.config, PASSPHRASE, 2, servers, split_folder, CHEAP)
+    assert list(world.config.network.keys.glob("*.sealed")) == whole
+    assert len(split_secrets(world.config, PASSPHRASE, 2, servers, tmp_path / "into", CHEAP)) == 1
+    with pytest.raises(NotFound):
+        split_secrets(world.config, PASSPHRASE, 2, servers, tmp_path / "into", CHEAP)
 
 
 def test_the_dealing_is_checked_against_the_networks_key(replicas: Replicas) -> None:

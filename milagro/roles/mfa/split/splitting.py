@@ -2,7 +2,7 @@
 
     for each key: deal --> FOLDER/NAME/<key id>.{json,sealed} of each replica, read back --> the whole secret is removed
 
-A crash before the last step leaves the whole secret and files to be thrown away; the step itself is one unlink a key.
+A crash before the last step leaves the whole secret, and shares to be thrown away.
 """
 
 from __future__ import annotations
@@ -32,9 +32,12 @@ def split_secrets(
     replicas: Sequence[Replica],
     into: Path,
     cost: Argon2Cost | None = None,
+    *,
+    current_only: bool = False,
 ) -> list[bytes]:
     """The ids of the keys whose secrets are dealt now, to a folder of each replica's name, and not whole here any more.
 
+    `current_only` leaves out older keys, whose shares the replicas have: their secrets are removed all the same.
     Spec: spec/mpin.md#split-secret
     Raises: ConfigError, NotFound if the server has no secret yet, AlreadyExists if the folder has files of such a key,
         ParameterError for a threshold that does not fit, DecryptionFailed, StoreError
@@ -45,15 +48,14 @@ def split_secrets(
     if held is None:
         raise NotFound("this server has no secret yet: fetch it first, with 'milagro mfa fetch-keys'")
     folders = [DealtFolder(into / one.name, keys.suite, keys.context, sealing, cost) for one in replicas]
-    known = [held.ring.current, *(key for key, _ in held.ring.retiring)]
+    known = [held.ring.current, *([] if current_only else [key for key, _ in held.ring.retiring])]
     dealt = [key for key in known if key.key_id in held.secrets]
     for key in dealt:
         if any(folder.has(key.key_id) for folder in folders):
             raise AlreadyExists(f"{into} has shares of the key {key.key_id.hex()}; split into an empty folder")
     for key in dealt:
         _deal(held.secrets[key.key_id], key, threshold, replicas, folders)
-    for key in dealt:
-        keys.forget(key.key_id)
+    keys.forget()
     return [key.key_id for key in dealt]
 
 
