@@ -166,8 +166,8 @@ class Joint:
         return frame(self.attempts.run, servers, self.X.to_bytes(), self.V.to_bytes())
 
 
-def join(attempts: Attempts, contributions: Sequence[Contribution]) -> Joint:
-    """The sum of the contributions, of at least two servers, each proven.
+def join(attempts: Attempts, contributions: Sequence[Contribution], own: Contribution | None = None) -> Joint:
+    """The sum of the contributions, of at least two servers, each proven but one's `own`.
 
     Spec: spec/mpin.md#split-secret
     Raises: InvalidShare naming those whose proof does not hold; ParameterError for one server or one twice; WrongRound
@@ -176,7 +176,8 @@ def join(attempts: Attempts, contributions: Sequence[Contribution]) -> Joint:
     servers = sorted(one.index for one in contributions)
     if len(servers) < 2 or len(set(servers)) != len(servers):
         raise ParameterError("a run is of two servers or more, each of them once")
-    _name_culprits("contributions", contributions, lambda one: one.check(attempts))
+    foreign = [one for one in contributions if one != own]
+    _name_culprits("contributions", foreign, lambda one: one.check(attempts))
     E = attempts.suite.curve
     X, V = E.g1_identity, E.g1_identity
     for one in contributions:
@@ -250,10 +251,10 @@ def _partial_challenge(
     return suite.hash_to_scalar(frame(joint.name(), *said), "SPLIT-PARTIAL_")
 
 
-def decide(dealing: Dealing, joint: Joint, partials: Sequence[Partial]) -> None:
+def decide(dealing: Dealing, joint: Joint, partials: Sequence[Partial], own: Partial | None = None) -> None:
     """Nothing, if e(V, Q) prod W_j^lambda_j = 1: then all attempts of the run are right.
 
-    At a single attempt it fails if and only if that is wrong.
+    Each partial is proven, but one's `own`. At a single attempt it fails if and only if that is wrong.
     Spec: spec/mpin.md#split-secret
     Raises: AuthenticationFailed if one of the attempts is wrong; InvalidShare naming those whose proof does not hold;
         ParameterError unless there is one partial from each server of the run, and these are at least t
@@ -261,7 +262,8 @@ def decide(dealing: Dealing, joint: Joint, partials: Sequence[Partial]) -> None:
     servers = sorted(one.index for one in partials)
     if tuple(servers) != joint.servers or len(servers) < dealing.threshold:
         raise ParameterError("a run is decided by one partial from each of its servers, at least as many as t")
-    _name_culprits("partial products", partials, lambda one: one.check(dealing, joint))
+    foreign = [one for one in partials if one != own]
+    _name_culprits("partial products", foreign, lambda one: one.check(dealing, joint))
     E = dealing.suite.curve
     product = E.pairing(joint.V, E.g2_prepared)
     for weight, one in zip(E.lagrange_at_zero([one.index for one in partials]), partials, strict=True):
@@ -278,12 +280,13 @@ class Participant(SecretValue):
     Secret: the share
     """
 
-    __slots__ = ("_dealing", "_joint", "_once", "_share", "attempts", "contribution")
+    __slots__ = ("_dealing", "_joint", "_once", "_own", "_share", "attempts", "contribution")
 
     def __init__(self, share: SplitShare, dealing: Dealing, attempts: Attempts, random: Random) -> None:
         self._share, self._dealing = share, dealing
         self._once = Once()
         self._joint: Joint | None = None
+        self._own: Partial | None = None
         self.attempts = attempts
         self.contribution = contribute(attempts, share.index, random)
 
@@ -295,10 +298,10 @@ class Participant(SecretValue):
         """
         if self.contribution not in contributions or len(contributions) < self._dealing.threshold:
             raise ParameterError("a partial is for the contributions of at least t servers, one's own among them")
-        joint = join(self.attempts, contributions)
+        joint = join(self.attempts, contributions, self.contribution)
         self._once.take_or_refuse("answering in a run")
-        self._joint = joint
-        return partial(self._share, self._dealing, joint, random)
+        self._joint, self._own = joint, partial(self._share, self._dealing, joint, random)
+        return self._own
 
     def decide(self, partials: Sequence[Partial]) -> None:
         """Nothing, if all attempts of the run are right.
@@ -307,7 +310,7 @@ class Participant(SecretValue):
         """
         if self._joint is None:
             raise WrongRound("a run is decided after this server has answered")
-        decide(self._dealing, self._joint, partials)
+        decide(self._dealing, self._joint, partials, self._own)
 
 
 # -- a batch, judged by runs -------------------------------------------------------------------------------------
