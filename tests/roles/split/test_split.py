@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from milagro.errors import (
@@ -30,6 +31,7 @@ from milagro.errors import (
 from milagro.octets import unframe
 from milagro.protocols.mpin.v2 import PassOne, PassTwo, Verifier, start_login
 from milagro.protocols.mpin.v2.joint import Attempts, Contribution, Partial, Participant, contribute
+from milagro.roles.mfa import http as mfa_http
 from milagro.roles.mfa.network import open_network
 from milagro.roles.mfa.split.config import SplitConfig
 from milagro.roles.mfa.split.dealt import Replica
@@ -43,6 +45,7 @@ from milagro.roles.mfa.split.messages import (
 )
 from milagro.roles.mfa.split.splitting import split_secrets
 from milagro.roles.refusals import Locked, code_of
+from milagro.roles.wire import to_text
 from tests.roles.split.replicas import Replicas, whole_files
 from tests.roles.test_login import CONTEXT, credential_of, key_id_of
 from tests.roles.world import CHEAP, PASSPHRASE, PIN, SLOT, WRONG, World, login
@@ -130,6 +133,26 @@ def test_many_people_log_in_at_all_replicas_at_once(replicas: Replicas) -> None:
     with ThreadPoolExecutor(9) as pool:
         found = list(pool.map(lambda one: replicas[one[0]].pass_two(one[1]), prepared))
     assert [one.identity.device for one in found] == names
+
+
+def test_replicas_with_all_places_taken_by_logins_still_serve_each_other(replicas: Replicas) -> None:
+    """Each has one place for logins, and needs the other: had they no places for each other, both would wait."""
+    replicas.doors[2].down = True
+    names = [f"device-{i}" for i in range(4)]
+    for name in names:
+        login(replicas.world.enrol(f"user-{name}", name))
+    for number in (0, 1):
+        server = replicas.configs[number].common.server
+        one_place = replace(server, limits=replace(server.limits, running=1))
+        replicas.doors[number].app = mfa_http.create_app(replicas[number], one_place)
+    messages = [(i % 2, replicas.prepare(i % 2, PIN, name)) for i, name in enumerate(names)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda one: _post(replicas, *one), messages)) == [200] * 4
+
+
+def _post(replicas: Replicas, number: int, message: bytes) -> int:
+    url = f"{replicas.replicas[number].url}/v1/login/pass2"
+    return httpx.post(url, json={"message": to_text(message)}, timeout=120).status_code
 
 
 def test_three_of_three(world: World) -> None:
