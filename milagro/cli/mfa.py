@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
@@ -16,9 +16,7 @@ from milagro.cli.users import open_records, users
 from milagro.roles.clock import unix_now
 from milagro.roles.mfa.config import read_config
 from milagro.roles.mfa.service import invite
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from milagro.stores.keys import Argon2Cost
 
 
 @click.group()
@@ -53,3 +51,44 @@ def fetch_keys(path: Path) -> None:
     config = read_config(path)
     held = open_network(config, config.suite.open(), prompts.sealer(config.common.keys)).held
     click.echo(f"The secret of the network's key {held.ring.current.key_id.hex()} is sealed.")
+
+
+@mfa.command("split")
+@click.argument("replicas", nargs=-1, required=True, metavar="NAME=URL...")
+@click.option("--threshold", type=click.IntRange(2, 32), required=True, help="How many verify a login together.")
+@click.option(
+    "--into", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder for all the shares."
+)
+@click.option(
+    "--argon2-memory-mib", type=click.IntRange(8, 2048), default=64, show_default=True, help="Cost of a guess."
+)
+@click.option("--current-only", is_flag=True, help="After a rotation: the replicas have the shares of older keys.")
+@CONFIG
+def split(
+    replicas: tuple[str, ...], threshold: int, into: Path, argon2_memory_mib: int, current_only: bool, path: Path
+) -> None:
+    """Deal the server's secret out to replicas, NAME at URL, and remove it here. Stop the server before.
+
+    Any THRESHOLD of the replicas verify a login; fewer learn nothing that a PIN could be searched with.
+    """
+    from milagro.roles.mfa.split.dealt import Replica  # noqa: PLC0415 - the other commands need none of it
+    from milagro.roles.mfa.split.splitting import split_secrets  # noqa: PLC0415
+
+    config = read_config(path)
+    named = [Replica(index=i, name=name, url=url) for i, (name, url) in enumerate(map(_named, replicas), 1)]
+    cost = Argon2Cost(memory_kib=argon2_memory_mib * 1024)
+    sealer = prompts.sealer(config.common.keys)
+    for key_id in split_secrets(config, sealer, threshold, named, into, cost, current_only=current_only):
+        click.echo(f"The secret of the network's key {key_id.hex()} is dealt to {len(named)} replicas, {threshold} of")
+        click.echo("which are needed, and is removed here. Copies of it in backups are for you to destroy.")
+    click.echo(f"Take each folder in {into} to its replica, as 'split' beside its milagro.toml, and add to that file:")
+    click.echo("\n[mfa.split]\n")
+    click.echo(f"Then remove {into}, and have the D-TAs issue no server share any more to this authority:")
+    click.echo('purposes = ["client-share", "permit"] in their [[dta.authorities]], until the next rotation.')
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, url = text.partition("=")
+    if not equals or not name.isprintable() or "/" in name or name.startswith("."):
+        raise click.BadParameter(f"{text!r} is not NAME=URL, with a name that can be a folder's")
+    return name, url.rstrip("/")

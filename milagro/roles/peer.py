@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer", bound=Message)
 _ANSWER_LIMIT = 1 << 22  # the bundles of a whole network
-_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+_SECONDS = 15.0
+_CONNECT_SECONDS = 5.0
 
 
 class Peer:
@@ -33,6 +34,7 @@ class Peer:
         ca_certificate: Path | None = None,
         transport: httpx.BaseTransport | None = None,
         client_certificate: tuple[Path, Path] | None = None,
+        seconds: float = _SECONDS,
     ) -> None:
         fault = url_fault(url)
         if fault:
@@ -42,7 +44,7 @@ class Peer:
         self._client = httpx.Client(
             base_url=self.url,
             verify=_trust(ca_certificate, client_certificate),
-            timeout=_TIMEOUT,
+            timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             transport=transport,
             trust_env=not local,  # a proxy named in the environment does not reach this machine's own ports
             follow_redirects=False,

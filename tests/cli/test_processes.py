@@ -107,7 +107,7 @@ class Site:
         path.write_text(path.read_text().replace('level = "info"', 'level = "debug"'))
 
     def start(self, name: str) -> None:
-        role = "mfa" if name == "mfa" else "dta"
+        role = "dta" if name.startswith("dta") else "mfa"
         with (self.folder / f"{name}.log").open("ab") as log:
             arguments = command("serve", role, "--config", self.config(name))
             self.running[name] = subprocess.Popen(arguments, stdout=log, stderr=log, env=ENVIRONMENT)

@@ -19,12 +19,14 @@ from typing import TYPE_CHECKING, Final, cast
 
 from milagro.errors import AuthenticationFailed
 from milagro.protocols.mpin.v2.batch import verify_batch
+from milagro.roles.mfa.split.leading import SplitSecret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from milagro.groups import Random
-    from milagro.protocols.mpin.v2 import Authenticated, Countable, ServerSecret
+    from milagro.protocols.mpin.v2 import Authenticated, Countable
+    from milagro.roles.mfa.network_keys import LoginSecret
 
 LIMIT: Final = 64  # in a batch: finding a wrong one among them takes at most 65 products
 
@@ -33,7 +35,7 @@ LIMIT: Final = 64  # in a batch: finding a wrong one among them takes at most 65
 class _Waiting:
     """One login in the queue. `outcome` is None until its batch is verified."""
 
-    secret: ServerSecret
+    secret: LoginSecret
     countable: Countable
     outcome: Authenticated | Exception | None = None
     woken: Event = field(default_factory=Event)
@@ -52,7 +54,7 @@ class LoginVerifier:
         self._queue: list[_Waiting] = []
         self._at_work = False
 
-    def verify(self, secret: ServerSecret, countable: Countable) -> Authenticated:
+    def verify(self, secret: LoginSecret, countable: Countable) -> Authenticated:
         """The login, if it is right under this server secret; returns once the batch that it is in has been verified.
 
         Spec: spec/mpin.md#batch-verification
@@ -93,18 +95,23 @@ class LoginVerifier:
         for one in (*following, *batch):
             one.woken.set()
 
-    def _judge(self, secret: ServerSecret, some: Sequence[_Waiting]) -> None:
+    def _judge(self, secret: LoginSecret, some: Sequence[_Waiting]) -> None:
         countables = [one.countable for one in some]
         outcomes: Sequence[Authenticated | Exception]
         try:
-            outcomes = verify_batch(secret, countables, self._random) if some[1:] else [countables[0].verify(secret)]
+            outcomes = self._verify(secret, countables)
         except Exception as error:  # noqa: BLE001 - raised again in the threads that it belongs to
             outcomes = [error] * len(some)
         for one, outcome in zip(some, outcomes, strict=True):
             one.outcome = outcome
 
+    def _verify(self, secret: LoginSecret, countables: Sequence[Countable]) -> Sequence[Authenticated | Exception]:
+        if isinstance(secret, SplitSecret):
+            return secret.verify(countables)
+        return verify_batch(secret, countables, self._random) if countables[1:] else [countables[0].verify(secret)]
 
-def _by_secret(batch: Iterable[_Waiting]) -> Iterable[tuple[ServerSecret, list[_Waiting]]]:
+
+def _by_secret(batch: Iterable[_Waiting]) -> Iterable[tuple[LoginSecret, list[_Waiting]]]:
     """The logins that one server secret verifies: while a key is replaced there are two."""
     found: dict[int, list[_Waiting]] = defaultdict(list)
     for one in batch:

@@ -10,6 +10,7 @@ from milagro.roles.mfa.admin.config import AdminConfig, read_admin
 from milagro.roles.mfa.mail.config import EmailConfig, read_email
 from milagro.roles.mfa.oidc.config import OidcConfig, read_oidc
 from milagro.roles.mfa.pins import DEFAULT_RULES, PinRules, read_rules
+from milagro.roles.mfa.split.config import SplitConfig, read_split
 from milagro.roles.mfa.upstream.config import UpstreamConfig, read_upstream
 from milagro.roles.suites import SuiteConfig, read_suite
 from milagro.stores.urls import canonical_origin
@@ -49,6 +50,7 @@ class MfaConfig:
     email: EmailConfig | None = None
     upstream: UpstreamConfig | None = None
     admin: AdminConfig | None = None
+    split: SplitConfig | None = None
 
     @property
     def origin(self) -> str:
@@ -66,7 +68,8 @@ class MfaConfig:
         """The files that `milagro keys` is about."""
         signing = sorted(self.oidc.keys.glob("*.sealed")) if self.oidc else []
         identity, keys = self.network.identity, self.network.keys
-        return (*sorted(keys.glob("*.sealed")), *sorted(identity.glob("**/*.key")), *signing)
+        shares = sorted(self.split.folder.glob("*.sealed")) if self.split else []
+        return (*sorted(keys.glob("*.sealed")), *shares, *sorted(identity.glob("**/*.key")), *signing)
 
 
 def read_config(path: Path) -> MfaConfig:
@@ -92,6 +95,7 @@ def read_config(path: Path) -> MfaConfig:
         email=read_email(own.table("email")) if "email" in own else None,
         upstream=read_upstream(own.table("upstream")) if "upstream" in own else None,
         admin=read_admin(own.table("admin")) if "admin" in own else None,
+        split=read_split(own.table("split")) if "split" in own else None,
     )
     if config.admin is not None and config.oidc is None:
         own.fault("admin", "needs the table [mfa.oidc]: its pages are for people who log in to this server's sessions")

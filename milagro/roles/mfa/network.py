@@ -30,7 +30,11 @@ from milagro.roles.mfa.authority import open_identity
 from milagro.roles.mfa.following import Call, Following
 from milagro.roles.mfa.network_keys import Held, NetworkKeys
 from milagro.roles.mfa.nodes import Members, Nodes
+from milagro.roles.mfa.split.dealt import DealtFolder
+from milagro.roles.mfa.split.keys import SplitKeys
+from milagro.roles.mfa.split.leading import SplitSecret
 from milagro.roles.mfa.watch import KeyWatch
+from milagro.roles.peer import Peer
 from milagro.roles.refusals import KeyOver
 
 if TYPE_CHECKING:
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
     from milagro.roles.issuance.reports import Fault
     from milagro.roles.mfa.authority import NetworkAuthority
     from milagro.roles.mfa.config import MfaConfig
+    from milagro.roles.mfa.network_keys import LoginSecret
+    from milagro.roles.mfa.split.dealt import Dealt
     from milagro.stores.keys import Argon2Cost, SealingKey
 
 _RETRY_SECONDS: Final = 0.5
@@ -95,12 +101,29 @@ class Issuers:
         current = self.held.ring.current
         return None if current.key_id == key_id else self._for(identity, Purpose.CLIENT_SHARE, current, now)
 
-    def server_secret(self, key_id: bytes, now: int) -> ServerSecret:
+    def server_secret(self, key_id: bytes, now: int) -> LoginSecret:
         """What logins with tokens of this key are checked with.
 
-        Raises: KeyOver
+        Raises: KeyOver; Unavailable if it is split, and too few of those who share it are there
         Secret: the result
         """
+        secret = self._held_secret(key_id, now)
+        if isinstance(secret, SplitSecret):
+            secret.require()
+        return secret
+
+    def dealt(self, key_id: bytes, now: int) -> Dealt:
+        """This replica's part in the split secret of a key.
+
+        Raises: KeyOver, also where it is not split
+        Secret: the result
+        """
+        secret = self._held_secret(key_id, now)
+        if not isinstance(secret, SplitSecret):
+            raise KeyOver("the secret of this key is not split here")
+        return secret.dealt
+
+    def _held_secret(self, key_id: bytes, now: int) -> LoginSecret:
         held, key = self.held, self._key(key_id, now)
         if key.key_id not in held.secrets:
             raise KeyOver(_OVER)
@@ -157,6 +180,9 @@ class Issuers:
     def close(self) -> None:
         """Ends that."""
         self._watch.stop()
+        for secret in self._held.secrets.values() if self._held else ():
+            if isinstance(secret, SplitSecret):
+                secret.close()
 
     def refresh(self) -> None:
         """Reads the charter, follows its amendments, asks all D-TAs for the keys, and holds the secrets of these.
@@ -223,18 +249,22 @@ class Issuers:
             )
         return heard
 
-    def _try_old(self, key: SharedKey, known: dict[bytes, ServerSecret]) -> None:
+    def _try_old(self, key: SharedKey, known: dict[bytes, LoginSecret]) -> None:
         try:
             known[key.key_id] = self._secret(key, known)
         except MilagroError as error:
             self._hopeless.add(key.key_id)
             _log.warning("no secret of an old key; its devices cannot log in", key=key.key_id.hex(), reason=str(error))
 
-    def _secret(self, key: SharedKey, known: dict[bytes, ServerSecret]) -> ServerSecret:
+    def _secret(self, key: SharedKey, known: dict[bytes, LoginSecret]) -> LoginSecret:
         if key.key_id in known:
             return known[key.key_id]
         if self._keys.has(key.key_id):
             return self._keys.open(key.key_id)
+        if not self._keys.fetches:
+            raise Unavailable(
+                f"no share of the secret of the key {key.key_id.hex()} is here: 'milagro mfa split' deals it"
+            )
         secret = self._fetch(key)
         self._keys.seal(key.key_id, secret)
         return secret
@@ -265,6 +295,27 @@ def _text(faults: Iterable[Fault]) -> str:
     return f": {said}" if said else ""
 
 
+def key_context(config: MfaConfig, suite: Suite) -> dict[str, str]:
+    """What the sealed secrets of this server say of themselves; each adds the id of its key.
+
+    Raises: ConfigError if the charter cannot be read
+    """
+    return {
+        "role": "mfa",
+        "name": config.name,
+        "kind": "server-secret",
+        "curve": config.suite.curve,
+        "hash": config.suite.hash,
+        "network": str(_members(config, suite).read().network),
+    }
+
+
+def _members(config: MfaConfig, suite: Suite) -> Members:
+    network = config.network
+    following = Following(network.keys / STANDING, SharingSuite(suite.curve))
+    return Members(network.charter, network.bundles, config.suite, following)
+
+
 def open_network(
     config: MfaConfig,
     suite: Suite,
@@ -278,22 +329,11 @@ def open_network(
     Raises: ConfigError, NotFound, DecryptionFailed; Unavailable if the key cannot be had in `dta_wait_seconds`
     """
     network = config.network
-
-    following = Following(network.keys / STANDING, SharingSuite(suite.curve))
-    members = Members(network.charter, network.bundles, config.suite, following)
-    context = {
-        "role": "mfa",
-        "name": config.name,
-        "kind": "server-secret",
-        "curve": config.suite.curve,
-        "hash": config.suite.hash,
-        "network": str(members.read().network),
-    }
     issuers = Issuers(
-        members,
+        _members(config, suite),
         suite,
         open_identity(network, sealing),
-        NetworkKeys(network.keys, suite, context, sealing, cost),
+        _keys(config, suite, key_context(config, suite), sealing, clock, cost),
         dial or HttpDial(network.ca_certificate),
         Patience(network.answer_seconds, network.patience_seconds, 0.5),
         network.poll_seconds,
@@ -301,6 +341,25 @@ def open_network(
     )
     _await_key(issuers, config.dta_wait_seconds)
     return issuers
+
+
+def _keys(
+    config: MfaConfig,
+    suite: Suite,
+    context: dict[str, str],
+    sealing: SealingKey,
+    clock: Clock,
+    cost: Argon2Cost | None,
+) -> NetworkKeys:
+    folder, split = config.network.keys, config.split
+    if split is None:
+        return NetworkKeys(folder, suite, context, sealing, cost)
+
+    def dial(url: str) -> Peer:
+        return Peer(url, split.ca_certificate, seconds=split.answer_seconds)
+
+    dealt = DealtFolder(split.folder, suite, context, sealing, cost)
+    return SplitKeys(folder, suite, context, sealing, cost, dealt=dealt, dial=dial, clock=clock)
 
 
 def _await_key(issuers: Issuers, seconds: float) -> None:

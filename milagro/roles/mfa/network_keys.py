@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from milagro.errors import AlreadyExists, ConfigError, MilagroError
 from milagro.protocols.mpin.v2 import ServerSecret, Suite
@@ -23,8 +23,14 @@ from milagro.stores.keys import Argon2Cost, SealedFile, SealingKey
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from milagro.roles.mfa.split.leading import SplitSecret
+
 _RING: Final = "ring"
 _NAME_DIGITS: Final = 32
+
+
+LoginSecret: TypeAlias = "ServerSecret | SplitSecret"
+"""What logins are verified with: the whole secret of a key, or a share of it and those who have the others."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Held:
     """The keys that this server works with now, and its secret of each. Secret: secrets."""
 
     ring: KeyRing
-    secrets: Mapping[bytes, ServerSecret] = field(repr=False)
+    secrets: Mapping[bytes, LoginSecret] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class NetworkKeys:
 
     Secret: sealing, and what is opened
     """
+
+    fetches: ClassVar[bool] = True  # secrets that are not here, from the D-TAs
 
     folder: Path
     suite: Suite
@@ -56,14 +64,14 @@ class NetworkKeys:
         ring = self._ring()
         if ring is None:
             return None
-        old = [key.key_id for key, _ in ring.retiring if self._file(key.key_id).exists()]
+        old = [key.key_id for key, _ in ring.retiring if self.has(key.key_id)]
         return Held(ring, {key_id: self.open(key_id) for key_id in (ring.current.key_id, *old)})
 
     def has(self, key_id: bytes) -> bool:
         """Whether the secret of a key is here."""
         return self._file(key_id).exists()
 
-    def open(self, key_id: bytes) -> ServerSecret:
+    def open(self, key_id: bytes) -> LoginSecret:
         """The secret of a key.
 
         Raises: NotFound, DecryptionFailed, ConfigError if it is of another server or network
@@ -92,6 +100,13 @@ class NetworkKeys:
         for path in self.folder.glob("*.sealed"):
             if path not in named:
                 path.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Removes the ring, then all secrets: as if nothing had ever been asked for."""
+        (self.folder / _RING).unlink(missing_ok=True)
+        for path in self.folder.glob("*.sealed"):
+            path.unlink(missing_ok=True)
+        files.sync_folder(self.folder)
 
     def _ring(self) -> KeyRing | None:
         path = self.folder / _RING

@@ -24,6 +24,7 @@ from milagro.roles.messages import (
 from milagro.roles.mfa import administration, devices, second_devices
 from milagro.roles.mfa.logins import log_in
 from milagro.roles.mfa.mail import operations as mail_operations
+from milagro.roles.mfa.split import operations as split_operations
 from milagro.roles.proofs import Applicant
 from milagro.roles.refusals import DevicePinned, code_of
 from milagro.roles.transport.operations import Call, NoRequest, Operation, Service
@@ -183,6 +184,7 @@ SERVICE = Service(
         *mail_operations.OPERATIONS,
         *devices.OPERATIONS,
         *second_devices.OPERATIONS,
+        *split_operations.OPERATIONS,
         *administration.OPERATIONS,
     ),
 )

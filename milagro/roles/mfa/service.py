@@ -27,16 +27,18 @@ from milagro.roles.clock import Clock, unix_now
 from milagro.roles.mfa.attempts.witness import Witnessing
 from milagro.roles.mfa.batches import LoginVerifier
 from milagro.roles.mfa.records import Device, DeviceState, MfaRecords, StoredSession, check_usable
+from milagro.roles.mfa.split.counters import Counters
+from milagro.roles.mfa.split.joining import Joining
 from milagro.roles.purposes import context_for
 from milagro.roles.refusals import HolderNotProven, UnknownIdentity
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from milagro.protocols.mpin.v2 import ServerSecret
     from milagro.roles.messages import NetworkTicket
     from milagro.roles.mfa.config import MfaConfig
     from milagro.roles.mfa.network import Issuers
+    from milagro.roles.mfa.network_keys import LoginSecret
     from milagro.roles.proofs import Applicant
 
 Checkpoint = Callable[[str], None]
@@ -107,6 +109,15 @@ class MfaService:
         self.witnessing = None if guard is None else Witnessing(guard, issuers.witnesses)
         context = context_for(config.name, config.origin, config.relying_party)
         self._verifier = Verifier(suite, context, Limits(lifetime=timedelta(seconds=config.session_seconds)))
+        self.joining = self._open_joining()
+
+    def _open_joining(self) -> Joining | None:
+        """This replica's side of logins that others lead, where the server secret is split."""
+        split = self.config.split
+        if split is None:
+            return None
+        counters = Counters(split.counters)
+        return Joining(self.suite, self._verifier, self.records, counters, self.issuers.dealt, self._clock)
 
     # -- enrolment ---------------------------------------------------------------------------------------------
     def enrol(self, applicant: Applicant, signature: bytes) -> Enrolment:
@@ -223,7 +234,7 @@ class MfaService:
         return LoggedIn(authenticated.identity, authenticated.at, self._move(authenticated, key_id, now))
 
     def _check(
-        self, countable: Countable, secret: ServerSecret, session: StoredSession, now: int, bind: Bind | None
+        self, countable: Countable, secret: LoginSecret, session: StoredSession, now: int, bind: Bind | None
     ) -> Authenticated:
         authenticated = self._logins.verify(secret, countable)
         self._checkpoint("verified")
@@ -261,6 +272,8 @@ class MfaService:
         self.records.state.check()
         if self.records.guard is not None:
             self.records.guard.check()
+        if self.joining is not None:
+            self.joining.check_ready()
 
     def start(self) -> None:
         """Begins to follow the network's keys, and to compare the attempts with what D-TAs and other replicas know."""
@@ -277,6 +290,8 @@ class MfaService:
         self.issuers.close()
         if self.witnessing is not None:
             self.witnessing.stop()
+        if self.joining is not None:
+            self.joining.close()
         self.records.close()
 
     def _pinned(self, holder: Identity) -> Device:

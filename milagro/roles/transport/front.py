@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from milagro.roles.wire import Message
 
 T = TypeVar("T")
+INNER_PLACES = 8
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -73,6 +74,8 @@ class Front:
         self.authorizer = Authorizer(config.operators) if config.operators else None
         self.tracer = tracer(config.traces)
         self._threads = ThreadPoolExecutor(config.limits.running, "operation")
+        self._inner = Admission(config.max_requests, INNER_PLACES)
+        self._inner_threads = ThreadPoolExecutor(INNER_PLACES, "inner")  # starts none before there is work
         metrics.watch("milagro_requests_under_way", "Requests between first octet and answer", self._under_way)
         metrics.watch("milagro_requests_running", "Handlers at work", lambda: self.admission.running)
         metrics.watch(
@@ -150,23 +153,27 @@ class Front:
 
         Raises: Busy, TimedOut, and what the operation does
         """
-        found: Message = await self.work(call, lambda: self._in_thread(operation, request, call))
+        places = self._inner if operation.inner else self.admission
+        found: Message = await self.work(call, lambda: self._in_thread(operation, request, call), places)
         return found
 
     def _in_thread(self, operation: Operation, request: Message, call: Call) -> asyncio.Future[Any]:
         context = contextvars.copy_context()
         run = functools.partial(context.run, operation.run, self.role, request, call)
-        return asyncio.get_running_loop().run_in_executor(self._threads, run)
+        return asyncio.get_running_loop().run_in_executor(
+            self._inner_threads if operation.inner else self._threads, run
+        )
 
-    async def work(self, call: Call, start: Callable[[], Awaitable[T]]) -> T:
+    async def work(self, call: Call, start: Callable[[], Awaitable[T]], places: Admission | None = None) -> T:
         """What `start` gives, once there is a place for it and if it is done before the deadline.
 
         Raises: Busy, TimedOut
         """
-        await self.admission.place(call.deadline)
+        places = places or self.admission
+        await places.place(call.deadline)
         started = time.monotonic()
         task = asyncio.ensure_future(start())
-        task.add_done_callback(lambda done: self._done(done, time.monotonic() - started))
+        task.add_done_callback(lambda done: _done(done, places, time.monotonic() - started))
         # A handler's thread cannot be stopped: after the deadline it finishes in its place, and its answer is dropped.
         done, _ = await asyncio.wait({task}, timeout=call.remaining())
         if not done:
@@ -204,7 +211,8 @@ class Front:
         structlog.contextvars.bind_contextvars(operator=operator.subject)
         return operator
 
-    def _done(self, task: asyncio.Future[Any], seconds: float) -> None:
-        self.admission.release(seconds)
-        if not task.cancelled():
-            task.exception()  # seen, so that an answer nobody waits for is no warning
+
+def _done(task: asyncio.Future[Any], places: Admission, seconds: float) -> None:
+    places.release(seconds)
+    if not task.cancelled():
+        task.exception()  # seen, so that an answer nobody waits for is no warning

@@ -70,6 +70,9 @@ class Operation:
     cross_origin: bool = False
     """Whether scripts of any web page may call it: it heeds no cookie, and who may ask is in the request."""
 
+    inner: bool = False
+    """Whether other servers of the role ask for it while their callers wait: it runs in places of its own."""
+
     def __post_init__(self) -> None:
         if (self.method == "GET") != (not self.request.model_fields):
             raise ParameterError(f"{self.name}: a GET takes no arguments, and what takes none is a GET")

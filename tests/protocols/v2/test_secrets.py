@@ -61,4 +61,4 @@ def test_a_stored_two_pass_session_holds_no_secret(deployment: Any, now: int) ->
 
 def test_an_attempt_shows_no_result_before_it_is_verified(deployment: Any) -> None:
     public = [name for name in dir(deployment.countable()) if not name.startswith("_")]
-    assert public == ["identity", "method", "reference", "slot", "verify"]
+    assert public == ["evidence", "identity", "method", "reference", "slot", "verify"]

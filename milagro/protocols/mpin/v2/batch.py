@@ -47,7 +47,7 @@ def verify_batch(
     """
     check_workers(workers)
     _check_one_suite(server_secret, countables)
-    _use_up(countables)
+    use_up(countables)
     weights = random_weights(server_secret.suite.curve, len(countables), random)
     failed = set(_failed(server_secret, countables, weights, workers))
     return [AuthenticationFailed() if i in failed else one._result for i, one in enumerate(countables)]
@@ -61,7 +61,8 @@ def _check_one_suite(server_secret: ServerSecret, countables: Sequence[Countable
             raise ParameterError("an attempt of the batch is of another suite than the server secret")
 
 
-def _use_up(countables: Sequence[Countable]) -> None:
+def use_up(countables: Sequence[Countable]) -> None:
+    """Takes the one verification that each attempt has. Raises: WrongRound if one has none, or stands there twice."""
     if len({id(one) for one in countables}) != len(countables):
         raise WrongRound("an attempt stands in the batch twice")
     for one in countables:

@@ -234,15 +234,24 @@ class Countable(SecretValue):
     Spec: spec/mpin.md#sessions
     """
 
-    __slots__ = ("_U", "_V", "_once", "_result", "_suite", "_y")
+    __slots__ = ("_U", "_V", "_once", "_result", "_suite", "_y", "evidence")
 
-    def __init__(self, suite: Suite, U: G1Point, V: G1Point, y: Scalar, result: Authenticated) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        U: G1Point,
+        V: G1Point,
+        y: Scalar,
+        result: Authenticated,
+        evidence: tuple[bytes, bytes] = (b"", b""),
+    ) -> None:
         self._suite = suite
         self._U = U
         self._V = V
         self._y = y
         self._once = Once()
         self._result = result
+        self.evidence = evidence  # of a two-pass login: session and PASS2, from which another server derives the same
 
     @property
     def identity(self) -> Identity:

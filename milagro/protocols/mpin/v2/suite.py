@@ -32,7 +32,10 @@ PURPOSES = (
     *("PASS1_", "ASK_", "PASS2_", "STATE_", "ONEPASS-MESSAGE_", "SIGNED-MESSAGE_"),
     *("FULL-PASS1_", "FULL-ASK_", "FULL-PASS2_", "FULL-CONFIRM_", "FULL-STATE_"),
 )
-"""Everything that a tag or label can be for."""
+"""Everything that a tag or label can be for, where a client takes part."""
+
+SPLIT_PURPOSES = ("SPLIT-DEALING_", "SPLIT-SHARE_", "SPLIT-ATTEMPTS_", "SPLIT-WEIGHTS_", "SPLIT-PARTIAL_")
+"""Those between servers that hold shares of one server secret."""
 
 MAX_PIN = 1024
 MAX_MESSAGE = 8192  # octets of any message or stored value; the largest honest one is below 4096
@@ -141,7 +144,7 @@ class Suite:
         Spec: spec/mpin.md#suite
         Raises: ParameterError for a purpose that the specification does not name
         """
-        if purpose not in PURPOSES:
+        if purpose not in PURPOSES and purpose not in SPLIT_PURPOSES:
             raise ParameterError(f"M-Pin v2 has no purpose {purpose!r}")
         return (self.id + purpose).encode()
 

@@ -14,6 +14,7 @@ V = -(x + y) SEC                                             accept iff e(V, Q) 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,19 @@ class Verifier:
         created = os2ip(need_length("a time", fields[5], _TIME_OCTETS))
         return Challenged(self, PassOne.from_bytes(fields[3]), Challenge.from_bytes(fields[4]), created)
 
+    def review(self, octets: bytes, pinned: Identity | None, now: int) -> Challenged:
+        """The session that another server of this name opened, with all that `challenge` checks checked again.
+
+        The slot may have ended since, for as long as a session lives.
+        Spec: spec/mpin.md#split-secret
+        Raises: EncodingError, InvalidSignature, AuthenticationFailed, Expired, ParameterError
+        """
+        challenged = self.resume(octets)
+        first = challenged._first
+        check_client(self.suite, self.context, first.identity, first.signature, first.signed(self.context), pinned)
+        current_slot(self.suite, first.slot, now, self.limits.seconds("grace") + self.limits.seconds("lifetime"))
+        return challenged
+
 
 class Challenged:
     """An open session: a valid first pass and the challenge to it. It accepts one second pass. Nothing in it is secret.
@@ -252,4 +266,12 @@ class Challenged:
             raise Replay("this session has had its answer; start a new one")
         slot = suite.slot_from_octets(self._first.slot)
         result = Authenticated(identity, "two-pass", self.session_id, slot, now)
-        return Countable(suite, self._U, V, self._y, result)
+        return Countable(suite, self._U, V, self._y, result, (self.to_bytes(), second.to_bytes()))
+
+    def attempt_name(self, second: PassTwo) -> bytes:
+        """SHA-256(frame(DST(SPLIT-ATTEMPTS_), PASS1 octets, ASK octets, V)): what servers know a guess by.
+
+        Spec: spec/mpin.md#split-secret
+        """
+        said = (self._first.to_bytes(), self.message.to_bytes(), second.V)
+        return hashlib.sha256(self._verifier.suite.labelled("SPLIT-ATTEMPTS_", *said)).digest()
