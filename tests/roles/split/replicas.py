@@ -15,6 +15,7 @@ from milagro.roles.mfa.network import Issuers, open_network
 from milagro.roles.mfa.service import MfaService
 from milagro.roles.mfa.split.config import SplitConfig
 from milagro.roles.mfa.split.dealt import DealtFolder, Replica, deal_out
+from milagro.roles.purposes import context_for
 from tests.roles.issuing.network import serving
 from tests.roles.test_login import CONTEXT, credential_of, key_id_of
 from tests.roles.world import CHEAP, PASSPHRASE, PIN, World
@@ -105,11 +106,12 @@ class Replicas:
         assert device is not None
         return joining._counters.attempts(device.identity.digest())
 
-    def prepare(self, number: int, pin: str = PIN, name: str = "laptop") -> bytes:
+    def prepare(self, number: int, pin: str = PIN, name: str = "laptop", purpose: str | None = None) -> bytes:
         """The second pass of a login at this replica."""
         credential, permit = credential_of(self.world, name)
-        started = start_login(credential, CONTEXT, self.world.clock(), secrets.token_bytes, permit)
-        asked = self.running[number].pass_one(started.message.to_bytes(), self.key_id)
+        context = context_for(CONTEXT.server, CONTEXT.origin, CONTEXT.relying_party, purpose)
+        started = start_login(credential, context, self.world.clock(), secrets.token_bytes, permit)
+        asked = self.running[number].pass_one(started.message.to_bytes(), self.key_id, purpose)
         answer: PassTwo = started.answer(asked, pin, self.world.clock())
         return answer.to_bytes()
 

@@ -44,6 +44,7 @@ from milagro.roles.mfa.split.messages import (
     SettleRequest,
 )
 from milagro.roles.mfa.split.splitting import split_secrets
+from milagro.roles.purposes import ADD_DEVICE
 from milagro.roles.refusals import Locked, code_of
 from milagro.roles.wire import to_text
 from tests.roles.split.replicas import Replicas, whole_files
@@ -95,6 +96,17 @@ def test_wrong_pins_are_counted_by_the_database_and_by_the_others(replicas: Repl
         assert (replicas.world.attempts(), replicas.counted(1)) == (wrong, wrong)
     with pytest.raises(Locked):
         replicas.login(0)
+
+
+def test_a_login_for_one_purpose_is_verified_together_too(replicas: Replicas) -> None:
+    with pytest.raises(AuthenticationFailed):
+        replicas[0].pass_two(replicas.prepare(0, WRONG, purpose=ADD_DEVICE), purpose=ADD_DEVICE)
+    assert replicas.counted(1) + replicas.counted(2) == 1
+    for number in (0, 1):
+        second = replicas.prepare(number, purpose=ADD_DEVICE)
+        with pytest.raises(ParameterError):
+            replicas[number].pass_two(second)  # as a plain login it is none
+        assert replicas[number].pass_two(second, purpose=ADD_DEVICE).identity.user == "alice"
 
 
 def test_logins_at_the_same_moment_are_judged_in_one_run_and_the_wrong_ones_found(replicas: Replicas) -> None:

@@ -15,10 +15,10 @@ V = -(x + y) SEC                                             accept iff e(V, Q) 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from milagro.errors import Expired, ParameterError, Replay, WrongRound
+from milagro.errors import Expired, NonCanonical, ParameterError, Replay, WrongRound
 from milagro.octets import equal, frame, i2osp, os2ip
 from milagro.protocols.mpin.v2.client_key import verify_signature
 from milagro.protocols.mpin.v2.messages import Challenge, PassOne, PassTwo
@@ -190,6 +190,21 @@ class Verifier:
             raise ParameterError("the session was opened at another context")
         created = os2ip(need_length("a time", fields[5], _TIME_OCTETS))
         return Challenged(self, PassOne.from_bytes(fields[3]), Challenge.from_bytes(fields[4]), created)
+
+    def beside(self, octets: bytes) -> Verifier:
+        """This verifier at the relying party that a stored session names, which may be another at the same origin.
+
+        Spec: spec/mpin.md#split-secret
+        Raises: EncodingError; ParameterError if the session was opened at another server or origin
+        """
+        fields = self.suite.fields("STATE_", octets, 6)
+        if tuple(fields[:2]) != self.context.octets[:2]:
+            raise ParameterError("the session was opened at another context")
+        try:
+            relying_party = fields[2].decode()
+        except UnicodeDecodeError:
+            raise NonCanonical("the relying party of a session is not UTF-8") from None
+        return replace(self, context=replace(self.context, relying_party=relying_party))
 
     def review(self, octets: bytes, pinned: Identity | None, now: int) -> Challenged:
         """The session that another server of this name opened, with all that `challenge` checks checked again.

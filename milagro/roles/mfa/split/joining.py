@@ -121,9 +121,10 @@ class Joining:
     def _derive(self, evidence: Evidence, now: int) -> tuple[Countable, Guess]:
         """The attempt that the client signed; every check that the leader made is made again."""
         second = PassTwo.from_bytes(evidence.second)
-        identity = self._verifier.resume(evidence.session).identity
+        verifier = self._verifier.beside(evidence.session)  # a login for one purpose names it in its relying party
+        identity = verifier.resume(evidence.session).identity
         device = self._records.pinned(identity.user, identity.device)
-        challenged = self._verifier.review(evidence.session, device.identity if device else None, now)
+        challenged = verifier.review(evidence.session, device.identity if device else None, now)
         if device is None or device.suspended:
             raise AuthenticationFailed
         countable = challenged.accept(second, now)
