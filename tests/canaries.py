@@ -43,6 +43,7 @@ SHORTEST = 8  # octets; shorter ones would be found where they are not
 _PIECE = 32  # of a long secret, its middle and its end are sought: logs cut, and beginnings are often formats
 _NAME = b"\n\x00"  # a record begins with it and the name of who speaks
 _BITS = 22
+_BLOCK = 1 << 20  # words that are looked at in one go
 
 
 def forms(secret: bytes) -> set[bytes]:
@@ -84,11 +85,12 @@ class Search:
         """Where something is, and its label."""
         for shift in range(min(SHORTEST, len(said))):
             words = np.frombuffer(said, "<u8", (len(said) - shift) // SHORTEST, shift)
-            for word in np.flatnonzero(self._bitmap[self._hash(words)]):
-                at = int(word) * SHORTEST + shift
-                for form, label in self._forms.get(said[at : at + SHORTEST], ()):
-                    if said.startswith(form, at):
-                        yield at, label
+            for begin in range(0, len(words), _BLOCK):
+                hits = np.flatnonzero(self._bitmap[self._hash(words[begin : begin + _BLOCK])])
+                for at in ((begin + hits) * SHORTEST + shift).tolist():
+                    for form, label in self._forms.get(said[at : at + SHORTEST], ()):
+                        if said.startswith(form, at):
+                            yield at, label
         for form in {MARK, MARK.hex().encode(), base64.b64encode(MARK)[:9]}:
             at = said.find(form)
             while at >= 0:

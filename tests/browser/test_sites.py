@@ -100,6 +100,7 @@ def test_who_is_not_in_the_group_does_not_read(reader: Reader, site: ApacheSite)
     with reader.page.expect_response(f"{site.url}/secure/") as answered:
         reader.log_in(PINS["bob"], "PIN of bob")
     assert answered.value.status in {401, 403}
+    reader.page.wait_for_url(f"{site.url}/secure/")
     assert "the page" not in reader.page.content()
 
 

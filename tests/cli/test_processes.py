@@ -32,6 +32,7 @@ from milagro.roles.messages import MemberStatusAnswer
 from milagro.roles.peer import Peer
 from milagro.stores.identities import read_bundle
 from milagro.stores.keys import Passphrase
+from tests.canaries import plant
 from tests.conftest import require_backend
 from tests.roles.network.site import free_ports
 from tests.roles.settled import settle
@@ -210,6 +211,8 @@ def check_no_secret(site: Site, code: str, first_token: str) -> None:
     permit = json.loads((site.folder / "device" / "permit.json").read_text())
     key = (site.folder / "device" / "key.pem").read_text().splitlines()[1]
     output, token = site.said + site.log("mfa"), site.record()["token"]
+    for label, secret in {"a code": code, "a token": token, "a permit": permit["permit"], "a key": key}.items():
+        plant(label, secret)
     assert len(output) > 5000
     secret_words = {PASSPHRASE, PIN, "CANARY", code, code.replace("-", ""), token, permit["permit"], key}
     # Parts as well, so that another framing or a cut does not hide one.
