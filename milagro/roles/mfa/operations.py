@@ -161,6 +161,7 @@ SERVICE = Service(
             PassMessage,
             "/v1/login/pass1",
             tag="login",
+            begins=True,
         ),
         Operation(
             "PassTwo",
