@@ -204,7 +204,6 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "bench.sharing")
     session.run("python", "-m", "bench.issuing", "--count", "100")
     session.run("python", "-m", "bench.serving", "--count", "100")
-    session.run("python", "-m", "bench.logging_in", "--logins", "400", "--steady", "4", "--overload", "10", "--tried")
 
 
 @nox.session
@@ -262,7 +261,7 @@ def network(session: nox.Session) -> None:
 def load(session: nox.Session) -> None:
     """Logins at an MFA server, with twenty minutes of twice what it can do, into docs/benchmarks and README.md.
 
-    Half an hour of a machine that does nothing else. Arguments go to bench.logging_in.
+    Half an hour of a machine that does nothing else; `test` does a short form. Arguments go to bench.logging_in.
     """
     install(session, "server")
     session.run("python", "-m", "bench.logging_in", *session.posargs)

@@ -396,7 +396,9 @@ def _filled(text: str, **values: Any) -> str:
 
 
 def _overload_text(over: dict[str, Any], steady: dict[str, Any]) -> str:
-    refusals = " and ".join(f"{count} were {status}" for status, count in over["refused"].items()) or "none was refused"
+    said = {"410": "410 (of a permit's last hour)"}
+    counts = [f"{count} were {said.get(status, status)}" for status, count in over["refused"].items()]
+    refusals = " and ".join(counts) or "none was refused"
     after, before = (steady[name]["p99"] for name in ("after", "before"))
     return _filled(OVERLOAD, **over, refusals=refusals, patience=PATIENCE, after=after, before=before)
 

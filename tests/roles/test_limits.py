@@ -124,6 +124,19 @@ def test_places_go_in_order_and_none_is_lost() -> None:
     assert asyncio.run(scene()) == list(range(50))
 
 
+@pytest.mark.parametrize(("limit", "beginning"), [(1, 1), (3, 3), (4, 3), (256, 192)])
+def test_what_begins_something_leaves_a_quarter_to_what_goes_on(limit: int, beginning: int) -> None:
+    admission = Admission(limit, 1)
+    for _ in range(beginning):
+        admission.enter(begins=True)
+    with pytest.raises(Busy):
+        admission.enter(begins=True)
+    for _ in range(limit - beginning):
+        admission.enter()
+    with pytest.raises(Busy):
+        admission.enter()
+
+
 def test_whoever_gives_up_leaves_its_turn_to_the_next() -> None:
     async def scene() -> None:
         admission = Admission(100, 1)

@@ -153,6 +153,7 @@ SERVICE = Service(
             PassMessage,
             "/v1/login/pass1",
             tag="login",
+            begins=True,
         ),
         Operation(
             "PassTwo",

@@ -193,7 +193,7 @@ class MfaRecords:
         self.guard = None if journals is None else Guard(self.state, _device, journals, knew=knew)
         self._rules = rules
         self._swept = -1  # the second in which sessions that are over were deleted last
-        self._room = 0  # for so many more sessions, as far as this process knows
+        self._open = 0  # sessions then, and those that this process opened since
 
     def close(self) -> None:
         """Lets the database and the journal go."""
@@ -293,8 +293,8 @@ class MfaRecords:
     def open_session(self, session: StoredSession, now: int, limit: int) -> None:
         """Stores a login between its passes, and once a second deletes those that are over.
 
-        Then they are counted, too, and whenever this process has filled the room that it found. Replicas find out
-        about each other's that often, and together exceed the limit by what they open in a second at most.
+        Then they are counted, too, and whenever the limit seems to be reached. Replicas find out that often about each
+        other's, and together exceed the limit by what they open in a second at most.
         Raises: Busy if `limit` logins are under way, or too many of this device; Replay if this one is; TooSoon while
             the database is compared with the journals
         """
@@ -313,20 +313,20 @@ class MfaRecords:
             is_due = now != self._swept
             if is_due:
                 connection.execute(_SWEEP, {"over": now - _LATE_SECONDS})
-            if is_due or self._room <= 0:
-                self._room = limit - connection.execute(_COUNT).scalar_one()
+            if is_due or self._open >= limit:
+                self._open = connection.execute(_COUNT).scalar_one()
             of = {"by_first_pass": session.first_pass, "by_device": session.digest}
             seen = connection.execute(_BESIDE, of).one()
             if seen.same:
                 raise Replay("this login was begun before; start again")
-            if self._room <= 0:
+            if self._open >= limit:
                 raise Busy("too many logins are under way; try again")
             if seen.own >= _SESSIONS_PER_DEVICE:
                 raise Busy("too many logins of this device are under way; try again in a few minutes")
             connection.execute(_OPEN, _row_of(session, origin.restored_at))
             if is_due and connection.execute(_LATER, {"now": now}).rowcount == 0:
                 connection.execute(insert(_clock).values(id=1, latest=now))
-            self._room -= 1
+            self._open += 1
         self._swept = now
         return True
 

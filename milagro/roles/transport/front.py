@@ -99,13 +99,13 @@ class Front:
             yield
 
     @contextlib.contextmanager
-    def under_way(self, arrival: Arrival) -> Any:
+    def under_way(self, arrival: Arrival, operation: Operation | None = None) -> Any:
         """Around what a request costs: refuses a caller that asks too often, and everyone while there is too much.
 
         Raises: RateLimited, Busy
         """
         self.limiter.check(self._caller(arrival))
-        self.admission.enter()
+        self.admission.enter(begins=operation is not None and operation.begins)
         try:
             yield
         finally:

@@ -87,8 +87,8 @@ class Gate:
             finally:
                 self._always_running -= 1
             return
-        with self._front.under_way(arrival):
-            operation = self._operations.get((scope["method"], scope["path"]))
+        operation = self._operations.get((scope["method"], scope["path"]))
+        with self._front.under_way(arrival, operation):
             call = await self._front.call(arrival, operation)
             body = await self._front.arrive(call, _body(receive, self._front.config.body_limit))
             if operation is None:

@@ -67,6 +67,8 @@ class Operation:
     method: Literal["GET", "POST"] = "POST"
     caller: Caller = Caller.PUBLIC
     tag: str = "operation"
+    begins: bool = False
+    """Whether it begins what later requests go on with: where there is too much to do, those come first."""
     cross_origin: bool = False
     """Whether scripts of any web page may call it: it heeds no cookie, and who may ask is in the request."""
 

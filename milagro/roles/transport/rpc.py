@@ -124,7 +124,7 @@ class RpcServer:
 
     async def _run(self, operation: Operation, arrival: Arrival, context: Any) -> bytes:
         front = self._front
-        with front.under_way(arrival):
+        with front.under_way(arrival, operation):
             call = await front.call(arrival, operation)
             octets = await front.arrive(call, _one_message(context))
             if len(octets) > front.config.body_limit:
