@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 
 const DIST = new URL("./dist/", import.meta.url);
 const MOST_OCTETS = 60_000; // gzipped, all that a visit to the page loads
+const RARE = ["across.js", "across.css"]; // loaded by the views that need them
 const LICENCES = "licences.txt";
 const LICENCE = `/*! Milagro, Apache License 2.0. With parts of noble-curves, noble-hashes and noble-post-quantum by Paul Miller,
 MIT License, see ${LICENCES}. */`;
@@ -33,8 +34,11 @@ async function built() {
   const files = new Map();
   const banner = { js: LICENCE };
   files.set("milagro-client.js", await bundled("src/core/index.ts", "milagro-client.js", { banner }));
-  const apart = { external: ["./milagro-client.js"], alias: { "#client": "./milagro-client.js" } };
+  const external = ["./milagro-client.js", ...RARE.map((name) => `./${name}`)];
+  const apart = { external, alias: { "#client": "./milagro-client.js", "#across": "./across.js" } };
   files.set("app.js", await bundled("src/ui/app.ts", "app.js", apart));
+  files.set("across.js", await bundled("src/ui/across.ts", "across.js", apart));
+  files.set("across.css", await bundled("src/ui/across.css", "across.css"));
   files.set("app.css", await bundled("src/ui/app.css", "app.css"));
   for (const name of ["index.html", "icon.svg"]) files.set(name, await readFile(new URL(`src/ui/${name}`, import.meta.url)));
   files.set(LICENCES, await licences());
@@ -54,11 +58,11 @@ function report(files) {
   let sum = 0;
   for (const [name, octets] of files) {
     const small = gzipSync(octets, { level: 9 }).length;
-    if (name !== LICENCES) sum += small;
+    if (name !== LICENCES && !RARE.includes(name)) sum += small;
     const digest = createHash("sha256").update(octets).digest("hex").slice(0, 16);
     console.log(`${name.padEnd(20)} ${String(octets.length).padStart(7)} octets, ${String(small).padStart(6)} gzipped, sha256 ${digest}`);
   }
-  console.log(`${"all".padEnd(20)} ${" ".repeat(14)} ${String(sum).padStart(7)} gzipped, at most ${MOST_OCTETS}`);
+  console.log(`${"every visit".padEnd(20)} ${" ".repeat(14)} ${String(sum).padStart(7)} gzipped, at most ${MOST_OCTETS}`);
   if (sum > MOST_OCTETS) throw new Error("the page has grown too large");
 }
 

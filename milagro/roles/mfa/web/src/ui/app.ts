@@ -2,12 +2,12 @@
 //
 //   enrol -> pin -> account      login -> account | the site that asked      account -> change | devices      recover
 
-import { Client, type DeviceAnswer, IndexedDbVault, refusalOf } from "#client";
+import { Client, type DeviceAnswer, type Errand, IndexedDbVault, refusalOf } from "#client";
 import { byId, Field, h } from "./dom.ts";
 import { weakness } from "./pins.ts";
 import { type Catalogue, CATALOGUES, fill, type Language, preferred } from "./texts.ts";
 
-interface Account {
+export interface Account {
   user: string;
   device: string;
 }
@@ -25,6 +25,13 @@ interface Asker {
 
 type Show = () => void | Promise<void>;
 
+/** What a login is for: a visit to the account, a site, another browser. */
+interface Goal {
+  errand?: string | Errand;
+  arrived: (account: Account, said: string) => void;
+  leave: () => HTMLElement | false;
+}
+
 const LANGUAGE = "milagro-language";
 const interaction = new URLSearchParams(location.search).get("interaction") ?? undefined;
 const tell = ({ name, reason, code }: { name: string; reason: string; code: string }): void => console.warn(`D-TA ${name}: ${reason} ${code}`);
@@ -37,6 +44,8 @@ let asker: Asker | null = null;
 let shown: Show = () => undefined;
 let notice = "";
 let busy = false;
+let across = false;
+let goal: Goal = { arrived, leave: () => interaction !== undefined && cancel(), ...(interaction !== undefined && { errand: interaction }) };
 
 // -- showing ----------------------------------------------------------------------------------------------------------
 /** Puts a view in the place of the one before, and a screen reader's attention on its title. */
@@ -48,7 +57,7 @@ function show(title: string, ...body: (Node | string | false)[]): void {
   byId("page").removeAttribute("aria-busy");
   say(notice);
   notice = "";
-  const first = byId("page").querySelector<HTMLElement>("input:not([type=radio], .quiet)");
+  const first = byId("page").querySelector<HTMLElement>("input:not([type=radio], [readonly])");
   (first ?? heading).focus();
 }
 
@@ -138,7 +147,7 @@ function enrol(known: Partial<Wanted> = {}, fault?: { code: string; words: strin
     open(() => choosePin({ user: user.value.trim(), code: code.value.trim(), device: device.value.trim(), replaces: known.replaces ?? false }));
   };
   const body = form(done, user.element, code.element, device.element, primary(t.next));
-  show(t.title.enrol, asking(), h("p", { class: "lead" }, t.enrolIntro), body, under(accountsLink()));
+  show(t.title.enrol, asking(), h("p", { class: "lead" }, t.enrolIntro), body, elsewhere(), under(accountsLink()));
   if (fault !== undefined) (fault.code === "device-pinned" || fault.code === "already-exists" ? device : code).complain(fault.words);
 }
 
@@ -193,7 +202,7 @@ async function login(chosenAccount?: Account): Promise<void> {
   });
   const single = accounts.length === 1 && person(account);
   const body = form(done, several, single, whose, pin.element, primary(t.login));
-  show(t.title.login, asking(), body, under(link(t.forgot, () => recover(account)), link(t.other, () => enrol()), interaction !== undefined && cancel()));
+  show(t.title.login, asking(), body, elsewhere(), under(link(t.forgot, () => recover(account)), link(t.other, () => enrol()), goal.leave()));
 }
 
 function chooser(accounts: Account[], first: Account, choose: (account: Account) => void): HTMLElement {
@@ -220,7 +229,16 @@ function hiddenUser(user: string): HTMLInputElement {
 
 /** Logs in; then to the site that asked, or to the account. */
 async function enter(account: Account, pin: string, said = ""): Promise<void> {
-  await client.login(account.user, account.device, pin, interaction);
+  try {
+    await client.login(account.user, account.device, pin, goal.errand);
+  } catch (error) {
+    if (refusalOf(error) !== "device-waiting") throw error;
+    return open(rare("waiting", account));
+  }
+  goal.arrived(account, said);
+}
+
+function arrived(account: Account, said: string): void {
   if (interaction !== undefined) {
     say(fill(t.going, { name: asker?.name ?? "" }));
     location.assign(`/oidc/continue?interaction=${encodeURIComponent(interaction)}`);
@@ -237,6 +255,34 @@ function cancel(): HTMLElement {
   }, t.cancel);
 }
 
+/** A view that most visits do without, in a file of its own. */
+function rare(name: keyof typeof import("#across"), ...about: unknown[]): Show {
+  return async () => {
+    try {
+      const views: Record<string, (kit: Kit, ...about: any[]) => void | Promise<void>> = await import("#across");
+      await views[name]?.(kit(), ...about);
+    } catch (error) {
+      failure(wordsFor(error));
+    }
+  };
+}
+
+export type Kit = ReturnType<typeof kit>;
+
+/** What such a view is made of. */
+function kit() {
+  const inform = (text: string): void => { notice = text; };
+  const set = (next: Goal, who: Asker): void => { goal = next; asker = who; across = false; };
+  return {
+    t, language, client, interaction, asker, h, Field, fill, show, open, say, work, form, primary, link, under, pinField, hiddenUser,
+    filled, person, sure, wordsFor, refusalOf, failure, inform, set, login, enrol, home, rare,
+  };
+}
+
+function elsewhere(): HTMLElement | false {
+  return across && h("button", { type: "button", class: "secondary wide", onclick: () => open(rare("desktop")) }, t.across);
+}
+
 /** For whom the login is, if a site asked for it. */
 function asking(): HTMLElement | false {
   if (asker === null) return false;
@@ -248,7 +294,8 @@ async function home(account: Account): Promise<void> {
   const list = h("ul", { class: "devices" });
   const out = h("button", { type: "button", class: "secondary", onclick: () => { notice = t.doneOut; open(() => login(account)); } }, t.signOut);
   const change = h("button", { type: "button", class: "secondary", onclick: () => open(() => changePin(account)) }, t.changePin);
-  const place = h("section", { class: "list", "aria-labelledby": "devices-title" }, h("h2", { id: "devices-title" }, t.devices), list, h("p", { class: "hint" }, t.addDevice));
+  const add = h("button", { type: "button", class: "secondary wide", onclick: () => open(rare("add", account)) }, t.addDevice);
+  const place = h("section", { class: "list", "aria-labelledby": "devices-title" }, h("h2", { id: "devices-title" }, t.devices), list, add);
   const fault = h("p", { class: "fault", role: "alert" });
   show(t.title.account, person(account), h("div", { class: "actions" }, change, out), fault, place);
   try {
@@ -261,11 +308,14 @@ async function home(account: Account): Promise<void> {
 }
 
 function row(account: Account, device: DeviceAnswer): HTMLElement {
-  const badges = [device.current && t.thisOne, device.locked && t.locked, device.state === "pending" && t.pending].filter((one): one is string => one !== false);
+  const badges = [device.current && t.thisOne, device.locked && t.locked, device.state === "pending" && t.pending, device.state === "waiting" && t.waiting].filter((one): one is string => one !== false);
   const when = typeof device.last_login === "number" ? fill(t.lastLogin, { when: date(device.last_login, "short") }) : t.never;
   const added = fill(t.addedOn, { when: date(device.created) });
   const button = h("button", { type: "button", class: "danger", "aria-label": fill(t.removeNamed, { device: device.name }) }, t.remove);
-  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), button);
+  const confirm = device.state === "waiting" && h("button", {
+    type: "button", class: "link", "aria-label": fill(t.confirmNamed, { device: device.name }), onclick: () => open(rare("confirm", account, device.name)),
+  }, t.confirm);
+  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), confirm, button);
   const remove = async (): Promise<void> => {
     await client.removeDevice(account.user, account.device, device.name);
     notice = fill(t.doneRemove, { device: device.name });
@@ -374,12 +424,20 @@ async function start(): Promise<void> {
     if (interaction !== undefined) {
       const found = await client.interaction(interaction);
       asker = { name: found.client.name, host: found.client.host, hint: found.login_hint ?? "" };
+      across = found.crossing === true;
       if (kept === null && found.ui_locales.length > 0) speak(preferred([...found.ui_locales, ...navigator.languages]));
     }
   } catch (error) {
     return failure(interaction === undefined ? t.errors.unreachable : refusalOf(error) === "unreachable" ? wordsFor(error) : t.errors.over);
   }
-  open(() => login());
+  const brought = new URLSearchParams(location.hash.slice(1));
+  if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search); // a secret may be in it
+  const crossing = brought.get("crossing");
+  const code = brought.get("enrol");
+  if (crossing !== null) open(rare("phone", crossing));
+  else if (code !== null) open(() => enrol({ code, user: brought.get("user") ?? "" }));
+  else open(() => login());
 }
 
+addEventListener("hashchange", () => location.reload()); // a link was opened here that brings something
 void start().catch(() => failure(t.errors["no-storage"]));
