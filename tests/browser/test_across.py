@@ -203,7 +203,7 @@ def test_a_second_device_by_the_first(desktop: Person, phone: Person, provider: 
     desktop.alert("That PIN is not right")
     desktop.write("PIN", "2580")
     desktop.press("Show the code")
-    desktop.title("Open it on the new device")
+    desktop.title("Set up the new device")
     link = link_on(desktop)
     desktop.page.get_by_text("No camera? Use a link").click()
     seen(desktop, "second-code")

@@ -315,7 +315,7 @@ function row(account: Account, device: DeviceAnswer): HTMLElement {
   const confirm = device.state === "waiting" && h("button", {
     type: "button", class: "link", "aria-label": fill(t.confirmNamed, { device: device.name }), onclick: () => open(rare("confirm", account, device.name)),
   }, t.confirm);
-  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), confirm, button);
+  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), h("div", { class: "choices" }, confirm, button));
   const remove = async (): Promise<void> => {
     await client.removeDevice(account.user, account.device, device.name);
     notice = fill(t.doneRemove, { device: device.name });

@@ -41,8 +41,9 @@ export async function desktop(kit: Kit): Promise<void> {
   await follow(news, SECONDS, async () => {
     const state = await stateOf(kit, own);
     if (state === "matched" && image.isConnected) {
-      image.remove();
       news.textContent = words.matched;
+      news.className = "lead";
+      show(words.matchedTitle, news, under(stop));
       say(words.matched);
     }
     if (state === "done") await finish(kit, own);
