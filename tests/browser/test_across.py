@@ -28,7 +28,8 @@ IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mo
 
 
 def someone(chromium: Browser, world: ProviderWorld, **options: Any) -> Iterator[Person]:
-    person = Person(chromium.new_context(locale="en-GB", **options), world)
+    # Of two pages one is behind the other, and comes to no end with its transitions.
+    person = Person(chromium.new_context(locale="en-GB", reduced_motion="reduce", **options), world)
     yield person
     assert person.complaints == []
     assert [url for url in person.strangers if not url.startswith(world.site)] == []
@@ -202,7 +203,7 @@ def test_a_second_device_by_the_first(desktop: Person, phone: Person, provider: 
     desktop.alert("That PIN is not right")
     desktop.write("PIN", "2580")
     desktop.press("Show the code")
-    desktop.title("Open it on the new device")
+    desktop.title("Set up the new device")
     link = link_on(desktop)
     desktop.page.get_by_text("No camera? Use a link").click()
     seen(desktop, "second-code")

@@ -273,7 +273,7 @@ function row(account: Account, device: DeviceAnswer): HTMLElement {
     type: "button", class: "link", "aria-label": fill(t.confirmNamed, { device: device.name }),
     onclick: () => open(later(across, ({ confirm }) => confirm(account, device.name))),
   }, t.confirm);
-  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), confirm, button);
+  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), h("div", { class: "choices" }, confirm, button));
   const remove = async (): Promise<void> => {
     await client.removeDevice(account.user, account.device, device.name);
     notice = fill(t.doneRemove, { device: device.name });

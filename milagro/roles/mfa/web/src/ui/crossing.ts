@@ -48,8 +48,9 @@ async function offer({ link: address, qr, code, secret, seconds }: Started): Pro
     const state = await stateOf(own);
     if (!news.isConnected) return false;
     if (state === "matched" && image.isConnected) {
-      image.remove();
       news.textContent = w.matched;
+      news.className = "lead";
+      show(w.matchedTitle, news, under(stop));
       say(w.matched);
     }
     if (state === "done") await finish(own);
