@@ -12,10 +12,9 @@ from milagro.protocols.mpin.v2 import Identity
 from milagro.protocols.mpin.v2.client_key import Ed25519Key
 from milagro.roles.mfa.accounts import Accounts
 from milagro.roles.mfa.mail.config import EmailConfig
-from milagro.roles.mfa.mail.enrolments import Codes, EmailEnrolments
+from milagro.roles.mfa.mail.enrolments import EmailEnrolments
 from milagro.roles.mfa.mail.outbox import Outbox
 from milagro.roles.mfa.records import MfaRecords
-from milagro.roles.mfa.service import code_hash, new_code
 from milagro.roles.refusals import EmailCodeRefused
 from milagro.roles.suites import open_suite
 from tests.roles.replicas import NOW
@@ -56,8 +55,7 @@ def test_accounts_are_listed_and_removed(records: MfaRecords) -> None:
 def test_a_letter_and_its_code(records: MfaRecords, tmp_path: Path) -> None:
     folder = tmp_path / "outbox"
     config = EmailConfig("login@login.test", ("*",), folder, None, 900, 5, 30, 100)
-    codes = Codes(lambda: "K3M9-0QXT", new_code, code_hash)
-    enrolments = EmailEnrolments(config, records.state, codes)
+    enrolments = EmailEnrolments(config, records.state, lambda: "K3M9-0QXT")
     asked = enrolments.ask("alice@example.com", "192.0.2.7", NOW)
     outbox = Outbox(config, records.state, lambda: NOW, "Login", "https://login.test")
     outbox.deliver()
