@@ -72,7 +72,9 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderWorld
     site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     threading.Thread(target=site.serve_forever, args=(0.02,), daemon=True).start()
     address = f"http://127.0.0.1:{site.server_port}"
-    extra = oidc.TEXT + CLIENT.format(address)
+    # Pictures for people take longer than a login with another device may.
+    longer = oidc.TEXT.replace("[mfa.oidc]", "[mfa.oidc]\ncrossing_seconds = 600", 1)
+    extra = longer.replace('address_header = "x-real-ip"', "proxies = []") + CLIENT.format(address)
     # Playwright has an event loop running in this thread.
     with ThreadPoolExecutor(1) as elsewhere:
         folder, url = tmp_path_factory.mktemp("provider"), f"http://127.0.0.1:{port}"

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from milagro.errors import MilagroError
 from milagro.roles import purposes
@@ -79,9 +80,11 @@ class Phone:
     device: str = "laptop"
     secret: str = ""
     host: str = HOST
+    address: str = "192.0.2.7"
 
     def __post_init__(self) -> None:
         self.http = self.world.browser().http
+        self.http.headers["x-real-ip"] = self.address
 
     def show(self) -> Any:
         return self.call("show").json()
@@ -133,7 +136,8 @@ def post(http: httpx.Client, name: str, body: Any, **headers: str) -> httpx.Resp
 
 def started(rp: Party, browser: Browser, **more: Any) -> Desktop:
     key = interaction_of(rp.authorize(browser, **more))
-    response = post(browser.http, "start", {"interaction": key}, **{"user-agent": FIREFOX})
+    told = {"user-agent": FIREFOX, "x-real-ip": "192.0.2.7"}
+    response = post(browser.http, "start", {"interaction": key}, **told)
     assert response.status_code == 200, response.text
     return Desktop(browser, key, response.json())
 
@@ -156,7 +160,9 @@ def test_the_phone_logs_in_and_the_desktop_has_the_session(rp: Party, desktop: D
     assert (desktop.state(), shown["seconds"]) == ("open", 180)
     asked = phone.show()
     assert (asked["client"], asked["browser"]) == ({"name": "Example", "host": HOST}, "Firefox · Linux")
-    assert asked["same_network"] in (True, None)
+    assert asked["same_network"] is True
+    assert Phone(phone.world, phone.link, address="198.51.100.9").show()["same_network"] is False
+    assert Phone(phone.world, phone.link, address="2001:db8::1").show()["same_network"] is None
     browser.plant("milagro-session", "planted-by-someone-else")
     assert phone.match(shown["code"]).status_code == 200
     assert desktop.state() == "matched"
@@ -365,6 +371,7 @@ def test_a_suspended_user_logs_nobody_in(op: OidcWorld, rp: Party) -> None:
             phone.log_in()
             op.mfa.records.suspend("gus", suspended=True)
             assert refusal(desktop.finish()) == "suspended"
+            assert "milagro-session" not in desktop.browser.http.cookies
 
 
 # -- what is kept, and what is said ------------------------------------------------------------------------------------
@@ -377,21 +384,46 @@ def test_nothing_in_the_database_can_be_presented(op: OidcWorld, desktop: Deskto
 
 
 def test_only_where_the_operator_wants_it(tmp_path: Path) -> None:
-    for rule, status in (("off", 404), ("same-network", 403)):
-        text = TEXT.replace("[mfa.oidc]\n", f'[mfa.oidc]\ncrossing = "{rule}"\n', 1)
-        world = OidcWorld(tmp_path / rule, SetClock(), extra=text).build()
-        browser = world.browser()
-        key = interaction_of(world.rp().authorize(browser))
-        shown = browser.http.get("/oidc/interaction", params={"interaction": key}).json()
-        assert shown["crossing"] == (rule != "off")
-        response = post(browser.http, "start", {"interaction": key})
-        if rule == "same-network":
-            link = parse_qs(urlsplit(response.json()["link"]).fragment)["crossing"][0]
-            with world.mfa.records.state.write() as connection:
-                connection.execute(CROSSING.update().values(network=network_hash(link, "192.0.2.7")))
-            response = Phone(world, link).call("show")
-        assert response.status_code == status
-        world.close()
+    text = TEXT.replace("[mfa.oidc]\n", '[mfa.oidc]\ncrossing = "off"\n', 1)
+    world = OidcWorld(tmp_path, SetClock(), extra=text).build()
+    browser = world.browser()
+    key = interaction_of(world.rp().authorize(browser))
+    assert browser.http.get("/oidc/interaction", params={"interaction": key}).json()["crossing"] is False
+    assert refusal(post(browser.http, "start", {"interaction": key})) == "not-found"
+    world.close()
+
+
+def test_no_other_device_logs_in_for_the_administration(tmp_path: Path) -> None:
+    """Whoever gets an administrator to scan a code and type digits would have all accounts, not one."""
+    world = OidcWorld(tmp_path, SetClock(), extra=TEXT + '[mfa.admin]\ngroups = ["admins"]\n').build()
+    browser = world.browser()
+    key = interaction_of(browser.open("/admin"))
+    shown = browser.http.get("/oidc/interaction", params={"interaction": key}).json()
+    assert (shown["client"]["name"], shown["crossing"]) == ("Administration", False)
+    assert refusal(post(browser.http, "start", {"interaction": key})) == "not-found"
+    with world.mfa.records.state.read() as connection:
+        assert connection.execute(select(CROSSING)).all() == []
+    other = interaction_of(world.rp().authorize(browser))
+    assert browser.http.get("/oidc/interaction", params={"interaction": other}).json()["crossing"] is True
+    assert post(browser.http, "start", {"interaction": other}).status_code == 200
+    world.close()
+
+
+def test_only_in_one_network_where_the_operator_wants_that(tmp_path: Path) -> None:
+    text = TEXT.replace("[mfa.oidc]\n", '[mfa.oidc]\ncrossing = "same-network"\n', 1)
+    world = OidcWorld(tmp_path, SetClock(), extra=text).build()
+    world.enrol()
+    desktop = started(world.rp(), world.browser())
+    phone = Phone(world, desktop.link)
+    for address in ("198.51.100.9", "2001:db8::1", "unknown"):
+        far = Phone(world, desktop.link, address=address)
+        assert refusal(far.call("show")) == refusal(far.match(desktop.shown["code"])) == "other-network"
+    phone.match(desktop.shown["code"])
+    phone.http.headers["x-real-ip"] = "198.51.100.9"
+    assert phone.refused() == "other-network"
+    phone.http.headers["x-real-ip"] = phone.address
+    assert phone.log_in().user == "alice"
+    world.close()
 
 
 def test_networks_are_compared_without_being_kept() -> None:

@@ -97,6 +97,8 @@ id = "gateway"
 redirect_uris = ["{OTHER_CALLBACK}"]
 secret_file = "secret"
 introspects_all = true
+[limits]
+address_header = "x-real-ip"
 """
 
 
@@ -147,6 +149,7 @@ class OidcWorld(World):
         if hasattr(self, "provider"):
             self.provider.close()
         super().start_mfa()
+        self.http._transport.client = ("127.0.0.1", 50000)  # type: ignore[attr-defined]
 
     def application(self) -> Any:
         provider = open_provider(self.mfa, PASSPHRASE, CHEAP)

@@ -62,7 +62,8 @@ class Crossings:
         """POST /oidc/crossing/start: the link, its QR code, the code to be typed, and what only this page has.
 
         Spec: spec/oidc.md#crossing
-        Raises: Expired if the interaction is over or another browser's, Replay if someone has logged in for it
+        Raises: Expired if the interaction is over or another browser's, Replay if someone has logged in for it,
+            NotFound if no other device may log in for it
         """
         body, provider = self._body(exchange), self._provider
         desktop = Desktop(text_of(body, "interaction"), provider.browser(exchange), new_secret())
@@ -72,6 +73,8 @@ class Crossings:
             raise Expired("this login is over, or was begun in another browser")
         if found.fresh:
             raise Replay("someone has logged in for this interaction already; go on, or start again")
+        if not provider.is_crossable(found.request.client_id):
+            raise NotFound("the administration has no logins with another device")
         link, code = new_secret(), f"{secrets.randbelow(1_000_000):06d}"
         expires = min(now + provider.config.crossing_seconds, found.expires)
         asking = Asking(agent_of(exchange.headers.get("user-agent", "")), network_of(exchange.call.caller))

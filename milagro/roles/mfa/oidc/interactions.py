@@ -119,7 +119,7 @@ class Interactions:
                 "ui_locales": request.ui_locales.split(),
                 "display": request.display or None,
                 "logged_in": found.fresh,
-                "crossing": self._provider.config.crossing != "off",
+                "crossing": self._provider.is_crossable(client.client_id),
                 "expires": found.expires,
             }
         )

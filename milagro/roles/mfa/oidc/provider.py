@@ -86,6 +86,13 @@ class Provider:
         """Who an interaction is for: a client, or the server itself."""
         return self.client(client_id) or (self.own if client_id == self.own.client_id else None)
 
+    def is_crossable(self, client_id: str) -> bool:
+        """Whether another device may log in for this asker; never for the administration.
+
+        Spec: spec/oidc.md#crossing
+        """
+        return self.config.crossing != "off" and client_id != self.own.client_id
+
     def id_token(self, grant: Grant, client: RelyingParty, given: Given, *, refreshed: bool) -> str:
         """The ID token that goes with new tokens; one by a refresh says nothing of the nonce."""
         told = replace(grant, nonce=None) if refreshed else grant

@@ -8,12 +8,12 @@ import { codeOf, Fault } from "./fault.ts";
 import { ask, NoAnswer } from "./http.ts";
 import { checkText, Identity } from "./identity.ts";
 import type {
-  DevicesAnswer, EnrolmentAnswer, InteractionAnswer, InvitedAnswer, LoginAnswer, NetworkAnswer, NetworkTicket, PassMessage, PermitsAnswer,
-  StatusAnswer,
+  DeviceInvitationAnswer, DevicesAnswer, EnrolmentAnswer, InteractionAnswer, InvitedAnswer, LoginAnswer, NetworkAnswer, NetworkTicket,
+  PassMessage, PermitsAnswer, StatusAnswer,
 } from "./messages.ts";
 import { type Context, Permit, pinOctets, startLogin, Token } from "./mpin.ts";
 import { type NodeFault, readNetwork } from "./network.ts";
-import { be, equal, frame, fromBase64url, type Octets, random, toBase64url, wipe } from "./octets.ts";
+import { be, equal, frame, fromBase64url, type Octets, random, sha256, toBase64url, wipe } from "./octets.ts";
 import { type Patience, PATIENCE, Requester } from "./requester.ts";
 import { SharedKey } from "./sharing.ts";
 import { MPIN } from "./suite.ts";
@@ -40,6 +40,13 @@ export interface Application {
   user: string;
   device: string;
   code: string;
+}
+
+/** Where the second pass of a login goes, with what beside it, and what the login is for. Spec: spec/mpin.md#transcript */
+export interface Errand {
+  path: string;
+  purpose?: string;
+  more?: object;
 }
 
 /** One origin and the devices of this browser there. */
@@ -104,18 +111,19 @@ export class Client {
   }
 
   /** Who the server says has logged in. With an interaction, the login is that browser's answer to it. */
-  async login(user: string, device: string, pin: string, interaction?: string): Promise<LoginAnswer> {
+  async login(user: string, device: string, pin: string, goal?: string | Errand): Promise<LoginAnswer> {
+    const errand = typeof goal === "string" ? { path: "/oidc/login", more: { interaction: goal } } : goal;
     wipe(pinOctets(pin));
     const slot = this.vault.slot(user, device);
     const record = await enrolled(slot);
     const visit = await this.visit(slot);
     let answer: LoginAnswer;
     try {
-      answer = await this.logIn(visit, record, pin, interaction);
+      answer = await this.logIn(visit, record, pin, errand);
     } catch (error) {
       const waiting = refusalOf(error) === "key-over" ? await slot.waiting() : null;
       if (waiting === null) throw error;
-      answer = await this.logIn(visit, waiting, pin, interaction);
+      answer = await this.logIn(visit, waiting, pin, errand);
       await slot.moveOver(waiting);
     }
     if (answer.move) await this.move(visit, record, answer.move, pin);
@@ -188,6 +196,26 @@ export class Client {
     if (name === device) await this.vault.forget(user, device);
   }
 
+  /** A one-time code for another device of the user, after a login for nothing else. */
+  async inviteDevice(user: string, device: string, pin: string): Promise<DeviceInvitationAnswer> {
+    return (await this.login(user, device, pin, { path: "/v1/devices/invite", purpose: "add-device" })) as DeviceInvitationAnswer;
+  }
+
+  /** Lets a device of the user log in that waits, and that shows these digits. */
+  async confirmDevice(user: string, device: string, name: string, code: string): Promise<void> {
+    const visit = await this.visit(this.vault.slot(user, device));
+    await this.post("/v1/devices/confirm", { ...(await this.holderRequest(visit, "CONFIRM-DEVICE", name, code)), name, code });
+  }
+
+  /** Whether this device is active, or waiting until another one confirms it by these digits. */
+  async standing(user: string, device: string): Promise<{ status: string; digits: string }> {
+    const slot = this.vault.slot(user, device);
+    const { identity } = Token.fromOctets((await enrolled(slot)).token);
+    const { status } = await this.confirm(await this.visit(slot), identity);
+    const first = new DataView(sha256(frame(`${LABEL}DEVICE-CODE`, identity.octets)).buffer).getBigUint64(0);
+    return { status, digits: String(first % 1_000_000n).padStart(6, "0") };
+  }
+
   private async holderRequest(visit: Visit, purpose: string, ...about: string[]): Promise<object> {
     const identity = Token.fromOctets((await enrolled(visit.slot)).token).identity;
     const at = visit.now();
@@ -205,11 +233,11 @@ export class Client {
     return { token: Token.of(identity, secret, pin), keyId: key.keyId };
   }
 
-  private async confirm(visit: Visit, identity: Identity): Promise<void> {
+  private async confirm(visit: Visit, identity: Identity): Promise<{ status: string }> {
     const at = visit.now();
     const statement = frame(`${LABEL}CONFIRM`, visit.status.name, this.origin, identity.octets, be(at, 8));
     const request = { identity: toBase64url(identity.octets), at, signature: toBase64url(await visit.key.sign(statement)) };
-    await this.post("/v1/enrolments/confirm", request);
+    return this.post("/v1/enrolments/confirm", request);
   }
 
   // -- the network ----------------------------------------------------------------------------------------------------
@@ -234,33 +262,36 @@ export class Client {
   }
 
   // -- login ----------------------------------------------------------------------------------------------------------
-  private async logIn(visit: Visit, record: DeviceRecord, pin: string, interaction?: string): Promise<LoginAnswer> {
+  private async logIn(visit: Visit, record: DeviceRecord, pin: string, errand?: Errand): Promise<LoginAnswer> {
     if (record.origin !== this.origin) throw new Fault("parameter-error", "this device is enrolled at another origin");
     const token = Token.fromOctets(record.token);
     const permit = await this.permit(visit, record, token.identity);
     try {
-      return await this.twoPasses(visit, record, token, permit, pin, interaction);
+      return await this.twoPasses(visit, record, token, permit, pin, errand);
     } catch (error) {
       if (!(error instanceof SlotOver)) throw error;
       const fresh = await this.fetchPermit(visit, record, token.identity);
-      return this.twoPasses(visit, record, token, fresh, pin, interaction);
+      return this.twoPasses(visit, record, token, fresh, pin, errand);
     }
   }
 
   private async twoPasses(
-    visit: Visit, record: DeviceRecord, token: Token, permit: Permit | null, pin: string, interaction?: string,
+    visit: Visit, record: DeviceRecord, token: Token, permit: Permit | null, pin: string, errand: Errand = { path: "/v1/login/pass2" },
   ): Promise<LoginAnswer> {
-    const context: Context = { server: record.serverName, origin: this.origin, relyingParty: record.relyingParty };
+    const { path, purpose, more } = errand;
+    const relyingParty = purpose === undefined
+      ? record.relyingParty
+      : toBase64url(sha256(frame(`${LABEL}PURPOSE`, record.relyingParty, purpose)));
+    const context: Context = { server: record.serverName, origin: this.origin, relyingParty };
     const started = await startLogin(token, visit.key, context, visit.now(), random, permit);
-    const first = { message: toBase64url(started.message), key_id: toBase64url(record.keyId) };
+    const first = { message: toBase64url(started.message), key_id: toBase64url(record.keyId), purpose };
     const asked = await this.post<PassMessage>("/v1/login/pass1", first).catch((error: unknown) => {
       throw refusalOf(error) === "expired" ? new SlotOver("expired", "the permit is of another slot") : error;
     });
     const answer = await started.answer(fromBase64url(asked.message), pin, visit.now());
     const message = toBase64url(answer);
     // Bound to this browser's cookie by the server, the same pass gives a session, for the site that asked for the login.
-    const pass = (): Promise<LoginAnswer> =>
-      interaction !== undefined ? this.post("/oidc/login", { message, interaction }) : this.post("/v1/login/pass2", { message });
+    const pass = (): Promise<LoginAnswer> => this.post(path, { message, ...more });
     return pass().catch((error: unknown) => this.waited(error, pass));
   }
 
@@ -341,7 +372,8 @@ export class Client {
     return ask(this.origin + path, { method: "GET", credentials: "same-origin", seconds: SECONDS }) as Promise<T>;
   }
 
-  private post<T>(path: string, body: object): Promise<T> {
+  /** What the server answers to a call that has no method here. */
+  post<T>(path: string, body: object): Promise<T> {
     return ask(this.origin + path, { method: "POST", body, credentials: "same-origin", seconds: SECONDS }) as Promise<T>;
   }
 }

@@ -2,13 +2,13 @@
 
 export { Cid } from "./cid.ts";
 export { decode as decodeCbor, encode as encodeCbor, Tag } from "./cbor.ts";
-export { type Application, Client, type Options, refusalOf } from "./client.ts";
+export { type Application, Client, type Errand, type Options, refusalOf } from "./client.ts";
 export { type ClientKey, WebCryptoKey } from "./client_key.ts";
 export { EncryptionKey } from "./encryption.ts";
 export { openEnvelope, padme } from "./envelope.ts";
 export { codeOf, Fault } from "./fault.ts";
 export { decodePoint, encodePoint, GENERATOR, hashToG1, hashToScalar } from "./g1.ts";
-export type { DeviceAnswer, DevicesAnswer, InteractionAnswer, InvitedAnswer, LoginAnswer, StatusAnswer } from "./messages.ts";
+export type { DeviceAnswer, DeviceInvitationAnswer, DevicesAnswer, InteractionAnswer, InvitedAnswer, LoginAnswer, StatusAnswer } from "./messages.ts";
 export { NoAnswer } from "./http.ts";
 export { Identity } from "./identity.ts";
 export { identityPoint, Permit, permitPoint, pinPoint, slotOctets, startLogin, Token } from "./mpin.ts";

@@ -78,10 +78,20 @@ export interface DevicesAnswer {
   devices: DeviceAnswer[];
 }
 
+/** A one-time code for another device of the user; the link that brings it there, also as a QR code, row by row. */
+export interface DeviceInvitationAnswer extends LoginAnswer {
+  code: string;
+  expires: number;
+  link: string;
+  qr: string[];
+}
+
 /** Who asked for a login: a site that uses this server as its OpenID provider. */
 export interface InteractionAnswer {
   client: { name: string; host: string; uri?: string | null };
   login_hint?: string | null;
   ui_locales: string[];
   logged_in: boolean;
+  /** Whether another device may log in for this browser. */
+  crossing?: boolean;
 }

@@ -2,9 +2,9 @@
 //
 //   enrol -> pin -> account      login -> account | the site that asked      account -> change | devices      recover
 //
-// enrol, pin and recover are in enrolling.ts.
+// enrol, pin and recover are in enrolling.ts; what takes two devices is in across.ts.
 
-import { Client, type DeviceAnswer, IndexedDbVault, refusalOf, type StatusAnswer } from "#client";
+import { Client, type DeviceAnswer, type Errand, IndexedDbVault, refusalOf, type StatusAnswer } from "#client";
 import { byId, Field, h } from "./dom.ts";
 import { weakness } from "./pins.ts";
 import { type Catalogue, CATALOGUES, fill, type Language, preferred } from "./texts.ts";
@@ -24,6 +24,13 @@ export { Field, fill, h };
 
 type Show = () => void | Promise<void>;
 
+/** What a login is for: a visit to the account, a site, another browser. */
+export interface Goal {
+  errand?: string | Errand;
+  arrived: (account: Account, said: string) => void;
+  leave: () => HTMLElement | false;
+}
+
 const LANGUAGE = "milagro-language";
 const query = new URLSearchParams(location.search);
 export const interaction = query.get("interaction") ?? undefined;
@@ -39,6 +46,8 @@ export let asker: Asker | null = null;
 let shown: Show = () => undefined;
 let notice = "";
 let busy = false;
+let crossable = false;
+let goal: Goal = { arrived, leave: () => interaction !== undefined && cancel(), ...(interaction !== undefined && { errand: interaction }) };
 
 // -- showing ----------------------------------------------------------------------------------------------------------
 /** Puts a view in the place of the one before, and a screen reader's attention on its title. */
@@ -50,13 +59,13 @@ export function show(title: string, ...body: (Node | string | false)[]): void {
   byId("page").removeAttribute("aria-busy");
   say(notice);
   notice = "";
-  const first = byId("page").querySelector<HTMLElement>("input:not([type=radio], .quiet)");
+  const first = byId("page").querySelector<HTMLElement>("input:not([type=radio], [readonly])");
   (first ?? heading).focus();
 }
 
 export function open(view: Show): void {
   shown = view;
-  void view();
+  void (async () => view())().catch((error: unknown) => failure(wordsFor(error)));
 }
 
 /** What the next view says above everything else. */
@@ -64,7 +73,7 @@ export function tellNext(text: string): void {
   notice = text;
 }
 
-function say(text: string): void {
+export function say(text: string): void {
   byId("status").textContent = text;
 }
 
@@ -81,10 +90,10 @@ function waits(seconds: number): void {
   tick(seconds);
 }
 
-function wordsFor(error: unknown): string {
+export function wordsFor(error: unknown): string {
   const code = refusalOf(error);
   const known = t.errors as Record<string, string>;
-  const alias: Record<string, string> = { silent: "unreachable", slow: "unreachable", "rate-limited": "busy", "timed-out": "busy", replay: "expired", "not-found": "unknown-identity" };
+  const alias: Record<string, string> = { silent: "unreachable", slow: "unreachable", "rate-limited": "busy", "timed-out": "busy", replay: "expired", "not-found": "unknown-identity", "crossing-over": "expired" };
   return known[code] ?? known[alias[code] ?? ""] ?? fill(t.errors.other, { code });
 }
 
@@ -151,7 +160,7 @@ export function chosen(pin: Field, again: Field): boolean {
 // -- log in -----------------------------------------------------------------------------------------------------------
 export async function login(chosenAccount?: Account): Promise<void> {
   const accounts = await client.accounts();
-  if (accounts.length === 0) return enrol();
+  if (accounts.length === 0) return open(later(enrolling, ({ enrol }) => enrol()));
   const hinted = accounts.find(({ user }) => user === asker?.hint);
   let account = chosenAccount ?? hinted ?? (accounts[0] as Account);
   const pin = pinField(accounts.length === 1 ? fill(t.pinOf, { user: account.user }) : t.pin);
@@ -172,7 +181,8 @@ export async function login(chosenAccount?: Account): Promise<void> {
   });
   const single = accounts.length === 1 && person(account);
   const body = form(done, several, single, whose, pin.element, primary(t.login));
-  show(t.title.login, asking(), body, under(link(t.forgot, () => later(({ recover }) => open(() => recover(account)))), link(t.other, enrol), interaction !== undefined && cancel()));
+  const forgotten = link(t.forgot, later(enrolling, ({ recover }) => recover(account)));
+  show(t.title.login, asking(), body, elsewhere(), under(forgotten, link(t.other, later(enrolling, ({ enrol }) => enrol())), goal.leave()));
 }
 
 function chooser(accounts: Account[], first: Account, choose: (account: Account) => void): HTMLElement {
@@ -199,7 +209,16 @@ export function hiddenUser(user: string): HTMLInputElement {
 
 /** Logs in; then to the site that asked, or to the account. */
 export async function enter(account: Account, pin: string, said = ""): Promise<void> {
-  await client.login(account.user, account.device, pin, interaction);
+  try {
+    await client.login(account.user, account.device, pin, goal.errand);
+  } catch (error) {
+    if (refusalOf(error) !== "device-waiting") throw error;
+    return open(later(across, ({ waiting }) => waiting(account)));
+  }
+  goal.arrived(account, said);
+}
+
+function arrived(account: Account, said: string): void {
   if (interaction !== undefined) {
     say(fill(t.going, { name: asker?.name ?? "" }));
     location.assign(`/oidc/continue?interaction=${encodeURIComponent(interaction)}`);
@@ -216,6 +235,11 @@ function cancel(): HTMLElement {
   }, t.cancel);
 }
 
+/** The way for whoever has the device somewhere else, if the server lets it. */
+export function elsewhere(): HTMLElement | false {
+  return crossable && h("button", { type: "button", class: "secondary wide", onclick: () => open(later(across, ({ desktop }) => desktop())) }, t.across);
+}
+
 /** For whom the login is, if a site asked for it. */
 export function asking(): HTMLElement | false {
   if (asker === null) return false;
@@ -223,11 +247,12 @@ export function asking(): HTMLElement | false {
 }
 
 // -- account ----------------------------------------------------------------------------------------------------------
-async function home(account: Account): Promise<void> {
+export async function home(account: Account): Promise<void> {
   const list = h("ul", { class: "devices" });
   const out = h("button", { type: "button", class: "secondary", onclick: () => { notice = t.doneOut; open(() => login(account)); } }, t.signOut);
   const change = h("button", { type: "button", class: "secondary", onclick: () => open(() => changePin(account)) }, t.changePin);
-  const place = h("section", { class: "list", "aria-labelledby": "devices-title" }, h("h2", { id: "devices-title" }, t.devices), list, h("p", { class: "hint" }, t.addDevice));
+  const add = h("button", { type: "button", class: "secondary wide", onclick: () => open(later(across, ({ add }) => add(account))) }, t.addDevice);
+  const place = h("section", { class: "list", "aria-labelledby": "devices-title" }, h("h2", { id: "devices-title" }, t.devices), list, add);
   const fault = h("p", { class: "fault", role: "alert" });
   show(t.title.account, person(account), h("div", { class: "actions" }, change, out), fault, place);
   try {
@@ -240,11 +265,15 @@ async function home(account: Account): Promise<void> {
 }
 
 function row(account: Account, device: DeviceAnswer): HTMLElement {
-  const badges = [device.current && t.thisOne, device.locked && t.locked, device.state === "pending" && t.pending].filter((one): one is string => one !== false);
+  const badges = [device.current && t.thisOne, device.locked && t.locked, device.state === "pending" && t.pending, device.state === "waiting" && t.waiting].filter((one): one is string => one !== false);
   const when = typeof device.last_login === "number" ? fill(t.lastLogin, { when: date(device.last_login, "short") }) : t.never;
   const added = fill(t.addedOn, { when: date(device.created) });
   const button = h("button", { type: "button", class: "danger", "aria-label": fill(t.removeNamed, { device: device.name }) }, t.remove);
-  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), button);
+  const confirm = device.state === "waiting" && h("button", {
+    type: "button", class: "link", "aria-label": fill(t.confirmNamed, { device: device.name }),
+    onclick: () => open(later(across, ({ confirm }) => confirm(account, device.name))),
+  }, t.confirm);
+  const item = h("li", {}, h("div", { class: "about" }, h("strong", {}, device.name), ...badges.map((badge) => h("span", { class: "badge" }, badge)), h("small", {}, when), h("small", {}, added)), h("div", { class: "choices" }, confirm, button));
   const remove = async (): Promise<void> => {
     await client.removeDevice(account.user, account.device, device.name);
     notice = fill(t.doneRemove, { device: device.name });
@@ -296,18 +325,22 @@ function changePin(account: Account): void {
   show(t.title.change, person(account), form(done, hiddenUser(account.user), old.element, pin.element, again.element, primary(t.save)), under(link(t.back, () => home(account))));
 }
 
-// -- enrol and recover: a file of its own, that few visits need --------------------------------------------------------
-type Enrolling = typeof import("#enrolling");
+// -- views that most visits do without, each in a file with its like --------------------------------------------------
+const enrolling = () => import("#enrolling");
+const across = () => import("#across");
 
-function later(view: (enrolling: Enrolling) => void): void {
-  void import("#enrolling").then(view, () => failure(t.errors.unreachable));
+function later<Views>(file: () => Promise<Views>, view: (views: Views) => void | Promise<void>): Show {
+  return () => file().then(view, () => failure(t.errors.unreachable));
 }
 
-function enrol(): void {
-  later((enrolling) => open(() => enrolling.enrol()));
+/** From here on a login is for something else. */
+export function aim(next: Goal, who: Asker): void {
+  goal = next;
+  asker = who;
+  crossable = false;
 }
 
-function failure(words: string): void {
+export function failure(words: string): void {
   show(t.title.error, h("p", { class: "fault", role: "alert" }, words));
 }
 
@@ -343,13 +376,20 @@ async function start(): Promise<void> {
     if (interaction !== undefined) {
       const found = await client.interaction(interaction);
       asker = { name: found.client.name, host: found.client.host, hint: found.login_hint ?? "" };
+      crossable = found.crossing === true;
       if (kept === null && found.ui_locales.length > 0) speak(preferred([...found.ui_locales, ...navigator.languages]));
     }
   } catch (error) {
     return failure(interaction === undefined ? t.errors.unreachable : refusalOf(error) === "unreachable" ? wordsFor(error) : t.errors.over);
   }
-  if (query.get("enrol") === "upstream") return later(({ comeBack }) => open(comeBack));
-  open(() => login());
+  const brought = new URLSearchParams(location.hash.slice(1));
+  if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search); // a secret may be in it
+  const [crossing, code] = [brought.get("crossing"), brought.get("enrol")];
+  if (query.get("enrol") === "upstream") open(later(enrolling, ({ comeBack }) => comeBack()));
+  else if (crossing !== null) open(later(across, ({ phone }) => phone(crossing)));
+  else if (code !== null) open(later(enrolling, ({ invitation }) => invitation({ code, user: brought.get("user") ?? "" })));
+  else open(() => login());
 }
 
+addEventListener("hashchange", () => location.reload()); // a link was opened here that brings something
 void start().catch(() => failure(t.errors["no-storage"]));

@@ -5,9 +5,9 @@
 //                   --provider--> away --> comeBack -+--> pin (and the device's name) --> account, or the site that asked
 //                   --invitation's code and name ----+
 
-import { type Account, asker, asking, chosen, client, enter, Field, fill, filled, form, h, hiddenUser, interaction, language, link, login, offered, open, person, pinField, primary, show, sure, t, tellNext, under, work } from "#page";
+import { type Account, asker, asking, chosen, client, elsewhere, enter, Field, fill, filled, form, h, hiddenUser, interaction, link, login, offered, open, person, pinField, primary, show, sure, t, tellNext, under, work } from "#page";
 import { type InvitedAnswer, refusalOf } from "#client";
-import { ENROLLING, type Words } from "./texts_enrolling.ts";
+import { words } from "./texts_enrolling.ts";
 
 /** What is known of a device that is being set up. `replaces`: it takes the place of that user's device of that name. */
 export interface Wanted extends Account {
@@ -27,8 +27,6 @@ interface Letter {
 // Of this tab only, until it is closed: it may be reloaded while its user looks for the letter, or is at the provider.
 const LETTER = "milagro-letter";
 const LOST = "milagro-lost";
-
-const words = (): Words => ENROLLING[language];
 
 function said(fault: { code: string; text: string }): string {
   return (words().errors as Record<string, string>)[fault.code] ?? fault.text;
@@ -54,7 +52,7 @@ export function enrol(fault = ""): void {
   if (letter !== null && letter.expires > Date.now() / 1000) return typeCode(letter);
   if (!offered.email && !offered.upstream) return invitation();
   const w = words();
-  show(w.title.enrol, asking(), h("p", { class: "lead" }, w.enrolIntro), alarm(fault), ...ways(null), h("p", { class: "hint last" }, w.lostHint), under(back()));
+  show(w.title.enrol, asking(), h("p", { class: "lead" }, w.enrolIntro), alarm(fault), ...ways(null), elsewhere(), h("p", { class: "hint last" }, w.lostHint), under(back()));
 }
 
 /** What a browser does whose PIN is forgotten or locked. */
@@ -158,7 +156,7 @@ function proceed({ user, code }: InvitedAnswer, lost: Account | null): void {
 }
 
 // -- an invitation ----------------------------------------------------------------------------------------------------
-function invitation(known: Partial<Wanted> = {}, fault?: { code: string; text: string }): void {
+export function invitation(known: Partial<Wanted> = {}, fault?: { code: string; text: string }): void {
   const w = words();
   const user = new Field(w.user, { autocomplete: "username", maxlength: "256", value: known.user ?? asker?.hint ?? "" });
   const code = new Field(w.code, { autocomplete: "one-time-code", maxlength: "64", value: known.code ?? "", class: "code" }, w.codeHint);
@@ -168,7 +166,7 @@ function invitation(known: Partial<Wanted> = {}, fault?: { code: string; text: s
     open(() => choosePin({ user: user.value.trim(), code: code.value.trim(), device: device.value.trim(), replaces: known.replaces ?? false, proven: false }));
   };
   const body = form(done, user.element, code.element, device.element, primary(w.next));
-  show(w.title.enrol, asking(), h("p", { class: "lead" }, w.invitationIntro), body, under(offered.email || offered.upstream ? link(t.back, () => enrol()) : back()));
+  show(w.title.enrol, asking(), h("p", { class: "lead" }, w.invitationIntro), body, elsewhere(), under(offered.email || offered.upstream ? link(t.back, () => enrol()) : back()));
   if (fault !== undefined) (pinned(fault.code) ? device : code).complain(said(fault));
 }
 

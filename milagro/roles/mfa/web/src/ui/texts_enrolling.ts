@@ -1,5 +1,8 @@
 // What a user reads who sets a browser up, or gets back in. In every language of texts.ts.
 
+import { language } from "#page";
+import type { Language } from "./texts.ts";
+
 const en = {
   title: { enrol: "Set up this browser", letter: "Look into your mailbox", pin: "Choose a PIN", recover: "Get back in" },
   enrolIntro: "Say once who you are, and this browser becomes a key of yours. After that, your PIN signs you in.",
@@ -48,7 +51,7 @@ const en = {
   },
 };
 
-export type Words = typeof en;
+type Words = typeof en;
 
 const de: Words = {
   title: { enrol: "Diesen Browser einrichten", letter: "Sehen Sie in Ihr Postfach", pin: "PIN wählen", recover: "Wieder hineinkommen" },
@@ -98,4 +101,8 @@ const de: Words = {
   },
 };
 
-export const ENROLLING = { en, de } as const;
+const WORDS: Record<Language, Words> = { en, de };
+
+export function words(): Words {
+  return WORDS[language];
+}
