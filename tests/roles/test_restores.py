@@ -6,25 +6,31 @@ Spec: spec/mpin.md#restores, spec/mpin.md#witnessing
 from __future__ import annotations
 
 import contextlib
+import secrets
 import shutil
 import sqlite3
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from milagro.cli import main
 from milagro.errors import InvalidSignature, MilagroError, ParameterError, Unavailable
+from milagro.protocols.mpin.v2 import Ed25519Key, Identity
 from milagro.roles.issuance.messages import MAX_STANDINGS, WitnessRequest
 from milagro.roles.issuance.standings import Standing, verified
 from milagro.roles.mfa.attempts.guard import Guard
 from milagro.roles.mfa.pins import PinRules
-from milagro.roles.mfa.records import SCHEMA
+from milagro.roles.mfa.records import MAX_ATTEMPTS, SCHEMA, MfaRecords, StoredSession
 from milagro.roles.mfa.service import MfaService
-from milagro.roles.refusals import TicketForged, code_of
-from milagro.stores.state import back_up, restore
+from milagro.roles.refusals import Locked, TicketForged, TooSoon, code_of
+from milagro.stores.state import Database, back_up, restore
+from tests.roles.conftest import MEMORY
 from tests.roles.correspondents import Owner
 from tests.roles.test_login import on_both_databases
 from tests.roles.test_pins import WRONG_PIN, answer, end, put_back
@@ -116,6 +122,82 @@ def end_of_first(world: World) -> str:
 def again(world: World) -> None:
     """A second later."""
     guard_of(world.mfa)._again = 0.0
+
+
+# -- any order of events -----------------------------------------------------------------------------------------------
+class Processes:
+    """Two processes of a server on one SQLite file, one device, and what its holder may expect."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.now, self.wrong = folder, 1_800_000_000, 0
+        self.database = Database(path=folder / "state.sqlite", epoch_file=folder / "state.epoch")
+        self.running = [self._open(), self._open()]
+        self.copies: list[Path] = []
+        self.restored = False
+        key = Ed25519Key.generate(secrets.token_bytes)
+        suite, salt = "MPIN-V2_BLS12381_SHA-256_CK_", secrets.token_bytes(16)
+        identity = Identity(suite, "login.test", "alice", "phone", self.now, salt, key.algorithm, key.public_key)
+        self.running[0].invite(b"code", "alice", self.now + 100)
+        self.digest = self.running[0].enrol(b"code", identity, self.now).digest()
+
+    def _open(self) -> MfaRecords:
+        return MfaRecords(self.database, rules=PinRules(delay_seconds=0), journals=self.folder / "state.attempts")
+
+    def _counted(self, records: MfaRecords) -> bool:
+        """Whether the attempt is one that is judged."""
+        for _ in range(10):
+            session = StoredSession(secrets.token_bytes(16), self.digest, secrets.token_bytes(16), self.now + 100, b"")
+            try:
+                records.open_session(session, self.now, 1000)
+                if records.count_attempt(session, self.now):
+                    return True
+            except Locked:
+                return False
+            except TooSoon:
+                pass
+            for one in self.running:
+                assert one.guard is not None
+                one.guard._again = 0.0
+                one.guard.look()
+        raise AssertionError("nobody is heard")
+
+    def do(self, event: str, number: int) -> None:
+        records = self.running[number]
+        if event in {"wrong", "right"}:
+            assert self._counted(records) is (self.wrong < MAX_ATTEMPTS)
+            if self.wrong < MAX_ATTEMPTS:
+                self.wrong += 1
+                if event == "right":
+                    records.succeed(self.digest, self.now)
+                    self.wrong = 0
+        elif event == "copy":
+            self.copies.append(self.folder / f"copy-{len(self.copies)}")
+            back_up(records.state, self.copies[-1])
+        elif event == "restore" and self.copies and not self.restored:  # two in one second count as one
+            self.restored = True
+            restore(self.database, SCHEMA, self.copies[number % len(self.copies)])
+        elif event == "restart":
+            records.close()
+            self.running[number] = self._open()
+
+    def close(self) -> None:
+        for one in self.running:
+            one.close()
+
+
+EVENTS = st.sampled_from(["wrong", "wrong", "wrong", "right", "copy", "restore", "restore", "restart"])
+
+
+@given(st.lists(st.tuples(EVENTS, st.integers(0, 1)), min_size=10, max_size=30))
+@example([("copy", 0), ("wrong", 0), ("wrong", 1), ("restore", 0), ("restart", 1)])
+@example([("wrong", 0), ("copy", 0), ("wrong", 1), ("right", 0), ("wrong", 0), ("restore", 0)])
+@settings(max_examples=25, deadline=None)
+def test_attempts_are_exact_whatever_happens_in_between(events: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as place:
+        processes = Processes(Path(place))
+        for event, number in [*events, ("wrong", 0), ("wrong", 1), ("wrong", 0), ("wrong", 1)]:
+            processes.do(event, number)
+        processes.close()
 
 
 # -- several replicas ------------------------------------------------------------------------------------------------

@@ -123,9 +123,9 @@ def add_wrong(connection: Connection, place: str, now: int) -> int:
     return int(connection.execute(more.returning(WRONG_PINS.c.count)).scalar_one())
 
 
-def too_soon(seconds: int) -> TooSoon:
+def too_soon(seconds: int, why: str = "too soon after a wrong PIN") -> TooSoon:
     """The refusal of an attempt that comes `seconds` before its time."""
-    error = TooSoon("too soon after a wrong PIN; wait, then try again")
+    error = TooSoon(f"{why}; wait, then try again")
     error.retry_after = float(seconds)
     return error
 

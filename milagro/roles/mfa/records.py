@@ -303,7 +303,7 @@ class MfaRecords:
                 return
             if self.guard is not None:
                 self.guard.settle()
-        raise pins.too_soon(1)
+        raise pins.too_soon(1, "the database changes under the server")
 
     def _try_open(self, session: StoredSession, now: int, limit: int) -> bool:
         with self.state.write() as connection:
@@ -366,7 +366,7 @@ class MfaRecords:
             if outcome is None or self.guard is None:
                 return False
             self.guard.settle(session.digest)
-        raise pins.too_soon(1)
+        raise pins.too_soon(1, "the database changes under the server")
 
     def _try_count(self, session: StoredSession, now: int, network: str | None) -> Used | _Unsettled | None:
         """What the device has used, with this attempt; None if the session was used up; or nothing is known yet."""

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _RECENT: Final = 256  # records that are compared with the database at every look
 _CHUNK: Final = 500
 _RETRY_SECONDS: Final = 1
+_COMPARING: Final = "the server compares an older copy of its database with its journals"
 _log = logs.logger(__name__)
 
 
@@ -175,7 +176,7 @@ class Guard:
         """
         with self._settling:
             if time.monotonic() < self._again:
-                raise too_soon(_RETRY_SECONDS)
+                raise too_soon(_RETRY_SECONDS, _COMPARING)
             recent = self._recent(about)
             with self._state.write() as connection:
                 view = self._view(connection, recent)
@@ -191,14 +192,14 @@ class Guard:
         if self.asks and self.asked != view.at:  # another replica may have come since the copy was made: they know
             self._again = time.monotonic() + _RETRY_SECONDS
             self.wake.set()
-            raise too_soon(_RETRY_SECONDS)
+            raise too_soon(_RETRY_SECONDS, _COMPARING)
         before, self.awaited, self.uncovered = self.awaited, view.awaited, view.uncovered
         if self.awaited:
             self._again = time.monotonic() + _RETRY_SECONDS
             if before != self.awaited:
                 waiting = ", ".join(one.hex() for one in self.awaited)
                 _log.warning("the database is an older copy: nobody logs in until these have merged", replicas=waiting)
-            raise too_soon(_RETRY_SECONDS)
+            raise too_soon(_RETRY_SECONDS, _COMPARING)
         key = view.origin.restored_at, view.origin.tables
         if view.at and self._settled != key:
             covered = self.uncovered < view.at

@@ -122,7 +122,7 @@ class Witnessing:
             found, answers = witnesses.tell([guard.question()])
             self._heard = answers > 0
             guard.hear(found, guard.asked)
-        found, answers = witnesses.tell(guard.standings(MAX_STANDINGS // 2))
+        found, answers = witnesses.tell(guard.standings(MAX_STANDINGS // 2)) if self._heard else ([], 0)
         enough = answers >= witnesses.enough
         if enough is not guard.witnessed:
             text = "the D-TAs witness the journal" if enough else "too few D-TAs witness the journal of attempts"
