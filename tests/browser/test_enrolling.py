@@ -228,22 +228,26 @@ def test_after_a_wrong_pin_it_waits_and_goes_on_by_itself(person: Person, pages:
         records._rules = before
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-def test_it_fits_a_phone(chromium: Browser, pages: EnrollingWorld, colours: Any) -> None:
-    size = {"width": 360, "height": 740}
-    context = chromium.new_context(locale="de-DE", color_scheme=colours, reduced_motion="reduce", viewport=size)  # type: ignore[arg-type]
-    person = Person(context, pages)
+def test_it_fits_a_phone_in_both_colours(chromium: Browser, pages: EnrollingWorld) -> None:
+    size: Any = {"width": 360, "height": 740}
+    person = Person(chromium.new_context(locale="de-DE", reduced_motion="reduce", viewport=size), pages)
+
+    def looks(name: str) -> None:
+        for colours in ("light", "dark"):
+            person.page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
+            person.looks(f"phone-{colours}-{name}")
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= 360
+
     person.open()
     person.title("Diesen Browser einrichten")
-    person.looks(f"phone-{colours}-ways")
+    looks("ways")
     person.write("E-Mail-Adresse", "gert@mail.test")
     person.press("Code senden")
     person.title("Sehen Sie in Ihr Postfach")
-    person.looks(f"phone-{colours}-letter")
+    looks("letter")
     person.write("Code in der E-Mail", pages.letter())
     person.page.keyboard.press("Enter")
     person.title("PIN wählen")
-    person.looks(f"phone-{colours}-pin")
-    assert person.page.evaluate("document.documentElement.scrollWidth") <= 360
+    looks("pin")
     person.check()
     person.close()
