@@ -83,7 +83,8 @@ def administrator(someone: Callable[[str], Person], world: AdminWorld, user: str
     olga.open("/admin")
     olga.title("Sign in")
     olga.sees("Administration")
-    olga.log_in("2580", f"PIN of {user}")
+    assert olga.page.get_by_role("button", name="Sign in with another device").count() == 0
+    olga.log_in("CANARY-pin-2580", f"PIN of {user}")
     olga.title("Users")
     return olga
 
@@ -102,11 +103,11 @@ def test_suspend_resume_and_remove(someone: Callable[[str], Person], world: Admi
     olga.sees("The account is suspended.")
     seen(olga, "suspended")
     alice.open()
-    alice.log_in("2580")
+    alice.log_in("CANARY-pin-2580")
     alice.alert("This account is suspended.")
     olga.press("Resume")
     olga.sees("The user can log in again.")
-    alice.log_in("2580")
+    alice.log_in("CANARY-pin-2580")
     alice.title("Your account")
 
     olga.page.get_by_role("button", name="Remove Laptop").click()
@@ -119,7 +120,7 @@ def test_suspend_resume_and_remove(someone: Callable[[str], Person], world: Admi
     olga.sees("The account is removed.")
     assert olga.page.get_by_role("link", name="alice").count() == 0
     alice.open()
-    alice.log_in("2580")
+    alice.log_in("CANARY-pin-2580")
     alice.page.get_by_role("alert").filter(has_text=" ").first.wait_for()
     assert world.mfa.records.pinned("alice", "Laptop") is None
 
@@ -136,7 +137,7 @@ def test_invite_and_make_another_administrator(someone: Callable[[str], Person],
     code = oskar.page.locator("code").inner_text()
     dora = someone("")
     dora.application("dora", code)
-    dora.choose("2580")
+    dora.choose("CANARY-pin-2580")
     dora.title("Your account")
 
     follow(oskar, "← All users")
@@ -145,7 +146,7 @@ def test_invite_and_make_another_administrator(someone: Callable[[str], Person],
     oskar.press("Save")
     oskar.sees("The profile is saved.")
     dora.open("/admin")
-    dora.log_in("2580", "PIN of dora")
+    dora.log_in("CANARY-pin-2580", "PIN of dora")
     dora.title("Users")
     follow(dora, "oskar")
     dora.press("Suspend")
@@ -162,7 +163,7 @@ def test_invite_and_make_another_administrator(someone: Callable[[str], Person],
 def test_who_is_no_administrator_finds_nothing(someone: Callable[[str], Person]) -> None:
     ben = someone("ben")
     ben.open("/admin")
-    ben.log_in("2580", "PIN of ben")
+    ben.log_in("CANARY-pin-2580", "PIN of ben")
     ben.title("There is no such page.")
     ben.sees("You are logged in as ben.")
     seen(ben, "nothing")

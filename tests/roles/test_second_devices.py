@@ -6,6 +6,8 @@ Spec: spec/mpin.md#second-device
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from milagro.cli import devices as cli
+from milagro.cli import main
 from milagro.errors import MilagroError
 from milagro.octets import frame
 from milagro.protocols.mpin.v2 import Ed25519Key
@@ -25,10 +28,12 @@ from milagro.roles.device_messages import DeviceInvitationAnswer
 from milagro.roles.mfa import qr
 from milagro.roles.mfa.records import DeviceState
 from milagro.roles.refusals import code_of
+from tests.roles.web.pages_world import PagesWorld
 from tests.roles.world import MFA_URL, PIN, WRONG, login
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from milagro.roles.client.service import Client
     from tests.roles.world import World
@@ -196,6 +201,32 @@ def test_a_qr_code_is_drawn_with_its_quiet_zone() -> None:
     assert {len(line) for line in lines} == {len(qr.rows("https://login.test/login#x")) + 4}
 
 
-def test_the_command_line_says_what_there_is() -> None:
-    shown = CliRunner().invoke(cli.devices, ["--help"]).output
-    assert all(name in shown for name in ("list", "add", "confirm", "remove"))
+def test_on_the_command_line(tmp_path: Path) -> None:
+    def run(*arguments: str, folder: str = "laptop", code: int = 0) -> str:
+        words = ("client", *arguments, "--folder", str(tmp_path / folder), "--pin-env", "TEST_PIN")
+        done = CliRunner().invoke(main, words, env={"TEST_PIN": PIN})
+        assert done.exit_code == code, done.output
+        return str(done.output)
+
+    def enroll(code: str, name: str) -> str:
+        known = ("--server", world.url, "--user", "alice", "--code", code, "--device", name)
+        return run("enroll", *known, folder=name)
+
+    world = PagesWorld.made(tmp_path / "world")
+    with world.serving():
+        assert "Confirm" not in enroll(world.code("alice"), "laptop")
+        assert "this device" in run("devices", "list")
+        shown = run("devices", "add")
+        # The servers of this process write their log to the same place.
+        (found,) = (json.loads(line) for line in run("devices", "add", "--json").splitlines() if line[:1] == "{")
+        assert f"Open {world.url}/login#enrol=" in shown
+        assert "move" not in found
+        digits = re.findall(r"with the code (\d{6})\.", enroll(found["code"], "phone"))
+        assert "[device-waiting]" in run("login", folder="phone", code=3)
+        assert "phone: waiting" in run("devices", "list")
+        assert "matching-code-refused" in run("devices", "confirm", "phone", "12", code=3)
+        assert "phone may log in now" in run("devices", "confirm", "phone", *digits)
+        assert "logged in as alice" in run("login", folder="phone")
+        assert "phone is removed" in run("devices", "remove", "phone")
+        assert run("login", folder="phone", code=3)
+    world.close()

@@ -19,18 +19,23 @@ from milagro.errors import MilagroError
 from milagro.roles import purposes
 from milagro.roles.client.service import _Errand
 from milagro.roles.messages import LoginAnswer
-from milagro.roles.mfa.oidc.crossing_records import network_hash
+from milagro.roles.mfa.oidc.crossing_records import Asking, CrossingRecords, network_hash
+from milagro.roles.mfa.oidc.crossing_records import Desktop as CrossingDesktop
 from milagro.roles.mfa.oidc.crossings import agent_of
 from milagro.roles.mfa.oidc.tables import CROSSING
+from milagro.roles.mfa.records import SCHEMA
 from milagro.roles.peer import Peer
-from milagro.roles.refusals import code_of
+from milagro.roles.refusals import CrossingOver, code_of
+from milagro.stores.state import State
 from tests.roles.oidc.world import TEXT, Browser, OidcWorld, answer_of
 from tests.roles.world import MFA_URL, PIN, WRONG, SetClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from milagro.roles.wire import Message
+    from milagro.stores.state import Database
     from tests.roles.oidc.world import Party
 
 EVIL = "https://evil.test"
@@ -262,6 +267,35 @@ def test_an_interaction_that_went_on_without_it_takes_no_login(desktop: Desktop,
     assert phone.refused() == "crossing-over"
     assert refusal(post(desktop.browser.http, "start", {"interaction": desktop.interaction})) == "replay"
     assert answer_of(desktop.browser.follow(desktop.browser.open(following)))["code"]
+
+
+def test_each_step_is_taken_once_among_replicas(database: Database) -> None:
+    replicas = [CrossingRecords(State(database, SCHEMA), 100) for _ in range(3)]
+    desktop, now = CrossingDesktop("interaction", "cookie", "secret"), 1_800_000_000
+
+    def finish(at: int) -> bool:
+        with replicas[at % 3]._state.write(f"device {at}") as connection:
+            return replicas[at % 3].finish(connection, "link", phones[0], f"login {at}", now)
+
+    def refused(act: Callable[[], object]) -> bool:
+        try:
+            act()
+        except CrossingOver:
+            return True
+        return False
+
+    replicas[0].begin("link", "123456", desktop, Asking("", None), now + 180, now)
+    with ThreadPoolExecutor(6) as pool:
+        tried = pool.map(lambda at: refused(lambda: replicas[at % 3].match("link", "123456", f"{at}", now)), range(6))
+        phones = [f"{at}" for at, over in enumerate(tried) if not over]
+        assert len(phones) == 1
+        assert sorted(pool.map(finish, range(6))) == [*5 * [False], True]
+        assert sorted(pool.map(lambda at: refused(lambda: replicas[at % 3].take(desktop, now)), range(6))) == [
+            False,
+            *5 * [True],
+        ]
+    for replica in replicas:
+        replica._state.close()
 
 
 # -- codes -------------------------------------------------------------------------------------------------------------
