@@ -9,7 +9,7 @@ from milagro.roles.config import read
 from milagro.roles.dta.member import config as member_config
 from milagro.roles.dta.network.node import node_schema
 from milagro.roles.mfa import config as mfa_config
-from milagro.roles.mfa import records as mfa_records
+from milagro.roles.mfa import tables as mfa_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,6 @@ def server_of(path: Path) -> Server:
     """
     if read(path).choice("role", ("dta", "mfa")) == "mfa":
         mfa = mfa_config.read_config(path)
-        return Server(mfa.common, mfa.sealed_files, mfa_records.SCHEMA)
+        return Server(mfa.common, mfa.sealed_files, mfa_tables.SCHEMA)
     member = member_config.read_config(path)
     return Server(member.common, member.sealed_files, node_schema()[0])

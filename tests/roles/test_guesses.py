@@ -30,7 +30,8 @@ from milagro.protocols.mpin.v2 import Context, Ed25519Key, PassTwo, start_login
 from milagro.roles.client.service import Client
 from milagro.roles.clock import unix_now
 from milagro.roles.messages import FirstPass, LoginAnswer, PassMessage
-from milagro.roles.mfa.records import MAX_ATTEMPTS, SCHEMA
+from milagro.roles.mfa.records import MAX_ATTEMPTS
+from milagro.roles.mfa.tables import SCHEMA
 from milagro.roles.peer import Peer
 from milagro.roles.refusals import code_of
 from milagro.stores.state import Database, State, back_up, restore

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from milagro.errors import MilagroError, Replay
 from milagro.protocols.mpin.v2 import Ed25519Key, Identity, start_login, two_pass
 from milagro.protocols.mpin.v2 import sessions as mpin_sessions
-from milagro.roles.mfa import records as mfa_records
+from milagro.roles.mfa import tables as mfa_tables
 from milagro.roles.mfa.pins import HOUR, PinRules, network_of
 from milagro.roles.mfa.records import MfaRecords, StoredSession
 from milagro.roles.refusals import code_of
@@ -253,7 +253,7 @@ def test_networks(caller: str | None, network: str | None) -> None:
 # -- restores --------------------------------------------------------------------------------------------------------
 def put_back(world: World, copy: Path) -> None:
     world.mfa.close()
-    restore(world.config.common.store, mfa_records.SCHEMA, copy)
+    restore(world.config.common.store, mfa_tables.SCHEMA, copy)
     world.start_mfa()
 
 
@@ -304,13 +304,13 @@ def test_a_restore_under_a_running_server_is_noticed_at_once(world: World, tmp_p
     login(world.enrol())
     back_up(world.mfa.records.state, tmp_path / "copy")
     assert [end(world, answer(world)) for _ in range(3)] == [WRONG_PIN] * 3
-    restore(world.config.common.store, mfa_records.SCHEMA, tmp_path / "copy")
+    restore(world.config.common.store, mfa_tables.SCHEMA, tmp_path / "copy")
     assert end(world, answer(world))[0] == "locked"
     assert world.attempts() == 3
 
 
 # -- strangers -------------------------------------------------------------------------------------------------------
-_WATCHED = ((mpin_sessions, "verify_signature"), (mfa_records.MfaRecords, "pinned"), (two_pass, "check_client"))
+_WATCHED = ((mpin_sessions, "verify_signature"), (MfaRecords, "pinned"), (two_pass, "check_client"))
 
 
 @pytest.fixture

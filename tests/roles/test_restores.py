@@ -26,8 +26,9 @@ from milagro.roles.issuance.messages import MAX_STANDINGS, WitnessRequest
 from milagro.roles.issuance.standings import Standing, verified
 from milagro.roles.mfa.attempts.guard import Guard
 from milagro.roles.mfa.pins import PinRules
-from milagro.roles.mfa.records import MAX_ATTEMPTS, SCHEMA, MfaRecords, StoredSession
+from milagro.roles.mfa.records import MAX_ATTEMPTS, MfaRecords, StoredSession
 from milagro.roles.mfa.service import MfaService
+from milagro.roles.mfa.tables import SCHEMA
 from milagro.roles.refusals import Locked, TicketForged, TooSoon, code_of
 from milagro.stores.state import Database, back_up, restore
 from tests.roles.conftest import MEMORY

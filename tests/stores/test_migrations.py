@@ -18,7 +18,7 @@ from sqlalchemy import MetaData, inspect, text
 
 from milagro.errors import StoreError
 from milagro.roles.dta.network.node import node_schema
-from milagro.roles.mfa import records as mfa
+from milagro.roles.mfa import tables as mfa
 from milagro.stores.messaging import tables as messaging
 from milagro.stores.state import Database, Schema, State, look
 from tests.stores.upgrading import APPLICATION, schema, write_migrations

@@ -7,7 +7,7 @@ sessions and tokens are checked against these tables.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 
@@ -15,16 +15,12 @@ from milagro.errors import NotFound
 from milagro.roles.mfa.mail.tables import ASKED, OUTBOX
 from milagro.roles.mfa.oidc import endings
 from milagro.roles.mfa.oidc.tables import CONSENT, PROFILE
-from milagro.roles.mfa.records import SCHEMA, DeviceState
+from milagro.roles.mfa.records import DeviceState
+from milagro.roles.mfa.tables import ACCOUNT, DEVICE, INVITATION, SESSION
 from milagro.roles.mfa.upstream.tables import ASKED as UPSTREAM_ASKED
 
 if TYPE_CHECKING:
     from milagro.stores.state import State
-
-ACCOUNT: Final = SCHEMA.tables.tables["account"]
-DEVICE: Final = SCHEMA.tables.tables["device"]
-INVITATION: Final = SCHEMA.tables.tables["invitation"]
-SESSION: Final = SCHEMA.tables.tables["session"]
 
 
 @dataclass(frozen=True, slots=True)

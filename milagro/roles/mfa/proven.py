@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select
 
-from milagro.roles.mfa.records import SCHEMA
 from milagro.roles.mfa.service import code_hash, new_code
+from milagro.roles.mfa.tables import INVITATION
 from milagro.roles.mfa.upstream.tables import SUBJECT
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-INVITATION: Final = SCHEMA.tables.tables["invitation"]
 INVITATION_SECONDS: Final = 3600
 
 

@@ -9,18 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    Boolean,
-    Column,
     ColumnElement,
     Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
     Row,
-    String,
-    Table,
     bindparam,
     case,
     delete,
@@ -37,10 +28,8 @@ from milagro.protocols.mpin.v2 import Identity
 from milagro.roles.mfa import pins
 from milagro.roles.mfa.attempts.guard import Guard
 from milagro.roles.mfa.attempts.journal import Used
-from milagro.roles.mfa.attempts.tables import REPLICA
-from milagro.roles.mfa.mail import tables as mail_tables
-from milagro.roles.mfa.oidc import endings, tables
-from milagro.roles.mfa.upstream import tables as upstream_tables
+from milagro.roles.mfa.oidc import endings
+from milagro.roles.mfa.tables import ACCOUNT, CLOCK, DEVICE, INVITATION, SCHEMA, SESSION
 from milagro.roles.refusals import (
     Busy,
     DevicePinned,
@@ -50,7 +39,7 @@ from milagro.roles.refusals import (
     Suspended,
     UnknownIdentity,
 )
-from milagro.stores.state import Database, Int64, Schema, State, larger
+from milagro.stores.state import Database, Int64, State, larger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,75 +52,9 @@ MAX_ATTEMPTS = 3
 _SESSIONS_PER_DEVICE = 64
 _LATE_SECONDS = 60  # for so long an answer that comes too late hears that it is late
 
-_tables = MetaData()
-
-_account = Table(
-    "account",
-    _tables,
-    Column("user", String, primary_key=True),
-    Column("suspended", Boolean, nullable=False, default=False),
-    Column("created", Int64, nullable=False),
-)
-
-_device = Table(
-    "device",
-    _tables,
-    Column("digest", LargeBinary, primary_key=True),
-    Column("user", ForeignKey("account.user"), nullable=False),
-    Column("name", String, nullable=False),
-    Column("identity", LargeBinary, nullable=False),
-    Column("state", String, nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("created", Int64, nullable=False),
-    Column("last_login", Int64),
-    Column("not_before", Int64),  # for the next attempt; none: it need not wait
-    Column("after_restore", Int64),  # the last restore of the database before its attempts were counted
-    Column("changes", Int64),  # how often its attempts have changed: what orders the records of the journals
-)
-# One identity is pinned per account and device. Removed ones stay on record and do not count.
-Index(
-    "one_identity",
-    _device.c.user,
-    _device.c.name,
-    unique=True,
-    sqlite_where=_device.c.state != "removed",
-    postgresql_where=_device.c.state != "removed",
-)
-
-_invitation = Table(
-    "invitation",
-    _tables,
-    Column("code_hash", LargeBinary, primary_key=True),
-    Column("user", String, nullable=False),
-    Column("expires", Int64, nullable=False),
-    Column("device", ForeignKey("device.digest")),
-    Column("inviter", LargeBinary),  # the user's device that made it; what is enrolled with it waits for a confirmation
-    Column("replaces", Boolean),  # whether its device may take the place of the user's device of the same name
-)
-
-_session = Table(
-    "session",
-    _tables,
-    Column("id", LargeBinary, primary_key=True),
-    Column("device", ForeignKey("device.digest"), nullable=False, index=True),
-    Column("first_pass", LargeBinary, nullable=False, unique=True),  # hashed: a recorded one opens no second session
-    Column("expires", Int64, nullable=False, index=True),
-    Column("state", LargeBinary, nullable=False),
-    Column("after_restore", Int64),
-)
-
-# The latest time at which this server acted, so that a clock that was set back is noticed, also after a restart.
-_clock = Table("clock", _tables, Column("id", Integer, primary_key=True), Column("latest", Int64, nullable=False))
-
-_others = (tables.METADATA, mail_tables.METADATA, upstream_tables.METADATA)
-for _table in (pins.WRONG_PINS, REPLICA, *(table for each in _others for table in each.sorted_tables)):
-    _table.to_metadata(_tables)
-
 _RESTORED = bindparam("restored", type_=Int64)  # the last restore that is not covered; none: there was none
-_CHANGED = func.coalesce(_device.c.changes, 0) + 1
+_CHANGED = func.coalesce(DEVICE.c.changes, 0) + 1
 _ROUNDS = 4
-
-SCHEMA = Schema(_tables, version=9, application=0x4D4D4641, migrations=Path(__file__).with_name("migrations"))
 
 
 class _Unsettled:
@@ -190,7 +113,7 @@ class MfaRecords:
         epoch_file = database.epoch_file if isinstance(database, Database) else None
         knew = epoch_file is not None and epoch_file.exists()
         self.state = State(database, SCHEMA, busy_timeout_ms)
-        self.guard = None if journals is None else Guard(self.state, _device, journals, knew=knew)
+        self.guard = None if journals is None else Guard(self.state, DEVICE, journals, knew=knew)
         self._rules = rules
         self._swept = -1  # the second in which sessions that are over were deleted last
         self._open = 0  # sessions then, and those that this process opened since
@@ -206,7 +129,7 @@ class MfaRecords:
         """Notes an invitation."""
         with self.state.write() as connection:
             row = {"code_hash": code_hash, "user": user, "expires": expires, "replaces": replaces}
-            connection.execute(insert(_invitation).values(row))
+            connection.execute(insert(INVITATION).values(row))
 
     def enrol(self, code_hash: bytes, identity: Identity, now: int, *, replace: bool = False) -> Identity:
         """Pins `identity`, or hands back the one that the same invitation and the same key pinned before.
@@ -215,7 +138,7 @@ class MfaRecords:
         Raises: InvitationRefused, DevicePinned, Suspended
         """
         with self.state.write() as connection:
-            query = select(_invitation).where(_invitation.c.code_hash == code_hash)
+            query = select(INVITATION).where(INVITATION.c.code_hash == code_hash)
             invitation = connection.execute(query).one_or_none()
             if invitation is None or invitation.user != identity.user:
                 raise InvitationRefused(_INVITATION)
@@ -227,43 +150,43 @@ class MfaRecords:
                 _unpin(connection, identity.user, identity.device)
             state = DeviceState.PENDING if invitation.inviter is None else DeviceState.WAITING
             _pin(connection, identity, state, now, self.state.restored_at(connection))
-            used = update(_invitation).where(_invitation.c.code_hash == code_hash)
+            used = update(INVITATION).where(INVITATION.c.code_hash == code_hash)
             connection.execute(used.values(device=identity.digest()))
             return identity
 
     def invite_from(self, code_hash: bytes, inviter: bytes, user: str, expires: int) -> None:
         """Notes an invitation by the user's own device, in the place of one that it made before."""
         with self.state.write() as connection:
-            _end_invitations(connection, _invitation.c.inviter == inviter)
+            _end_invitations(connection, INVITATION.c.inviter == inviter)
             row = {"code_hash": code_hash, "user": user, "expires": expires, "inviter": inviter}
-            connection.execute(insert(_invitation).values(row))
+            connection.execute(insert(INVITATION).values(row))
 
     def confirm(self, digest: bytes) -> DeviceState:
         """Ends the time in which the invitation still works for this device, unless it waits; its state."""
         with self.state.write() as connection:
             _activate(connection, digest)
-            state = connection.execute(select(_device.c.state).where(_device.c.digest == digest)).scalar_one()
+            state = connection.execute(select(DEVICE.c.state).where(DEVICE.c.digest == digest)).scalar_one()
         return DeviceState(state)
 
     def approve(self, digest: bytes) -> bool:
         """Lets a device that waits log in; False if it does not wait."""
         with self.state.write() as connection:
-            waiting = update(_device).where(_device.c.digest == digest, _device.c.state == DeviceState.WAITING)
+            waiting = update(DEVICE).where(DEVICE.c.digest == digest, DEVICE.c.state == DeviceState.WAITING)
             return connection.execute(waiting.values(state=DeviceState.ACTIVE)).rowcount == 1
 
     # -- devices -----------------------------------------------------------------------------------------------
     def pinned(self, user: str, name: str) -> Device | None:
         """The device that is pinned for the account, if there is one."""
         with self.state.read() as connection:
-            where = (_device.c.user == user, _device.c.name == name, _device.c.state != DeviceState.REMOVED)
+            where = (DEVICE.c.user == user, DEVICE.c.name == name, DEVICE.c.state != DeviceState.REMOVED)
             row = connection.execute(_devices().where(*where)).one_or_none()
         return None if row is None else _read_device(row)
 
     def devices(self, user: str | None = None) -> list[Device]:
         """All devices, or those of one user, by user and name; removed ones too."""
-        query = _devices() if user is None else _devices().where(_device.c.user == user)
+        query = _devices() if user is None else _devices().where(DEVICE.c.user == user)
         with self.state.read() as connection:
-            rows = connection.execute(query.order_by(_device.c.user, _device.c.name, _device.c.created)).all()
+            rows = connection.execute(query.order_by(DEVICE.c.user, DEVICE.c.name, DEVICE.c.created)).all()
         return [_read_device(row) for row in rows]
 
     def remove(self, user: str, name: str) -> None:
@@ -282,11 +205,11 @@ class MfaRecords:
         Raises: NotFound
         """
         with self.state.write() as connection:
-            change = update(_account).where(_account.c.user == user).values(suspended=suspended)
+            change = update(ACCOUNT).where(ACCOUNT.c.user == user).values(suspended=suspended)
             if connection.execute(change).rowcount == 0:
                 raise NotFound(f"there is no user {user!r}")
             if suspended:
-                _end_invitations(connection, _invitation.c.user == user, _invitation.c.inviter.is_not(None))
+                _end_invitations(connection, INVITATION.c.user == user, INVITATION.c.inviter.is_not(None))
                 endings.end_user(connection, user)
 
     # -- logins ------------------------------------------------------------------------------------------------
@@ -325,7 +248,7 @@ class MfaRecords:
                 raise Busy("too many logins of this device are under way; try again in a few minutes")
             connection.execute(_OPEN, _row_of(session, origin.restored_at))
             if is_due and connection.execute(_LATER, {"now": now}).rowcount == 0:
-                connection.execute(insert(_clock).values(id=1, latest=now))
+                connection.execute(insert(CLOCK).values(id=1, latest=now))
             self._open += 1
         self._swept = now
         return True
@@ -341,7 +264,7 @@ class MfaRecords:
     def latest(self) -> int:
         """The latest time at which a login was begun, 0 if none was."""
         with self.state.read() as connection:
-            return connection.execute(select(_clock.c.latest)).scalar() or 0
+            return connection.execute(select(CLOCK.c.latest)).scalar() or 0
 
     def session(self, session_id: bytes) -> StoredSession | None:
         """A login between its passes, left where it is."""
@@ -385,7 +308,7 @@ class MfaRecords:
             counted = connection.execute(take, of).one_or_none()
             if counted is not None:
                 return Used(*counted)
-            query = _devices().add_columns(_used(self._rules).label("used")).where(_device.c.digest == digest)
+            query = _devices().add_columns(_used(self._rules).label("used")).where(DEVICE.c.digest == digest)
             row = connection.execute(query, {"restored": uncovered}).one()
             if (row.changes or 0) < known:
                 return _Unsettled()
@@ -414,14 +337,14 @@ class MfaRecords:
 
 def _unpin(connection: Connection, user: str, name: str) -> bool:
     """Removes a user's device, its logins and sessions; False if there is none of this name."""
-    where = (_device.c.user == user, _device.c.name == name, _device.c.state != DeviceState.REMOVED)
-    digest = connection.execute(select(_device.c.digest).where(*where)).scalar()
+    where = (DEVICE.c.user == user, DEVICE.c.name == name, DEVICE.c.state != DeviceState.REMOVED)
+    digest = connection.execute(select(DEVICE.c.digest).where(*where)).scalar()
     if digest is None:
         return False
-    connection.execute(delete(_session).where(_session.c.device == digest))
-    _end_invitations(connection, _invitation.c.inviter == digest)
+    connection.execute(delete(SESSION).where(SESSION.c.device == digest))
+    _end_invitations(connection, INVITATION.c.inviter == digest)
     endings.end_device(connection, digest)
-    connection.execute(update(_device).where(_device.c.digest == digest).values(state=DeviceState.REMOVED))
+    connection.execute(update(DEVICE).where(DEVICE.c.digest == digest).values(state=DeviceState.REMOVED))
     return True
 
 
@@ -454,8 +377,8 @@ def _use_up(connection: Connection, session: StoredSession, restored: int | None
 @lru_cache
 def _used(rules: pins.PinRules) -> ColumnElement[int]:
     """The attempts that a device has used: those on record, and after a restore at least all but `after_restore`."""
-    unproven = func.coalesce(_device.c.after_restore, 0) < func.coalesce(_RESTORED, 0)
-    return case((unproven, larger(_device.c.attempts, MAX_ATTEMPTS - rules.after_restore)), else_=_device.c.attempts)
+    unproven = func.coalesce(DEVICE.c.after_restore, 0) < func.coalesce(_RESTORED, 0)
+    return case((unproven, larger(DEVICE.c.attempts, MAX_ATTEMPTS - rules.after_restore)), else_=DEVICE.c.attempts)
 
 
 @lru_cache
@@ -463,20 +386,20 @@ def _take(rules: pins.PinRules, server_is_full: bool, network_is_full: bool) -> 
     """The one statement that judges by the device's row whether it has an attempt now, and takes it."""
     used, now = _used(rules), bindparam("at", type_=Int64)
     delays = [(used == wrong - 1, now + rules.delay(wrong)) for wrong in range(1, MAX_ATTEMPTS)]
-    taken = update(_device).where(
-        _device.c.digest == bindparam("by_digest"),
+    taken = update(DEVICE).where(
+        DEVICE.c.digest == bindparam("by_digest"),
         used < MAX_ATTEMPTS,
-        func.coalesce(_device.c.not_before, 0) <= now,
-        _device.c.state.not_in((DeviceState.REMOVED, DeviceState.WAITING)),
-        _device.c.user.in_(select(_account.c.user).where(_account.c.suspended.is_(False))),
-        func.coalesce(_device.c.changes, 0) >= bindparam("known"),
+        func.coalesce(DEVICE.c.not_before, 0) <= now,
+        DEVICE.c.state.not_in((DeviceState.REMOVED, DeviceState.WAITING)),
+        DEVICE.c.user.in_(select(ACCOUNT.c.user).where(ACCOUNT.c.suspended.is_(False))),
+        func.coalesce(DEVICE.c.changes, 0) >= bindparam("known"),
     )
     if server_is_full:  # its budget is for devices whose last PIN was wrong
-        taken = taken.where(_device.c.attempts == 0)
+        taken = taken.where(DEVICE.c.attempts == 0)
     if network_is_full:
         taken = taken.where(false())
     values = {"attempts": used + 1, "not_before": case(*delays, else_=now), "changes": _CHANGED}
-    return taken.values(values | {"after_restore": _RESTORED}).returning(_device.c.changes, _device.c.attempts)
+    return taken.values(values | {"after_restore": _RESTORED}).returning(DEVICE.c.changes, DEVICE.c.attempts)
 
 
 def _wait(row: Row[Any], full: Sequence[str], now: int) -> RateLimited:
@@ -503,7 +426,7 @@ def check_usable(device: Device) -> None:
 
 
 def _enrolled_before(connection: Connection, digest: bytes, identity: Identity) -> Identity:
-    row = connection.execute(_devices().where(_device.c.digest == digest)).one()
+    row = connection.execute(_devices().where(DEVICE.c.digest == digest)).one()
     device = _read_device(row)
     before = device.identity
     same = (before.device, before.algorithm, before.public_key) == (
@@ -518,22 +441,22 @@ def _enrolled_before(connection: Connection, digest: bytes, identity: Identity) 
 
 def _end_invitations(connection: Connection, *which: ColumnElement[bool]) -> None:
     """Deletes those of them that nothing was enrolled with."""
-    connection.execute(delete(_invitation).where(_invitation.c.device.is_(None), *which))
+    connection.execute(delete(INVITATION).where(INVITATION.c.device.is_(None), *which))
 
 
 def _pin(connection: Connection, identity: Identity, state: DeviceState, now: int, restored: int | None) -> None:
-    account = connection.execute(select(_account).where(_account.c.user == identity.user)).one_or_none()
+    account = connection.execute(select(ACCOUNT).where(ACCOUNT.c.user == identity.user)).one_or_none()
     if account is None:
-        connection.execute(insert(_account).values(user=identity.user, suspended=False, created=now))
+        connection.execute(insert(ACCOUNT).values(user=identity.user, suspended=False, created=now))
     elif account.suspended:
         raise Suspended("the account is suspended; its operator can resume it")
-    where = (_device.c.user == identity.user, _device.c.name == identity.device)
-    pinned = select(func.count()).where(*where, _device.c.state != DeviceState.REMOVED)
+    where = (DEVICE.c.user == identity.user, DEVICE.c.name == identity.device)
+    pinned = select(func.count()).where(*where, DEVICE.c.state != DeviceState.REMOVED)
     if connection.execute(pinned).scalar_one():
         raise DevicePinned(
             f"user {identity.user!r} has an identity for the device {identity.device!r}; have it removed first"
         )
-    if connection.execute(select(func.count()).where(_device.c.digest == identity.digest())).scalar_one():
+    if connection.execute(select(func.count()).where(DEVICE.c.digest == identity.digest())).scalar_one():
         raise AlreadyExists("this identity was enrolled before")
     values = {
         "digest": identity.digest(),
@@ -545,51 +468,51 @@ def _pin(connection: Connection, identity: Identity, state: DeviceState, now: in
         "created": now,
         "after_restore": restored,
     }
-    connection.execute(insert(_device).values(values))
+    connection.execute(insert(DEVICE).values(values))
 
 
 def _activate(connection: Connection, digest: bytes) -> None:
-    pending = update(_device).where(_device.c.digest == digest, _device.c.state == DeviceState.PENDING)
+    pending = update(DEVICE).where(DEVICE.c.digest == digest, DEVICE.c.state == DeviceState.PENDING)
     connection.execute(pending.values(state=DeviceState.ACTIVE))
 
 
 def _devices() -> Any:
-    return select(_device, _account.c.suspended).join(_account, _account.c.user == _device.c.user)
+    return select(DEVICE, ACCOUNT.c.suspended).join(ACCOUNT, ACCOUNT.c.user == DEVICE.c.user)
 
 
 # What each login executes. A statement that is made once is compiled once, and costs a third of what it does otherwise.
-_SWEEP = delete(_session).where(_session.c.expires < bindparam("over"))
-_COUNT = select(func.count()).select_from(_session)
+_SWEEP = delete(SESSION).where(SESSION.c.expires < bindparam("over"))
+_COUNT = select(func.count()).select_from(SESSION)
 _BESIDE = select(
-    select(func.count()).where(_session.c.first_pass == bindparam("by_first_pass")).scalar_subquery().label("same"),
-    select(func.count()).where(_session.c.device == bindparam("by_device")).scalar_subquery().label("own"),
+    select(func.count()).where(SESSION.c.first_pass == bindparam("by_first_pass")).scalar_subquery().label("same"),
+    select(func.count()).where(SESSION.c.device == bindparam("by_device")).scalar_subquery().label("own"),
 )
-_OPEN = insert(_session)
-_LATER = update(_clock).values(latest=larger(_clock.c.latest, bindparam("now", type_=Int64)))
-_SESSION = select(_session).where(_session.c.id == bindparam("by_id"))
+_OPEN = insert(SESSION)
+_LATER = update(CLOCK).values(latest=larger(CLOCK.c.latest, bindparam("now", type_=Int64)))
+_SESSION = select(SESSION).where(SESSION.c.id == bindparam("by_id"))
 _ONE = select(literal(1).label("one")).subquery()
-_LOOK_UP = select(_device, _account.c.suspended, select(_clock.c.latest).scalar_subquery().label("latest")).select_from(
+_LOOK_UP = select(DEVICE, ACCOUNT.c.suspended, select(CLOCK.c.latest).scalar_subquery().label("latest")).select_from(
     _ONE.outerjoin(
-        _device.join(_account, _account.c.user == _device.c.user),
-        (_device.c.user == bindparam("by_user"))
-        & (_device.c.name == bindparam("by_name"))
-        & (_device.c.state != DeviceState.REMOVED),
+        DEVICE.join(ACCOUNT, ACCOUNT.c.user == DEVICE.c.user),
+        (DEVICE.c.user == bindparam("by_user"))
+        & (DEVICE.c.name == bindparam("by_name"))
+        & (DEVICE.c.state != DeviceState.REMOVED),
     )
 )
-_USE_UP = delete(_session).where(
-    _session.c.id == bindparam("by_id"), func.coalesce(_session.c.after_restore, 0) >= func.coalesce(_RESTORED, 0)
+_USE_UP = delete(SESSION).where(
+    SESSION.c.id == bindparam("by_id"), func.coalesce(SESSION.c.after_restore, 0) >= func.coalesce(_RESTORED, 0)
 )
 _SUCCEED = (
-    update(_device)
-    .where(_device.c.digest == bindparam("by_digest"))
+    update(DEVICE)
+    .where(DEVICE.c.digest == bindparam("by_digest"))
     .values(
-        state=case((_device.c.state == DeviceState.PENDING, DeviceState.ACTIVE), else_=_device.c.state),
+        state=case((DEVICE.c.state == DeviceState.PENDING, DeviceState.ACTIVE), else_=DEVICE.c.state),
         attempts=0,
         last_login=bindparam("now", type_=Int64),
         not_before=None,
         changes=_CHANGED,
     )
-    .returning(_device.c.changes)
+    .returning(DEVICE.c.changes)
 )
 
 

@@ -23,7 +23,7 @@ from milagro.roles.mfa.oidc.crossing_records import Asking, CrossingRecords, net
 from milagro.roles.mfa.oidc.crossing_records import Desktop as CrossingDesktop
 from milagro.roles.mfa.oidc.crossings import agent_of
 from milagro.roles.mfa.oidc.tables import CROSSING
-from milagro.roles.mfa.records import SCHEMA
+from milagro.roles.mfa.tables import SCHEMA
 from milagro.roles.peer import Peer
 from milagro.roles.refusals import CrossingOver, code_of
 from milagro.stores.state import State

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from milagro.roles.clock import unix_now
-from milagro.roles.mfa.records import SCHEMA
+from milagro.roles.mfa.tables import SCHEMA
 from milagro.stores.state import back_up, restore
 from tests.roles.oidc.world import AFTER_LOGOUT, SECRET, OidcWorld, answer_of, decoded
 from tests.roles.world import MFA_URL

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, insert, select, update
 
 from milagro.octets import frame
-from milagro.roles.mfa.oidc.records import ACCOUNT, DEVICE, digest, live_session, own
+from milagro.roles.mfa.oidc.records import digest, live_session, own
 from milagro.roles.mfa.oidc.tables import BROWSER_SESSION, CODE, GRANT, INTERACTION, TOKEN
+from milagro.roles.mfa.tables import ACCOUNT, DEVICE
 from milagro.roles.wire import to_text
 
 if TYPE_CHECKING:

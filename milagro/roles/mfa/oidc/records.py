@@ -28,7 +28,7 @@ from milagro.roles.mfa.oidc.tables import (
     PUSHED,
     TOKEN,
 )
-from milagro.roles.mfa.records import SCHEMA
+from milagro.roles.mfa.tables import ACCOUNT, DEVICE
 from milagro.roles.refusals import Busy, Suspended
 from milagro.stores.state import put
 
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
     from milagro.stores.state import State
 
-ACCOUNT: Final = SCHEMA.tables.tables["account"]
-DEVICE: Final = SCHEMA.tables.tables["device"]
 INTERACTION_SECONDS: Final = 600
 _EVIDENCE_SECONDS: Final = 86400  # for so long a token or code that is over is still known as one that was given
 

@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, select, update
 from milagro.errors import AlreadyExists, NotFound, RateLimited
 from milagro.octets import frame
 from milagro.roles.mfa.proven import Invited, give_invitation
-from milagro.roles.mfa.records import SCHEMA
+from milagro.roles.mfa.tables import ACCOUNT
 from milagro.roles.mfa.upstream.tables import ASKED, SUBJECT
 from milagro.roles.refusals import Busy, UpstreamRefused, UpstreamUser
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from milagro.roles.mfa.upstream.config import UpstreamConfig
     from milagro.stores.state import State
 
-ACCOUNT: Final = SCHEMA.tables.tables["account"]
 LIFE_SECONDS: Final = 600
 _ASKED, _TAKEN, _PROVEN, _NOBODY = "asked", "taken", "proven", "nobody"
 _REFUSED: Final = "the provider did not vouch for you in this browser, or too long ago; start again"
