@@ -100,7 +100,7 @@ def test_who_is_not_in_the_group_does_not_read(reader: Reader, site: ApacheSite)
     with reader.page.expect_response(f"{site.url}/secure/") as answered:
         reader.log_in(PINS["bob"], "PIN of bob")
     assert answered.value.status in {401, 403}
-    assert "the page" not in answered.value.text()
+    assert "the page" not in reader.page.content()
 
 
 def test_a_session_that_ends_at_the_provider_ends_at_apache(reader: Reader, site: ApacheSite) -> None:
