@@ -152,6 +152,29 @@ def test_the_phone_refuses(desktop: Person, phone: Person, provider: ProviderWor
     phone.alert("This code is used or too old.")
 
 
+def test_another_language_is_the_same_crossing(
+    desktop: Person,
+    phone: Person,
+    provider: ProviderWorld,  # noqa: F811
+) -> None:
+    set_up(phone, "gerd")
+    link, shown = asked(desktop, provider), digits_on(desktop)
+    desktop.page.get_by_label("Language").select_option("de")
+    desktop.title("Mit einem anderen Gerät anmelden")
+    assert digits_on(desktop) == shown
+    phone.page.goto(link)
+    phone.page.get_by_label("Language").select_option("de")
+    phone.title("Auf einem anderen Gerät anmelden?")
+    phone.write("Ziffern auf dem anderen Bildschirm", shown)
+    phone.press("Weiter")
+    phone.title("Anmelden")
+    desktop.title("Fast geschafft")
+    phone.page.get_by_label("Sprache").select_option("en")
+    phone.log_in("CANARY-pin-2580", "PIN of gerd")
+    phone.title("Signed in over there")
+    assert came_back(desktop, provider)["code"]
+
+
 def test_wrong_digits_three_times(desktop: Person, phone: Person, provider: ProviderWorld) -> None:  # noqa: F811
     set_up(phone, "carl")
     phone.page.goto(asked(desktop, provider))
