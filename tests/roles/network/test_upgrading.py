@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from milagro.cid import CID
 
-NEW_TABLES = {"dtanet_whereabouts"}  # in schema 2
+NEW_TABLES = {"dtanet_whereabouts", "issuing_standing"}  # in schemas 2 and 3
 
 
 def first_schema() -> Schema:
