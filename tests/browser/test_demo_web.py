@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import signal
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.browser.people import Person
-from tests.cli.test_demo import DEMO, ENVIRONMENT
+from tests.cli.test_demo import web_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,24 +36,8 @@ class Visitor(Person):
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("demo")
-    process = subprocess.Popen(
-        [*DEMO, "web", "--json", "--no-open"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**ENVIRONMENT, "TMPDIR": str(folder)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        yield json.loads(line)
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
+    with web_demo(tmp_path_factory.mktemp("demo")) as said:
+        yield said
 
 
 def looks(visitor: Visitor, name: str) -> None:

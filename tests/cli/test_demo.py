@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,11 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import milagro
 from tests.conftest import require_backend
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(milagro.__file__).parent.parent)}
 DEMO = [sys.executable, "-m", "milagro", "demo"]
@@ -37,6 +42,31 @@ def servers_under(folder: Path) -> list[int]:
         if str(folder).encode() in line and b"serve" in line:
             found.append(int(entry.parent.name))
     return found
+
+
+@contextlib.contextmanager
+def web_demo(folder: Path) -> Iterator[dict[str, Any]]:
+    """What `milagro demo web` says when it is up. At the end it is interrupted, and must leave nothing behind."""
+    process = subprocess.Popen(
+        [*DEMO, "web", "--json", "--no-open"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**ENVIRONMENT, "TMPDIR": str(folder)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()[1]
+        assert servers_under(folder) != []
+        yield json.loads(line)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, "")
+    assert servers_under(folder) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_it_ends_well(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import signal
-import subprocess
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +13,7 @@ import pytest
 
 from milagro.roles.client.service import Application, open_client
 from milagro.roles.peer import Peer
-from tests.cli.test_demo import DEMO, ENVIRONMENT, native_backend, servers_under
+from tests.cli.test_demo import native_backend, web_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,27 +26,8 @@ PIN = "CANARY-pin-2580"
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """What the demo says when it is up. At the end it is interrupted, and must leave nothing behind."""
-    folder = tmp_path_factory.mktemp("web")
-    process = subprocess.Popen(
-        [*DEMO, "web", "--json", "--no-open"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**ENVIRONMENT, "TMPDIR": str(folder)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, process.communicate()[1]
-        assert servers_under(folder) != []
-        yield json.loads(line)
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
-    assert servers_under(folder) == []
-    assert list(folder.iterdir()) == []
+    with web_demo(tmp_path_factory.mktemp("web")) as said:
+        yield said
 
 
 class Page(Peer):

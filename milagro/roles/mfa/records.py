@@ -261,11 +261,6 @@ class MfaRecords:
         row = self.state.find(_LOOK_UP, {"by_user": user, "by_name": name})
         return None if row.digest is None else _read_device(row), row.latest or 0
 
-    def latest(self) -> int:
-        """The latest time at which a login was begun, 0 if none was."""
-        with self.state.read() as connection:
-            return connection.execute(select(CLOCK.c.latest)).scalar() or 0
-
     def session(self, session_id: bytes) -> StoredSession | None:
         """A login between its passes, left where it is."""
         row = self.state.find(_SESSION, {"by_id": session_id})

@@ -125,11 +125,8 @@ class Guard:
         self.uncovered = 0
         self.awaited: list[bytes] = []
         self.restored_at = 0
-        self.asks, self.asked, self.witnessed = (
-            False,
-            0,
-            False,
-        )  # whether D-TAs are asked, after which restore they were
+        self.asks, self.witnessed = False, False  # whether D-TAs are asked, and enough have answered
+        self.asked = 0  # the restore after which they were
         self.wake = threading.Event()
         self._journal.begin()
         with contextlib.suppress(TooSoon):
